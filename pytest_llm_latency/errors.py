@@ -1,0 +1,90 @@
+"""The errors that a user can cause. Each message ends with the remedy.
+
+::
+
+    LatencyError
+    ├── UsageError
+    │   ├── MarkerError          a wrong argument of the marker
+    │   ├── SettingsError        a wrong option, ini key or settings file
+    │   └── BodyError            a test body that cannot be measured
+    ├── ProviderError
+    │   ├── UnknownModelError    litellm does not know the model
+    │   ├── MissingKeyError      an API key is not set (its value is never shown)
+    │   └── BypassError          a request did not go through our transport
+    ├── StorageError
+    │   ├── CorruptFileError     a file that cannot be read as what it should be
+    │   ├── NewerVersionError    a file that a newer version of the plugin wrote
+    │   ├── UnwritableError      a folder or disk that takes no file
+    │   └── RefusedBaselineError a run that must not become a baseline
+    ├── SimulatorError
+    │   └── PortInUseError
+    └── WireError                a value that has no form as exact builtins
+"""
+
+
+class LatencyError(Exception):
+    """The root of every error that this package raises on purpose."""
+
+
+class UsageError(LatencyError):
+    """Something that the user wrote cannot be done."""
+
+
+class MarkerError(UsageError):
+    """An argument of ``@pytest.mark.llm_latency`` is wrong."""
+
+
+class SettingsError(UsageError):
+    """An option, an ini key or a settings file is wrong."""
+
+
+class BodyError(UsageError):
+    """A test body cannot be measured."""
+
+
+class ProviderError(LatencyError):
+    """A request cannot be built for its provider."""
+
+
+class UnknownModelError(ProviderError):
+    """The model's name has no provider."""
+
+
+class MissingKeyError(ProviderError):
+    """An API key that the provider needs is not set."""
+
+
+class BypassError(ProviderError):
+    """A request did not pass through the stamping transport."""
+
+
+class StorageError(LatencyError):
+    """A stored file cannot be read or written."""
+
+
+class CorruptFileError(StorageError):
+    """A file is damaged, truncated or not of its kind."""
+
+
+class NewerVersionError(StorageError):
+    """A file has a format version that this version does not know."""
+
+
+class UnwritableError(StorageError):
+    """A file cannot be written where it belongs."""
+
+
+class RefusedBaselineError(StorageError):
+    """A run must not become a baseline."""
+
+
+class SimulatorError(LatencyError):
+    """The simulator cannot be started or does not answer."""
+
+
+class PortInUseError(SimulatorError):
+    """The port that was asked for belongs to another process."""
+
+
+class WireError(LatencyError):
+    """A value cannot be turned into exact builtins, or back."""

@@ -1,0 +1,128 @@
+"""Seconds, rates, money and percent: parsing what people write, formatting what they read.
+
+Inside the package, times are seconds as ``float`` and stamps are integer nanoseconds.
+Every conversion stands here.
+"""
+
+import math
+import re
+
+from pytest_llm_latency.errors import SettingsError
+
+NANOSECONDS = 1_000_000_000
+
+_SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+_DURATION = re.compile(rf"\s*{_NUMBER}\s*(ns|us|µs|ms|s|min|h)\s*")
+_RATE = re.compile(rf"\s*{_NUMBER}\s*/\s*(s|min|h)\s*")
+_PERCENT = re.compile(rf"\s*{_NUMBER}\s*%\s*")
+_MONEY = re.compile(rf"\s*\$\s*{_NUMBER}\s*")
+_PLAIN = re.compile(rf"\s*{_NUMBER}\s*")
+
+
+def seconds(nanoseconds: int) -> float:
+    """Convert integer nanoseconds to seconds."""
+    return nanoseconds / NANOSECONDS
+
+
+def nanoseconds(seconds: float) -> int:
+    """Convert seconds to integer nanoseconds."""
+    return round(seconds * NANOSECONDS)
+
+
+def parse_duration(text: str) -> float:
+    """Read ``"800ms"``, ``"1.5 s"`` or ``"2min"`` as seconds."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise SettingsError(f"{text!r} is not a duration: write a number and a unit, as in '800ms' or '1.5s'.")
+    return float(match[1]) * _SECONDS_PER[match[2]]
+
+
+def parse_rate(text: str) -> float:
+    """Read ``"20/s"`` or ``"90/min"`` as a number per second."""
+    match = _RATE.fullmatch(text)
+    if match is None:
+        raise SettingsError(f"{text!r} is not a rate: write a number per time, as in '20/s' or '90/min'.")
+    return float(match[1]) / _SECONDS_PER[match[2]]
+
+
+def parse_percent(text: str) -> float:
+    """Read ``"5%"`` or ``"0.05"`` as a fraction."""
+    match = _PERCENT.fullmatch(text)
+    if match is not None:
+        return float(match[1]) / 100
+    plain = _PLAIN.fullmatch(text)
+    if plain is None:
+        raise SettingsError(f"{text!r} is not a share: write it as '5%' or '0.05'.")
+    return float(plain[1])
+
+
+def parse_money(text: str) -> float:
+    """Read ``"$0.002"`` as US dollars."""
+    match = _MONEY.fullmatch(text)
+    if match is None:
+        raise SettingsError(f"{text!r} is not an amount of money: write it in dollars, as in '$0.002'.")
+    return float(match[1])
+
+
+def parse_number(text: str) -> float:
+    """Read a plain number."""
+    match = _PLAIN.fullmatch(text)
+    if match is None:
+        raise SettingsError(f"{text!r} is not a number: write it without a unit, as in '25'.")
+    return float(match[1])
+
+
+def format_seconds(value: float | None) -> str:
+    """Write seconds with three significant digits in the unit that fits; ``–`` for an absent value."""
+    if value is None:
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    magnitude = abs(value)
+    if magnitude >= 100:  # noqa: PLR2004  (from here on a fraction says nothing)
+        return f"{value:.0f} s"
+    for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
+        if round(magnitude / factor, 2) >= 1:
+            return f"{_significant(value / factor)} {unit}"
+    return "0 ms" if value == 0 else f"{value * 1e9:.0f} ns"
+
+
+def _significant(value: float) -> str:
+    rounded = float(f"{value:.3g}")
+    digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
+    return f"{rounded:.{digits}f}"
+
+
+def format_percent(fraction: float | None, *, digits: int = 1) -> str:
+    """Write a fraction as a percentage without trailing zeros."""
+    if fraction is None:
+        return "–"
+    text = f"{fraction * 100:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def format_change(ratio: float | None) -> str:
+    """Write a ratio as a signed change: 1.36 is ``+36 %``."""
+    if ratio is None:
+        return "~"
+    if math.isinf(ratio):
+        return "+∞"
+    return f"{(ratio - 1) * 100:+.0f} %".replace("-0 %", "±0 %").replace("+0 %", "±0 %")
+
+
+def format_money(dollars: float | None) -> str:
+    """Write US dollars with the digits that matter."""
+    if dollars is None:
+        return "–"
+    return f"${dollars:.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.2g}"
+
+
+def format_rate(per_second: float | None) -> str:
+    """Write a number per second."""
+    return "–" if per_second is None else f"{per_second:.3g}/s"
+
+
+def format_count(value: int) -> str:
+    """Write a count with thousands separated."""
+    return f"{value:,}"

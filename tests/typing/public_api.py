@@ -1,0 +1,1 @@
+"""Uses the public names as a typed program would; type-checked, never run."""
