@@ -21,17 +21,21 @@ class Shape:
     describe: Callable[[Mapping[str, float]], str]
 
 
-def closed(concurrency: int = 1) -> Load:
+def closed(concurrency: object = 1) -> Load:
     """Return a closed loop: ``concurrency`` users, each sending the next request when the last ended."""
     if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
         raise MarkerError(f"concurrency is {concurrency!r}: it must be a whole number of at least 1.")
     return Load(shape="closed", parameters={"concurrency": concurrency})
 
 
-def constant(rate_per_s: float) -> Load:
+def constant(rate_per_s: object) -> Load:
     """Return a constant rate of arrivals a second that never waits for answers (an open loop)."""
-    number = isinstance(rate_per_s, int | float) and not isinstance(rate_per_s, bool)
-    if not (number and math.isfinite(rate_per_s) and rate_per_s > 0):
+    if (
+        isinstance(rate_per_s, bool)
+        or not isinstance(rate_per_s, int | float)
+        or not math.isfinite(rate_per_s)
+        or rate_per_s <= 0
+    ):
         raise MarkerError(f"the rate is {rate_per_s!r}: it must be a number above 0, as in load='20/s'.")
     return Load(shape="constant", parameters={"rate_per_s": float(rate_per_s)})
 

@@ -42,8 +42,7 @@ def _require_count(name: str, value: object, *, least: int) -> None:
 
 
 def _require_positive(name: str, value: object) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value > 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise MarkerError(f"{name} is {value!r}: it must be a number above 0.")
 
 
