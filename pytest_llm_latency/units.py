@@ -83,14 +83,16 @@ def format_seconds(value: float | None) -> str:
     if magnitude >= 100:  # noqa: PLR2004  (from here on a fraction says nothing)
         return f"{value:.0f} s"
     for factor, unit in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs")):
-        if round(magnitude / factor, 2) >= 1:
+        if float(f"{magnitude / factor:.3g}") >= 1:
             return f"{_significant(value / factor)} {unit}"
     return "0 ms" if value == 0 else f"{value * 1e9:.0f} ns"
 
 
-def _significant(value: float) -> str:
-    rounded = float(f"{value:.3g}")
-    digits = max(0, 2 - math.floor(math.log10(abs(rounded))))
+def _significant(value: float, count: int = 3) -> str:
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{count}g}")
+    digits = max(0, count - 1 - math.floor(math.log10(abs(rounded))))
     return f"{rounded:.{digits}f}"
 
 
@@ -112,15 +114,20 @@ def format_change(ratio: float | None) -> str:
 
 
 def format_money(dollars: float | None) -> str:
-    """Write US dollars with the digits that matter."""
+    """Write US dollars with the digits that matter: two of them below one dollar, cents above."""
     if dollars is None:
         return "–"
-    return f"${dollars:.2f}" if dollars >= 1 or dollars == 0 else f"${dollars:.2g}"
+    if dollars == 0 or float(f"{dollars:.2g}") >= 1:
+        return f"${dollars:.2f}"
+    return f"${_significant(dollars, 2)}"
 
 
 def format_rate(per_second: float | None) -> str:
-    """Write a number per second."""
-    return "–" if per_second is None else f"{per_second:.3g}/s"
+    """Write a number per second with three significant digits, without trailing zeros."""
+    if per_second is None:
+        return "–"
+    text = _significant(per_second)
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}/s"
 
 
 def format_count(value: int) -> str:

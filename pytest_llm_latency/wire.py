@@ -10,13 +10,14 @@ import functools
 import types
 import typing
 from array import array
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
 from pytest_llm_latency.errors import WireError
 
 _SCALARS = (bool, int, float, str, bytes, type(None))
 Noun = TypeVar("Noun")
+Tree = TypeVar("Tree", dict[str, Any], list[Any])
 
 
 def to_builtins(value: object) -> Any:  # noqa: ANN401  (a tree of builtins has no narrower type)
@@ -45,11 +46,12 @@ def _key(key: object) -> str:
 def from_builtins(noun: type[Noun], data: object) -> Noun:
     """Return ``data``, made by ``to_builtins``, as the noun again.
 
-    Unknown keys are ignored, so that a newer writer can add one; a missing key is a ``WireError``.
+    Unknown keys are ignored, so that a newer writer can add one; a missing key or a value of
+    another type is a ``WireError``.
     """
     if not isinstance(data, dict):
         raise WireError(f"a {noun.__name__} must be a mapping, not {type(data).__name__}.")
-    hints = _hints(noun)
+    hints = _hints(typing.cast("Hashable", noun))
     missing = sorted(hints.keys() - data.keys())
     if missing:
         raise WireError(f"a {noun.__name__} lacks {', '.join(missing)}.")
@@ -57,21 +59,43 @@ def from_builtins(noun: type[Noun], data: object) -> Noun:
 
 
 @functools.cache
-def _hints(noun: type) -> dict[str, Any]:
+def _hints(noun: Hashable) -> dict[str, Any]:
     return typing.get_type_hints(noun)
 
 
 def _value(hint: Any, data: Any) -> Any:  # noqa: ANN401  (types and trees are dynamic here)
+    if hint is object:
+        return data
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if data is None or hint in _SCALARS or origin is typing.Literal:
-        return float(data) if hint is float else data
-    if origin in (types.UnionType, typing.Union):
-        return _value(next(each for each in arguments if each is not type(None)), data)
-    if origin is tuple:
-        each = arguments if Ellipsis not in arguments else (arguments[0],) * len(data)
-        return tuple(_value(part, item) for part, item in zip(each, data, strict=True))
-    if hint is array:
-        return array("q", data)
+    if origin in {types.UnionType, typing.Union}:
+        return None if data is None else _value(next(each for each in arguments if each is not type(None)), data)
     if dataclasses.is_dataclass(hint):
         return from_builtins(typing.cast("type[Any]", hint), data)
+    if hint in _SCALARS or origin is typing.Literal:
+        return _scalar(hint, data)
+    if origin is Mapping:
+        return {key: _value(arguments[1], each) for key, each in _of_type(dict, data).items()}
+    return _sequence(hint, arguments, _of_type(list, data))
+
+
+def _sequence(hint: Any, arguments: tuple[Any, ...], items: list[Any]) -> Any:  # noqa: ANN401  (types are dynamic here)
+    if hint is array:
+        return array("q", [_scalar(int, each) for each in items])
+    parts = arguments if Ellipsis not in arguments else (arguments[0],) * len(items)
+    if len(parts) != len(items):
+        raise WireError(f"{items!r} has {len(items)} parts where {len(parts)} belong: the data is damaged.")
+    return tuple(_value(part, item) for part, item in zip(parts, items, strict=True))
+
+
+def _scalar(hint: Any, data: Any) -> Any:  # noqa: ANN401  (types and trees are dynamic here)
+    if hint is float and type(data) is int:
+        return float(data)
+    if data not in typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else type(data) is not hint:
+        raise WireError(f"{data!r} stands where {getattr(hint, '__name__', hint)} belongs: the data is damaged.")
+    return data
+
+
+def _of_type(kind: type[Tree], data: Any) -> Tree:  # noqa: ANN401  (trees are dynamic here)
+    if not isinstance(data, kind):
+        raise WireError(f"{data!r} stands where a {kind.__name__} belongs: the data is damaged.")
     return data
