@@ -97,9 +97,11 @@ def _significant(value: float, count: int = 3) -> str:
 
 
 def format_percent(fraction: float | None, *, digits: int = 1) -> str:
-    """Write a fraction as a percentage without trailing zeros."""
+    """Write a fraction as a percentage without trailing zeros; what is not nothing is never ``0 %``."""
     if fraction is None:
         return "–"
+    if 0 < fraction * 100 < 0.5 * 10**-digits:
+        return f"< {10**-digits:.{digits}f} %"
     text = f"{fraction * 100:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
@@ -133,3 +135,42 @@ def format_rate(per_second: float | None) -> str:
 def format_count(value: int) -> str:
     """Write a count with thousands separated."""
     return f"{value:,}"
+
+
+def format_value(value: float | None, unit: str) -> str:
+    """Write a value of the metrics table in its unit; the unit of tokens stands in their heading."""
+    if value is None:
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    writers = {"s": format_seconds, "s/token": format_seconds, "USD": format_money, "tokens/s": format_rate}
+    return writers.get(unit, format_number)(value)
+
+
+def format_number(value: float) -> str:
+    """Write a plain number: a whole one in full, another with three significant digits."""
+    if value == round(value) or abs(value) >= 100:  # noqa: PLR2004  (from here on a fraction says nothing)
+        return f"{value:,.0f}"
+    return _significant(value)
+
+
+def format_interval(interval: tuple[float, float] | None) -> str:
+    """Write an interval of ratios as changes: (1.21, 1.53) is ``+21 … +53 %``."""
+    if interval is None:
+        return "~"
+    low, high = (format_change(each) for each in interval)
+    return f"{low.removesuffix(' %')} … {high}"
+
+
+def format_probability(value: float | None) -> str:
+    """Write a p value with two significant digits, and the bound below one in ten thousand."""
+    if value is None:
+        return "–"
+    if value < 0.0001:  # noqa: PLR2004  (the bound that is printed)
+        return "< 0.0001"
+    return _significant(min(value, 1.0), 2).rstrip("0").rstrip(".")
+
+
+def format_bytes(value: int | None) -> str:
+    """Write a size in memory."""
+    return "–" if value is None else f"{value / 1_048_576:,.0f} MiB"
