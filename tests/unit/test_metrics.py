@@ -1,0 +1,187 @@
+"""Each metric of the table against stamps that can be added up by hand."""
+
+import dataclasses
+import math
+from array import array
+from collections.abc import Callable
+
+import pytest
+
+from pytest_llm_latency.metrics import GATED, METRICS, icl, measured, series, steps, total, value
+from pytest_llm_latency.model import Failure, Run, Sample
+
+MakeSample = Callable[..., Sample]
+MakeRun = Callable[..., Run]
+
+BY_HAND = {
+    "ttft": 0.2,
+    "e2e": 0.4,
+    "ttfo": 0.25,
+    "tpot": 0.2 / 8,
+    "icl": 0.2 / 3,
+    "max_stall": 0.1,
+    "throughput": 25.0,
+    "e2e_scheduled": None,
+    "server_wait": 0.091,
+    "server_processing": 0.09,
+    "send_lag": 0.008,
+    "dns": 0.001,
+    "connect": 0.002,
+    "tls": 0.003,
+    "client_overhead": 0.002,
+    "tokens_in": 5,
+    "tokens_out": 10,
+    "tokens_reasoning": 2,
+    "tokens_cached": 0,
+    "cost": 0.0001,
+}
+
+
+def test_every_row_of_the_table_is_computed_by_hand_here() -> None:
+    """A new row needs a figure of its own."""
+    assert BY_HAND.keys() == METRICS.keys()
+
+
+@pytest.mark.parametrize("metric", BY_HAND)
+def test_a_metric_is_what_its_stamps_add_up_to(metric: str, make_sample: MakeSample) -> None:
+    """The sample has a role chunk, then reasoning, two contents and a tool call."""
+    assert METRICS[metric].take(make_sample()) == (
+        None if BY_HAND[metric] is None else pytest.approx(BY_HAND[metric], abs=1e-12)
+    )
+
+
+def test_the_rows_are_keyed_by_their_ids_and_say_what_they_are() -> None:
+    """Documentation, headings and columns come from the rows."""
+    assert all(key == row.id and row.title and row.definition for key, row in METRICS.items())
+    assert {row.id for row in METRICS.values() if row.direction == "higher"} == {"throughput"}
+    assert {"ttft", "e2e"} <= set(GATED) < set(METRICS)
+
+
+def test_an_open_loop_counts_from_the_planned_start(make_sample: MakeSample) -> None:
+    """Waiting for the client's own start is part of what a user of an open system waits."""
+    sample = make_sample()
+    late = dataclasses.replace(sample, stamps=dataclasses.replace(sample.stamps, scheduled=900_000_000))
+    assert METRICS["e2e_scheduled"].take(late) == pytest.approx(0.5)
+    assert METRICS["send_lag"].take(late) == pytest.approx(0.108)
+    assert METRICS["e2e"].take(late) == pytest.approx(0.4)
+
+
+def test_a_reused_connection_has_no_connection_phases(make_sample: MakeSample) -> None:
+    """A stamp that did not happen gives no duration, never zero."""
+    sample = make_sample()
+    stamps = dataclasses.replace(sample.stamps, connect_start=None, dns_end=None, tcp_end=None, tls_end=None)
+    reused = dataclasses.replace(sample, stamps=stamps)
+    assert [METRICS[each].take(reused) for each in ("dns", "connect", "tls")] == [None, None, None]
+
+
+def test_a_reply_without_generated_deltas_has_no_token_times(make_sample: MakeSample) -> None:
+    """Only control events arrived."""
+    empty = make_sample(event_ns=array("q", [1_101_000_000]), event_kinds="x", event_characters=array("q", [0]))
+    times = ("ttft", "e2e", "ttfo", "tpot", "icl", "max_stall", "throughput", "e2e_scheduled")
+    assert [METRICS[each].take(empty) for each in times] == [None] * len(times)
+    assert icl(empty) == []
+
+
+def test_a_reply_of_reasoning_alone_has_a_first_token_and_no_first_output(make_sample: MakeSample) -> None:
+    """The two differ for reasoning models only."""
+    thought = make_sample(event_ns=array("q", [1_200_000_000]), event_kinds="r", event_characters=array("q", [4]))
+    assert METRICS["ttft"].take(thought) == pytest.approx(0.2)
+    assert METRICS["ttfo"].take(thought) is None
+
+
+def test_a_sample_without_usage_has_no_token_figures(make_sample: MakeSample) -> None:
+    """Tokens are never guessed from characters."""
+    unknown = make_sample(usage=None, cost_usd=None, build_ns=None)
+    names = ("tpot", "throughput", "tokens_in", "tokens_out", "tokens_reasoning", "cost", "client_overhead")
+    assert [METRICS[each].take(unknown) for each in names] == [None] * len(names)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "characters", "expected"),
+    [
+        (1, [4, 4, 4, 4], None),
+        (None, [4, 4, 4, 4], None),
+        (4, [9, 1, 1, 1], 0.2 / 3),
+        (8, [4, 4, 4, 4], 0.2 / 6),
+        (8, [1, 9, 9, 9], 0.2 / 7),
+        (8, [0, 0, 0, 0], 0.2 / 7),
+        (8, [4, 0, 0, 0], None),
+    ],
+    ids=["one", "unknown", "one-a-delta", "by-share", "at-least-one", "no-characters", "all-in-the-first"],
+)
+def test_the_tokens_of_the_first_delta_are_left_out_of_the_time_per_token(
+    tokens: int | None, characters: list[int], expected: float | None, make_sample: MakeSample
+) -> None:
+    """They go by the delta's share of the characters, one at least; one a delta where the counts agree."""
+    sample = make_sample(event_characters=array("q", [0, *characters]))
+    assert sample.usage is not None
+    sample = dataclasses.replace(sample, usage=dataclasses.replace(sample.usage, tokens_out=tokens))
+    assert METRICS["tpot"].take(sample) == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_single_delta_has_no_time_per_token(make_sample: MakeSample) -> None:
+    """A gap needs two arrivals."""
+    single = make_sample(event_ns=array("q", [1_200_000_000]), event_kinds="c", event_characters=array("q", [4]))
+    assert METRICS["tpot"].take(single) is None
+
+
+def test_a_request_that_took_no_time_has_no_throughput(make_sample: MakeSample) -> None:
+    """There is nothing to divide by."""
+    instant = make_sample(event_ns=array("q", [1_000_000_000]), event_kinds="c", event_characters=array("q", [4]))
+    assert METRICS["throughput"].take(instant) is None
+
+
+@pytest.mark.parametrize("status", ["error", "timeout", "refused", "cancelled"])
+def test_a_failed_request_is_worse_than_every_success(status: str, make_sample: MakeSample) -> None:
+    """Infinitely slow, and with no throughput at all."""
+    failed = make_sample(status=status)
+    assert value(METRICS["ttft"], failed) == math.inf
+    assert value(METRICS["throughput"], failed) == 0.0
+    assert value(METRICS["ttft"], make_sample()) == pytest.approx(0.2)
+
+
+def test_warm_up_is_not_measured(make_run: MakeRun, make_sample: MakeSample) -> None:
+    """Neither its samples nor its steps count."""
+    run = make_run(samples=(make_sample(phase="warmup", step="first"), make_sample(step="second")))
+    assert steps(run) == ("second",)
+    assert measured(run, "first") == []
+    assert [sample.step for sample in measured(run, "second")] == ["second"]
+
+
+def test_steps_stand_in_the_order_of_their_first_appearance(make_run: MakeRun, make_sample: MakeSample) -> None:
+    """Reports show a conversation as it went."""
+    run = make_run(samples=tuple(make_sample(step=step) for step in ("ask", "answer", "ask", None)))
+    assert steps(run) == ("ask", "answer", None)
+
+
+def test_a_series_has_one_value_for_each_measured_request(make_run: MakeRun, make_sample: MakeSample) -> None:
+    """Failed requests stand among the others, in their order."""
+    run = make_run(samples=(make_sample(), make_sample(status="error", iteration=1), make_sample(iteration=2)))
+    assert series(run, None, METRICS["ttft"]) == [pytest.approx(0.2), math.inf, pytest.approx(0.2)]
+
+
+def test_an_iteration_that_never_reached_a_step_counts_as_failed_there(
+    make_run: MakeRun, make_sample: MakeSample, failure: Failure
+) -> None:
+    """Iteration 0 failed after the step and was measured; iteration 1 failed before it."""
+    run = make_run(samples=(make_sample(step="answer"),), iteration_failures=((0, failure), (1, failure)))
+    assert series(run, "answer", METRICS["ttft"]) == [pytest.approx(0.2), math.inf]
+    assert series(run, "answer", METRICS["throughput"]) == [pytest.approx(25.0), 0.0]
+
+
+def test_a_metric_that_no_successful_request_has_gives_no_series(make_run: MakeRun, make_sample: MakeSample) -> None:
+    """Otherwise its only values would be those of the failures."""
+    run = make_run(samples=(make_sample(usage=None), make_sample(status="error", iteration=1)))
+    assert series(run, None, METRICS["tpot"]) == []
+
+
+def test_a_run_without_a_success_is_all_failures(make_run: MakeRun, make_sample: MakeSample) -> None:
+    """A dead endpoint is the slowest, not an empty sample."""
+    run = make_run(samples=(make_sample(status="error"), make_sample(status="timeout", iteration=1)))
+    assert series(run, None, METRICS["tpot"]) == [math.inf, math.inf]
+
+
+@pytest.mark.parametrize(("values", "expected"), [([], None), ([1.0, None], None), ([0.1] * 10, 1.0), ([0.0], 0.0)])
+def test_a_total_is_known_only_when_every_part_is(values: list[float | None], expected: float | None) -> None:
+    """A cost with an unknown part is unknown, and nothing costs nothing only if something was counted."""
+    assert total(values) == expected

@@ -1,0 +1,105 @@
+"""The checks that every plan must pass."""
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+
+from pytest_llm_latency import load, plan
+from pytest_llm_latency.errors import MarkerError
+from pytest_llm_latency.metrics import GATED
+from pytest_llm_latency.model import Plan
+
+SOUND = Plan(
+    model="openai/gpt-4o-mini",
+    requests=10,
+    warmup=0,
+    load=load.closed(10),
+    timeout_s=plan.DEFAULT_TIMEOUT_S,
+    limits=(),
+    gate=plan.DEFAULT_GATE,
+    tolerance=plan.DEFAULT_TOLERANCE,
+    error_limit=plan.DEFAULT_ERROR_LIMIT,
+    version=None,
+)
+
+
+def test_a_sound_plan_is_returned_as_it_is() -> None:
+    """As many users as requests are still possible."""
+    assert plan.check(SOUND) is SOUND
+
+
+def test_the_defaults_alone_make_a_sound_plan() -> None:
+    """A marker without arguments must work."""
+    defaults = dataclasses.replace(
+        SOUND, requests=plan.DEFAULT_REQUESTS, load=load.closed(plan.DEFAULT_CONCURRENCY), gate=plan.DEFAULT_GATE
+    )
+    assert plan.check(defaults) is defaults
+
+
+@pytest.mark.parametrize("requests", [0, -1, 1.5, True, "10", None])
+def test_requests_must_be_a_whole_number_of_at_least_one(requests: Any) -> None:
+    """An empty sample has nothing to say."""
+    with pytest.raises(MarkerError, match=r"^requests is .*: it must be a whole number of at least 1\.$"):
+        plan.check(dataclasses.replace(SOUND, requests=requests))
+
+
+@pytest.mark.parametrize("warmup", [-1, 0.5, False, "2"])
+def test_warmup_must_be_a_whole_number_of_at_least_zero(warmup: Any) -> None:
+    """No warm-up is a choice, less is a mistake."""
+    with pytest.raises(MarkerError, match=r"^warmup is .*: it must be a whole number of at least 0\.$"):
+        plan.check(dataclasses.replace(SOUND, warmup=warmup))
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, True, "60s", None])
+@pytest.mark.parametrize(("field", "name"), [("timeout_s", "timeout"), ("tolerance", "tolerance")])
+def test_timeout_and_tolerance_must_be_positive_numbers(field: str, name: str, value: Any) -> None:
+    """Both are named in the message as the marker names them."""
+    with pytest.raises(MarkerError, match=rf"^{name} is .*: it must be a number above 0\.$"):
+        plan.check(dataclasses.replace(SOUND, **{field: value}))
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, math.nan])
+def test_the_error_limit_must_be_a_share(share: float) -> None:
+    """From none to all of the requests."""
+    with pytest.raises(MarkerError, match=r"^the error limit is .*: it must be a share from 0 to 1, as in '1%'\.$"):
+        plan.check(dataclasses.replace(SOUND, error_limit=share))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_error_limit_may_be_nothing_or_everything(share: float) -> None:
+    """The ends of the range belong to it."""
+    assert plan.check(dataclasses.replace(SOUND, error_limit=share)).error_limit == share
+
+
+def test_a_misspelt_metric_of_the_gate_suggests_the_right_one() -> None:
+    """The nearest known word is named."""
+    with pytest.raises(MarkerError, match=r"^gate names the metric 'tfft': did you mean 'ttft'\?$"):
+        plan.check(dataclasses.replace(SOUND, gate=("e2e", "tfft")))
+
+
+def test_a_metric_of_the_gate_that_resembles_nothing_lists_what_is_known() -> None:
+    """The list is the whole of the gated metrics."""
+    with pytest.raises(MarkerError) as caught:
+        plan.check(dataclasses.replace(SOUND, gate=("beauty",)))
+    assert str(caught.value) == f"gate names the metric 'beauty': known are {', '.join(GATED)}."
+
+
+def test_a_metric_that_is_known_but_never_gated_is_refused() -> None:
+    """Token counts are no latency."""
+    with pytest.raises(MarkerError, match=r"^gate names the metric 'tokens_in'"):
+        plan.check(dataclasses.replace(SOUND, gate=("tokens_in",)))
+
+
+def test_more_users_than_requests_are_refused() -> None:
+    """Some of the users would never send anything."""
+    with pytest.raises(
+        MarkerError, match=r"^concurrency 11 is above requests 10: raise requests or lower concurrency\.$"
+    ):
+        plan.check(dataclasses.replace(SOUND, load=load.closed(11)))
+
+
+def test_an_open_loop_has_no_concurrency_to_compare_with_requests() -> None:
+    """One request at a rate is a plan."""
+    assert plan.check(dataclasses.replace(SOUND, requests=1, load=load.constant(5))).requests == 1
