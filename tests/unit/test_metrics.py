@@ -3,15 +3,15 @@
 import dataclasses
 import math
 from array import array
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+import nouns
 from pytest_llm_latency.metrics import GATED, METRICS, icl, measured, series, steps, total, value
-from pytest_llm_latency.model import Failure, Run, Sample
+from pytest_llm_latency.model import Sample, Stamps, Usage
 
-MakeSample = Callable[..., Sample]
-MakeRun = Callable[..., Run]
+MS = 1_000_000
 
 BY_HAND = {
     "ttft": 0.2,
@@ -37,15 +37,58 @@ BY_HAND = {
 }
 
 
+def by_hand(**changes: Any) -> Sample:
+    """Return ten tokens in four deltas after a role chunk: reasoning, two contents and a tool call."""
+    sample = Sample(
+        index=0,
+        iteration=0,
+        phase="measure",
+        step=None,
+        status="ok",
+        failure=None,
+        http_status=200,
+        attempts=1,
+        stamps=Stamps(
+            started=1_000 * MS,
+            scheduled=None,
+            connect_start=1_001 * MS,
+            dns_end=1_002 * MS,
+            tcp_end=1_004 * MS,
+            tls_end=1_007 * MS,
+            send_start=1_008 * MS,
+            send_end=1_009 * MS,
+            first_byte=1_100 * MS,
+            headers=1_101 * MS,
+            closed=1_401 * MS,
+        ),
+        build_ns=2 * MS,
+        connection_reused=False,
+        clock="fake",
+        server_processing_s=0.09,
+        piece_ns=array("q", [at * MS for at in (1_101, 1_200, 1_250, 1_350, 1_400)]),
+        piece_bytes=array("q", [10, 20, 30, 20, 20]),
+        event_ns=array("q", [at * MS for at in (1_101, 1_200, 1_250, 1_350, 1_400)]),
+        event_kinds="xrcct",
+        event_characters=array("q", [0, 4, 8, 4, 4]),
+        finish_reason="stop",
+        usage=Usage(tokens_in=5, tokens_out=10, tokens_reasoning=2, tokens_cached=0, source="usage"),
+        cost_usd=0.0001,
+        worker=None,
+        host=None,
+        region=None,
+    )
+    return dataclasses.replace(sample, **changes)
+
+
 def test_every_row_of_the_table_is_computed_by_hand_here() -> None:
     """A new row needs a figure of its own."""
     assert BY_HAND.keys() == METRICS.keys()
 
 
 @pytest.mark.parametrize("metric", BY_HAND)
-def test_a_metric_is_what_its_stamps_add_up_to(metric: str, make_sample: MakeSample) -> None:
+def test_a_metric_is_what_its_stamps_add_up_to(metric: str) -> None:
     """The sample has a role chunk, then reasoning, two contents and a tool call."""
-    assert METRICS[metric].take(make_sample()) == (
+    assert METRICS[metric].take(by_hand()) == (
         None if BY_HAND[metric] is None else pytest.approx(BY_HAND[metric], abs=1e-12)
     )
 
@@ -57,41 +100,47 @@ def test_the_rows_are_keyed_by_their_ids_and_say_what_they_are() -> None:
     assert {"ttft", "e2e"} <= set(GATED) < set(METRICS)
 
 
-def test_an_open_loop_counts_from_the_planned_start(make_sample: MakeSample) -> None:
+def test_an_open_loop_counts_from_the_planned_start() -> None:
     """Waiting for the client's own start is part of what a user of an open system waits."""
-    sample = make_sample()
+    sample = by_hand()
     late = dataclasses.replace(sample, stamps=dataclasses.replace(sample.stamps, scheduled=900_000_000))
     assert METRICS["e2e_scheduled"].take(late) == pytest.approx(0.5)
     assert METRICS["send_lag"].take(late) == pytest.approx(0.108)
     assert METRICS["e2e"].take(late) == pytest.approx(0.4)
 
 
-def test_a_reused_connection_has_no_connection_phases(make_sample: MakeSample) -> None:
+def test_a_reused_connection_has_no_connection_phases() -> None:
     """A stamp that did not happen gives no duration, never zero."""
-    sample = make_sample()
+    sample = by_hand()
     stamps = dataclasses.replace(sample.stamps, connect_start=None, dns_end=None, tcp_end=None, tls_end=None)
     reused = dataclasses.replace(sample, stamps=stamps)
     assert [METRICS[each].take(reused) for each in ("dns", "connect", "tls")] == [None, None, None]
 
 
-def test_a_reply_without_generated_deltas_has_no_token_times(make_sample: MakeSample) -> None:
+def test_a_reply_without_generated_deltas_has_no_token_times() -> None:
     """Only control events arrived."""
-    empty = make_sample(event_ns=array("q", [1_101_000_000]), event_kinds="x", event_characters=array("q", [0]))
+    empty = by_hand(event_ns=array("q", [1_101_000_000]), event_kinds="x", event_characters=array("q", [0]))
     times = ("ttft", "e2e", "ttfo", "tpot", "icl", "max_stall", "throughput", "e2e_scheduled")
     assert [METRICS[each].take(empty) for each in times] == [None] * len(times)
     assert icl(empty) == []
 
 
-def test_a_reply_of_reasoning_alone_has_a_first_token_and_no_first_output(make_sample: MakeSample) -> None:
+def test_a_reply_of_reasoning_alone_has_a_first_token_and_no_first_output() -> None:
     """The two differ for reasoning models only."""
-    thought = make_sample(event_ns=array("q", [1_200_000_000]), event_kinds="r", event_characters=array("q", [4]))
+    thought = by_hand(event_ns=array("q", [1_200_000_000]), event_kinds="r", event_characters=array("q", [4]))
     assert METRICS["ttft"].take(thought) == pytest.approx(0.2)
     assert METRICS["ttfo"].take(thought) is None
 
 
-def test_a_sample_without_usage_has_no_token_figures(make_sample: MakeSample) -> None:
+def test_a_tool_call_is_output() -> None:
+    """A reply that calls a tool at once has its first output there."""
+    call = by_hand(event_ns=array("q", [1_200_000_000]), event_kinds="t", event_characters=array("q", [4]))
+    assert METRICS["ttfo"].take(call) == pytest.approx(0.2)
+
+
+def test_a_sample_without_usage_has_no_token_figures() -> None:
     """Tokens are never guessed from characters."""
-    unknown = make_sample(usage=None, cost_usd=None, build_ns=None)
+    unknown = by_hand(usage=None, cost_usd=None, build_ns=None)
     names = ("tpot", "throughput", "tokens_in", "tokens_out", "tokens_reasoning", "cost", "client_overhead")
     assert [METRICS[each].take(unknown) for each in names] == [None] * len(names)
 
@@ -110,74 +159,72 @@ def test_a_sample_without_usage_has_no_token_figures(make_sample: MakeSample) ->
     ids=["one", "unknown", "one-a-delta", "by-share", "at-least-one", "no-characters", "all-in-the-first"],
 )
 def test_the_tokens_of_the_first_delta_are_left_out_of_the_time_per_token(
-    tokens: int | None, characters: list[int], expected: float | None, make_sample: MakeSample
+    tokens: int | None, characters: list[int], expected: float | None
 ) -> None:
     """They go by the delta's share of the characters, one at least; one a delta where the counts agree."""
-    sample = make_sample(event_characters=array("q", [0, *characters]))
+    sample = by_hand(event_characters=array("q", [0, *characters]))
     assert sample.usage is not None
     sample = dataclasses.replace(sample, usage=dataclasses.replace(sample.usage, tokens_out=tokens))
     assert METRICS["tpot"].take(sample) == (None if expected is None else pytest.approx(expected))
 
 
-def test_a_single_delta_has_no_time_per_token(make_sample: MakeSample) -> None:
+def test_a_single_delta_has_no_time_per_token() -> None:
     """A gap needs two arrivals."""
-    single = make_sample(event_ns=array("q", [1_200_000_000]), event_kinds="c", event_characters=array("q", [4]))
+    single = by_hand(event_ns=array("q", [1_200_000_000]), event_kinds="c", event_characters=array("q", [4]))
     assert METRICS["tpot"].take(single) is None
 
 
-def test_a_request_that_took_no_time_has_no_throughput(make_sample: MakeSample) -> None:
+def test_a_request_that_took_no_time_has_no_throughput() -> None:
     """There is nothing to divide by."""
-    instant = make_sample(event_ns=array("q", [1_000_000_000]), event_kinds="c", event_characters=array("q", [4]))
+    instant = by_hand(event_ns=array("q", [1_000_000_000]), event_kinds="c", event_characters=array("q", [4]))
     assert METRICS["throughput"].take(instant) is None
 
 
 @pytest.mark.parametrize("status", ["error", "timeout", "refused", "cancelled"])
-def test_a_failed_request_is_worse_than_every_success(status: str, make_sample: MakeSample) -> None:
+def test_a_failed_request_is_worse_than_every_success(status: str) -> None:
     """Infinitely slow, and with no throughput at all."""
-    failed = make_sample(status=status)
+    failed = by_hand(status=status)
     assert value(METRICS["ttft"], failed) == math.inf
     assert value(METRICS["throughput"], failed) == 0.0
-    assert value(METRICS["ttft"], make_sample()) == pytest.approx(0.2)
+    assert value(METRICS["ttft"], by_hand()) == pytest.approx(0.2)
 
 
-def test_warm_up_is_not_measured(make_run: MakeRun, make_sample: MakeSample) -> None:
+def test_warm_up_is_not_measured() -> None:
     """Neither its samples nor its steps count."""
-    run = make_run(samples=(make_sample(phase="warmup", step="first"), make_sample(step="second")))
+    run = nouns.run(samples=(by_hand(phase="warmup", step="first"), by_hand(step="second")))
     assert steps(run) == ("second",)
     assert measured(run, "first") == []
     assert [sample.step for sample in measured(run, "second")] == ["second"]
 
 
-def test_steps_stand_in_the_order_of_their_first_appearance(make_run: MakeRun, make_sample: MakeSample) -> None:
+def test_steps_stand_in_the_order_of_their_first_appearance() -> None:
     """Reports show a conversation as it went."""
-    run = make_run(samples=tuple(make_sample(step=step) for step in ("ask", "answer", "ask", None)))
+    run = nouns.run(samples=tuple(by_hand(step=step) for step in ("ask", "answer", "ask", None)))
     assert steps(run) == ("ask", "answer", None)
 
 
-def test_a_series_has_one_value_for_each_measured_request(make_run: MakeRun, make_sample: MakeSample) -> None:
+def test_a_series_has_one_value_for_each_measured_request() -> None:
     """Failed requests stand among the others, in their order."""
-    run = make_run(samples=(make_sample(), make_sample(status="error", iteration=1), make_sample(iteration=2)))
+    run = nouns.run(samples=(by_hand(), by_hand(status="error", iteration=1), by_hand(iteration=2)))
     assert series(run, None, METRICS["ttft"]) == [pytest.approx(0.2), math.inf, pytest.approx(0.2)]
 
 
-def test_an_iteration_that_never_reached_a_step_counts_as_failed_there(
-    make_run: MakeRun, make_sample: MakeSample, failure: Failure
-) -> None:
+def test_an_iteration_that_never_reached_a_step_counts_as_failed_there() -> None:
     """Iteration 0 failed after the step and was measured; iteration 1 failed before it."""
-    run = make_run(samples=(make_sample(step="answer"),), iteration_failures=((0, failure), (1, failure)))
+    run = nouns.run(samples=(by_hand(step="answer"),), iteration_failures=((0, nouns.failure()), (1, nouns.failure())))
     assert series(run, "answer", METRICS["ttft"]) == [pytest.approx(0.2), math.inf]
     assert series(run, "answer", METRICS["throughput"]) == [pytest.approx(25.0), 0.0]
 
 
-def test_a_metric_that_no_successful_request_has_gives_no_series(make_run: MakeRun, make_sample: MakeSample) -> None:
+def test_a_metric_that_no_successful_request_has_gives_no_series() -> None:
     """Otherwise its only values would be those of the failures."""
-    run = make_run(samples=(make_sample(usage=None), make_sample(status="error", iteration=1)))
+    run = nouns.run(samples=(by_hand(usage=None), by_hand(status="error", iteration=1)))
     assert series(run, None, METRICS["tpot"]) == []
 
 
-def test_a_run_without_a_success_is_all_failures(make_run: MakeRun, make_sample: MakeSample) -> None:
+def test_a_run_without_a_success_is_all_failures() -> None:
     """A dead endpoint is the slowest, not an empty sample."""
-    run = make_run(samples=(make_sample(status="error"), make_sample(status="timeout", iteration=1)))
+    run = nouns.run(samples=(by_hand(status="error"), by_hand(status="timeout", iteration=1)))
     assert series(run, None, METRICS["tpot"]) == [math.inf, math.inf]
 
 

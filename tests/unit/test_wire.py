@@ -4,14 +4,14 @@ import dataclasses
 import enum
 import typing
 from array import array
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+import nouns
 from pytest_llm_latency import load, wire
 from pytest_llm_latency.errors import WireError
-from pytest_llm_latency.model import Failure, Load, Run, Sample, Stamps, Usage, Verdict
+from pytest_llm_latency.model import Load, Run, Sample, Stamps, Usage, Verdict
 
 BUILTINS = (type(None), bool, int, float, str, bytes, list, dict)
 
@@ -51,25 +51,23 @@ class Colour(enum.StrEnum):
     RED = "red"
 
 
-def test_a_whole_run_travels_as_exact_builtins_and_comes_back_equal(
-    make_run: Callable[..., Run], failure: Failure
-) -> None:
+def test_a_whole_run_travels_as_exact_builtins_and_comes_back_equal() -> None:
     """Tuples, arrays, mappings, optional nouns and nested nouns are all in it."""
-    run = make_run(iteration_failures=((3, failure),), complete=False)
+    run = nouns.run([0.2, None, 0.3], iteration_failures=((3, nouns.failure()),), complete=False)
     tree = wire.to_builtins(run)
     assert all(type(leaf) in BUILTINS for leaf in leaves(tree))
     assert wire.from_builtins(Run, tree) == run
 
 
-def test_a_failed_sample_comes_back_equal(make_sample: Callable[..., Sample], failure: Failure) -> None:
+def test_a_failed_sample_comes_back_equal() -> None:
     """Absent fields stay absent."""
-    sample = make_sample(status="error", failure=failure, usage=None, cost_usd=None, stamps=Stamps(started=1))
+    sample = nouns.sample(0, None, failed=nouns.failure(), stamps=Stamps(started=1))
     assert wire.from_builtins(Sample, wire.to_builtins(sample)) == sample
 
 
-def test_arrays_come_back_as_compact_integers(make_sample: Callable[..., Sample]) -> None:
+def test_arrays_come_back_as_compact_integers() -> None:
     """Eight bytes each, as they were."""
-    back = wire.from_builtins(Sample, wire.to_builtins(make_sample()))
+    back = wire.from_builtins(Sample, wire.to_builtins(nouns.sample(0, 0.2, 0.4)))
     assert isinstance(back.event_ns, array)
     assert back.event_ns.typecode == "q"
 
@@ -142,10 +140,10 @@ def test_a_value_of_another_type_is_damage_and_is_not_passed_on(field: str, valu
 
 
 @pytest.mark.parametrize("events", [None, "abc", [1, 2.5]])
-def test_stamps_that_are_no_list_of_integers_are_damage(events: object, make_sample: Callable[..., Sample]) -> None:
+def test_stamps_that_are_no_list_of_integers_are_damage(events: object) -> None:
     """A fraction of a nanosecond is none of ours."""
     with pytest.raises(WireError, match="the data is damaged"):
-        wire.from_builtins(Sample, wire.to_builtins(make_sample()) | {"event_ns": events})
+        wire.from_builtins(Sample, wire.to_builtins(nouns.sample(0, 0.2, 0.4)) | {"event_ns": events})
 
 
 def test_parameters_that_are_no_mapping_are_damage() -> None:
