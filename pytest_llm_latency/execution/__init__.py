@@ -1,0 +1,1 @@
+"""Sends requests and records what arrives; decodes it later, off the clock."""

@@ -1,0 +1,193 @@
+"""What a recording says: events with their stamps, text, usage, and whether it ended as its protocol promises.
+
+The status comes from the recording alone. litellm's parser turns each event into a delta; it is
+not asked whether the answer was whole, because it calls a truncated answer a success.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_llm_latency.execution import sse
+from pytest_llm_latency.execution.delta import Delta, ToolCallDelta
+from pytest_llm_latency.model import (
+    CONTENT,
+    CONTROL,
+    REASONING,
+    TOOL_CALL,
+    Decoded,
+    EventKind,
+    Failure,
+    Recording,
+    Status,
+    ToolCall,
+    Usage,
+)
+
+DONE = "[DONE]"
+_HTTP_ERROR = 400
+_TOO_MANY_REQUESTS = 429
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How one provider's answers are read.
+
+    ``parse_event`` and ``parse_answer`` are litellm's own parser for the provider; they raise
+    ``ValueError`` for what it cannot read. ``ends`` says whether an event is the protocol's own
+    end; it gets ``None`` for the ``[DONE]`` of OpenAI's protocol.
+    """
+
+    parse_event: Callable[[Json], Delta | None]
+    parse_answer: Callable[[Recording, bytes], Delta]
+    ends: Callable[[Json | None], bool]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """What has been read of a stream so far."""
+
+    at_ns: list[int] = field(default_factory=list)
+    kinds: list[EventKind] = field(default_factory=list)
+    characters: list[int] = field(default_factory=list)
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    calls: dict[int, ToolCall] = field(default_factory=dict)
+    finish_reason: str | None = None
+    served_model: str | None = None
+    usage: Usage | None = None
+    ended: bool = False
+
+    def add_event(self, at_ns: int, kind: EventKind, characters: int) -> None:
+        self.at_ns.append(at_ns)
+        self.kinds.append(kind)
+        self.characters.append(characters)
+
+    def add_delta(self, delta: Delta, at_ns: int) -> None:
+        self.add_event(at_ns, *_classify(delta))
+        self.content.append(delta.content)
+        self.reasoning.append(delta.reasoning)
+        for part in delta.tool_calls:
+            self.calls[part.index] = _joined(self.calls.get(part.index), part)
+        self.finish_reason = delta.finish_reason or self.finish_reason
+        self.served_model = delta.served_model or self.served_model
+        self.usage = delta.usage or self.usage
+
+
+def decode(recording: Recording, protocol: Protocol) -> Decoded:
+    """Return what the recording says; whatever is wrong with it is in ``status`` and ``failure``."""
+    reading = _Reading()
+    status, failure = recording.status, recording.failure
+    if recording.http_status is not None and recording.http_status >= _HTTP_ERROR:
+        status, failure = refusal(recording)
+    elif recording.http_status is not None:
+        read = _read_stream if recording.request.parameters.get("stream") else _read_answer
+        found = read(recording, protocol, reading)
+        if status == "ok" and found is not None:
+            status, failure = "error", found
+    return _decoded(reading, status, failure)
+
+
+def refusal(recording: Recording) -> tuple[Status, Failure | None]:
+    """Return the status and the reason of an answer with an HTTP error; ``ok`` for any other."""
+    code = recording.http_status
+    if code is None or code < _HTTP_ERROR:
+        return recording.status, recording.failure
+    status: Status = "refused" if code == _TOO_MANY_REQUESTS else "error"
+    message = f"HTTP {code}: {_error_text(recording)}"
+    return status, Failure(error_class=f"HTTP{code}", message=message, phase="provider")
+
+
+def _error_text(recording: Recording) -> str:
+    try:
+        text = sse.body(recording).decode("utf-8", "replace")
+        answer = json.loads(text)
+    except ValueError:
+        return " ".join(text.split())[:300] if recording.pieces else "no body"
+    return _message(answer[0] if isinstance(answer, list) and answer else answer)
+
+
+def _message(answer: object) -> str:
+    error = answer.get("error", answer) if isinstance(answer, dict) else answer
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(message if message is not None else error)[:300]
+
+
+def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:
+    try:
+        for event in sse.events(recording):
+            failure = _read_event(event, protocol, reading)
+            if failure is not None:
+                return failure
+    except ValueError as error:
+        return Failure(error_class="MalformedStream", message=str(error), phase="protocol")
+    if reading.ended:
+        return None
+    return Failure(
+        error_class="TruncatedStream",
+        message="the stream ended before its protocol's own end: the answer is not whole",
+        phase="protocol",
+    )
+
+
+def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Reading) -> Failure | None:
+    if event.data == DONE:
+        reading.add_event(event.at_ns, CONTROL, 0)
+        reading.ended = reading.ended or protocol.ends(None)
+        return None
+    chunk = json.loads(event.data)
+    if not isinstance(chunk, dict):
+        raise ValueError(f"an event is not an object: {event.data[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
+    if chunk.get("error"):
+        return Failure(error_class="ProviderError", message=_message(chunk), phase="provider")
+    delta = protocol.parse_event(chunk)
+    if delta is None:
+        reading.add_event(event.at_ns, CONTROL, 0)
+    else:
+        reading.add_delta(delta, event.at_ns)
+    reading.ended = reading.ended or protocol.ends(chunk)
+    return None
+
+
+def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:
+    try:
+        delta = protocol.parse_answer(recording, sse.body(recording))
+    except ValueError as error:
+        return Failure(error_class="MalformedAnswer", message=str(error), phase="protocol")
+    reading.add_delta(delta, recording.piece_ns[-1])
+    return None
+
+
+def _classify(delta: Delta) -> tuple[EventKind, int]:
+    if delta.content:
+        return CONTENT, len(delta.content)
+    if delta.tool_calls:
+        return TOOL_CALL, sum(len(part.name or "") + len(part.arguments) for part in delta.tool_calls)
+    if delta.reasoning:
+        return REASONING, len(delta.reasoning)
+    return CONTROL, 0
+
+
+def _joined(call: ToolCall | None, part: ToolCallDelta) -> ToolCall:
+    if call is None:
+        return ToolCall(id=part.id, name=part.name, arguments=part.arguments)
+    return ToolCall(id=call.id or part.id, name=call.name or part.name, arguments=call.arguments + part.arguments)
+
+
+def _decoded(reading: _Reading, status: Status, failure: Failure | None) -> Decoded:
+    return Decoded(
+        status=status,
+        failure=failure,
+        event_ns=tuple(reading.at_ns),
+        event_kinds="".join(reading.kinds),
+        event_characters=tuple(reading.characters),
+        text="".join(reading.content),
+        reasoning="".join(reading.reasoning),
+        tool_calls=tuple(call for _, call in sorted(reading.calls.items())),
+        finish_reason=reading.finish_reason,
+        served_model=reading.served_model,
+        usage=reading.usage,
+        cost_usd=None,
+    )

@@ -1,0 +1,68 @@
+"""Events and answers in the terms that all providers share, read off litellm's objects by their attributes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llm_latency.model import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """A part of a tool call: pieces with the same index belong together."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """One event, or one whole answer, in the terms that all providers share."""
+
+    content: str
+    reasoning: str
+    tool_calls: tuple[ToolCallDelta, ...]
+    finish_reason: str | None
+    served_model: str | None
+    usage: Usage | None
+
+
+def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole answer)
+    """Return one of litellm\'s chunks or whole answers as a delta; ``None`` stays ``None``."""
+    if answer is None:
+        return None
+    choice = answer.choices[0] if answer.choices else None
+    message = None if choice is None else getattr(choice, "delta", None) or getattr(choice, "message", None)
+    calls = getattr(message, "tool_calls", None) or ()
+    return Delta(
+        content=getattr(message, "content", None) or "",
+        reasoning=getattr(message, "reasoning_content", None) or "",
+        tool_calls=tuple(_tool_call(call, position) for position, call in enumerate(calls)),
+        finish_reason=getattr(choice, "finish_reason", None),
+        served_model=getattr(answer, "model", None),
+        usage=_usage(getattr(answer, "usage", None)),
+    )
+
+
+def _tool_call(call: Any, position: int) -> ToolCallDelta:  # noqa: ANN401  (the same)
+    function = call.function
+    return ToolCallDelta(
+        index=getattr(call, "index", position),
+        id=call.id,
+        name=function.name,
+        arguments=function.arguments or "",
+    )
+
+
+def _usage(usage: Any) -> Usage | None:  # noqa: ANN401  (the same)
+    if usage is None:
+        return None
+    inputs, outputs = usage.prompt_tokens_details, usage.completion_tokens_details
+    return Usage(
+        tokens_in=usage.prompt_tokens,
+        tokens_out=usage.completion_tokens,
+        tokens_reasoning=getattr(outputs, "reasoning_tokens", None),
+        tokens_cached=getattr(inputs, "cached_tokens", None),
+        source="usage",
+    )

@@ -1,0 +1,44 @@
+"""From a request that httpx built to the bytes on the wire, and from the exchange to a recording."""
+
+from typing import TYPE_CHECKING
+
+from pytest_llm_latency.execution.connection import Origin
+from pytest_llm_latency.execution.transport import Exchange, WireRequest
+from pytest_llm_latency.model import Recording, Request
+
+if TYPE_CHECKING:
+    import httpx
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def wire_request(request: "httpx.Request") -> WireRequest:
+    """Return a built request as the bytes that go over the wire."""
+    url = request.url
+    lines = [f"{request.method} {url.raw_path.decode('ascii')} HTTP/1.1".encode("ascii")]
+    lines += [name + b": " + value for name, value in request.headers.raw]
+    return WireRequest(
+        origin=Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme]),
+        url=f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}",
+        head=b"\r\n".join(lines) + b"\r\n\r\n",
+        body=request.content,
+    )
+
+
+def recording(request: Request, exchange: Exchange, *, url: str, build_ns: int) -> Recording:
+    """Return an exchange as the recording of the request that it belongs to."""
+    return Recording(
+        request=request,
+        stamps=exchange.stamps,
+        build_ns=build_ns,
+        url=url,
+        http_status=exchange.http_status,
+        headers=exchange.headers,
+        pieces=exchange.pieces,
+        piece_ns=exchange.piece_ns,
+        connection_reused=exchange.connection_reused,
+        clock=exchange.clock,
+        status=exchange.status,
+        failure=exchange.failure,
+        attempts=1,
+    )

@@ -1,0 +1,278 @@
+"""The client over litellm; the only file that names it.
+
+litellm builds each request and hands it over at its HTTP seam, where a private exception takes
+the request out of its hands; our transport sends it. Later, litellm's own parser for the provider
+reads what was recorded. So litellm spends nothing inside the measured window.
+"""
+
+import json
+import os
+import time
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError, UnknownModelError
+from pytest_llm_latency.execution import decode, delta, endings, handover, redaction
+from pytest_llm_latency.execution.decode import Json, Protocol
+from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution.transport import Transport, WireRequest
+from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_LOG", "ERROR")
+
+import httpx
+import litellm
+from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
+    ModelResponseIterator as GeminiIterator,
+)
+from litellm.utils import ProviderConfigManager
+
+_BUILT_KEPT = 256
+
+# Which of litellm's two documented seams a provider's requests leave through.
+_THROUGH_OPENAI_SDK = frozenset({"openai", "azure", "perplexity", "custom_openai"})
+
+
+class _Handover(BaseException):
+    def __init__(self, request: httpx.Request) -> None:
+        self.request = request
+
+
+class _Seam(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        raise _Handover(request)
+
+
+class LiteLLMClient:
+    """Sends through litellm's request building and our transport.
+
+    ``api_bases`` maps a provider to another server, the simulator for example; a request to it
+    carries no real key.
+    """
+
+    def __init__(self, *, api_bases: Mapping[str, str] | None = None) -> None:
+        self._api_bases = api_bases
+        self._transport = Transport()
+        self._built: dict[str, WireRequest] = {}
+        self._secrets: set[str] = set()
+        _configure()
+
+    def prepare(self, model: str | None) -> None:
+        """Check that litellm knows the model and that its key is set."""
+        if model is not None:
+            _, provider = _resolve(model)
+            if self._api_bases is None:
+                _require_key(model)
+            elif provider not in self._api_bases:
+                raise ProviderError(
+                    f"the simulator does not speak the protocol of {provider!r} (model {model!r}): "
+                    f"it speaks {', '.join(self._api_bases)}. Measure this test without --llm-latency-simulate."
+                )
+
+    async def send(self, request: Request) -> Recording:
+        """Build the request, or take it from an identical one, and send it."""
+        before_ns = time.monotonic_ns()
+        wire = await self._build(request)
+        build_ns = time.monotonic_ns() - before_ns
+        exchange = await self._transport.send(wire, deadline_s=request.deadline_s)
+        recording = handover.recording(request, exchange, url=wire.url, build_ns=build_ns)
+        return replace(recording, failure=self._redacted(recording.failure))
+
+    def decode(self, recording: Recording) -> Decoded:
+        """Read a recording with litellm's parser for its provider; add the cost."""
+        model, provider = _resolve(recording.request.model)
+        decoded = decode.decode(recording, _protocol(provider, model, recording.request))
+        cost_usd = _cost(decoded.usage, model=model, provider=provider)
+        return replace(decoded, cost_usd=cost_usd, failure=self._redacted(decoded.failure))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _redacted(self, failure: Failure | None) -> Failure | None:
+        return None if failure is None else replace(failure, message=redaction.redact(failure.message, self._secrets))
+
+    async def _build(self, request: Request) -> WireRequest:
+        identity = json.dumps([request.model, request.messages, dict(request.parameters)], default=repr)
+        wire = self._built.get(identity)
+        if wire is None:
+            built = await self._handed_over(request)
+            self._secrets |= redaction.credentials(built.headers.items(), built.url.params.items())
+            wire = handover.wire_request(built)
+            if len(self._built) >= _BUILT_KEPT:
+                self._built.pop(next(iter(self._built)))
+            self._built[identity] = wire
+        return wire
+
+    async def _handed_over(self, request: Request) -> httpx.Request:
+        _, provider = _resolve(request.model)
+        arguments = self._arguments(request, provider)
+        try:
+            answer = await litellm.acompletion(**arguments)
+            if request.parameters.get("stream"):
+                await anext(aiter(answer), None)  # some providers send only when the stream is read
+        except _Handover as taken:
+            return taken.request
+        except LatencyError:
+            raise
+        except Exception as error:
+            raise _cannot_build(error, request.model) from error
+        raise BypassError(
+            f"a request for {request.model!r} did not pass through the measuring transport, so it cannot be "
+            "measured: this provider is not supported with this version of litellm."
+        )
+
+    def _arguments(self, request: Request, provider: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "model": request.model,
+            "messages": [dict(message) for message in request.messages],
+            "num_retries": 0,
+            "max_retries": 0,
+            "timeout": request.deadline_s,
+            **request.parameters,
+        }
+        if provider not in _THROUGH_OPENAI_SDK:
+            arguments["client"] = AsyncHTTPHandler(transport=_Seam())
+        elif arguments.get("stream"):
+            arguments.setdefault("stream_options", {"include_usage": True})
+        if self._api_bases is not None:
+            self.prepare(request.model)
+            arguments |= {"api_base": self._api_bases[provider], "api_key": redaction.SIMULATOR_KEY}
+        return arguments
+
+
+def _configure() -> None:
+    litellm.aclient_session = httpx.AsyncClient(transport=_Seam())
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.disable_streaming_logging = True
+    litellm.disable_hf_tokenizer_download = True
+    litellm.num_retries = 0
+    litellm.cache = None
+    for callbacks in ("callbacks", "success_callback", "failure_callback", "_async_success_callback"):
+        setattr(litellm, callbacks, [])
+    litellm.in_memory_llm_clients_cache.flush_cache()
+
+
+def _resolve(model: str) -> tuple[str, str]:
+    try:
+        name, provider, _, _ = litellm.get_llm_provider(model)
+    except Exception as error:
+        raise UnknownModelError(
+            f"litellm does not know the model {model!r}: write it as 'provider/model', as in 'openai/gpt-4o-mini'."
+        ) from error
+    return name, provider
+
+
+def _require_key(model: str) -> None:
+    missing = litellm.validate_environment(model)["missing_keys"]
+    if missing:
+        raise MissingKeyError(
+            f"the key for {model!r} is missing: set {' or '.join(missing)} in the environment, "
+            "or run with --llm-latency-simulate for a dry run without keys."
+        )
+
+
+def _cannot_build(error: Exception, model: str) -> ProviderError:
+    text = redaction.redact(str(error)).splitlines()
+    reason = text[0] if text else type(error).__name__
+    kind = MissingKeyError if isinstance(error, litellm.AuthenticationError) else ProviderError
+    return kind(f"litellm cannot build a request for {model!r}: {reason}. Check the parameters given to llm(...).")
+
+
+def _protocol(provider: str, model: str, request: Request) -> Protocol:
+    dialect = _DIALECTS.get(provider, _OPENAI)
+    iterator = dialect.iterator(_config(provider, model), request)
+
+    def parse_event(chunk: Json) -> Delta | None:
+        try:
+            return delta.delta(iterator.chunk_parser(dict(chunk)))
+        except Exception as failure:  # litellm's parsers raise anything
+            raise ValueError(f"litellm cannot read an event: {redaction.redact(str(failure))[:200]}") from failure
+
+    def parse_answer(recording: Recording, body: bytes) -> Delta:
+        try:
+            answer = delta.delta(_transformed(provider, model, recording, body))
+        except Exception as failure:  # the same
+            raise ValueError(f"litellm cannot read the answer: {redaction.redact(str(failure))[:200]}") from failure
+        if answer is None:
+            raise ValueError("the answer has no content")
+        return answer
+
+    return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=dialect.ends)
+
+
+def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
+    if provider == "gemini":
+        return litellm.VertexGeminiConfig()
+    return ProviderConfigManager.get_provider_chat_config(model, litellm.LlmProviders(provider))
+
+
+def _transformed(provider: str, model: str, recording: Recording, body: bytes) -> Any:  # noqa: ANN401  (the same)
+    sent = httpx.Request("POST", recording.url or "")
+    return _config(provider, model).transform_response(
+        model=model,
+        raw_response=httpx.Response(200, content=body, request=sent),
+        model_response=litellm.ModelResponse(),
+        logging_obj=_silent_logging(recording.request),
+        request_data={},
+        messages=list(recording.request.messages),
+        optional_params=dict(recording.request.parameters),
+        litellm_params={},
+        encoding=None,
+        api_key="",
+    )
+
+
+def _silent_logging(request: Request) -> types.SimpleNamespace:
+    return types.SimpleNamespace(
+        optional_params=dict(request.parameters), model_call_details={}, post_call=lambda **_: None
+    )
+
+
+def _cost(usage: Usage | None, *, model: str, provider: str) -> float | None:
+    if usage is None or usage.tokens_in is None or usage.tokens_out is None:
+        return None
+    try:
+        parts = litellm.cost_per_token(
+            model=model,
+            custom_llm_provider=provider,
+            prompt_tokens=usage.tokens_in,
+            completion_tokens=usage.tokens_out,
+            cache_read_input_tokens=usage.tokens_cached or 0,
+        )
+    except Exception:  # noqa: BLE001  (litellm raises a bare Exception for a model without a price: the cost is unknown)
+        return None
+    return float(sum(parts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dialect:
+    """One row: litellm's parser for a protocol's events, and the protocol's own end."""
+
+    iterator: Callable[[Any, Request], Any]
+    ends: Callable[[Json | None], bool]
+
+
+_OPENAI = _Dialect(
+    iterator=lambda config, _: config.get_model_response_iterator(streaming_response=iter(()), sync_stream=True),
+    ends=endings.openai_ends,
+)
+_DIALECTS = {
+    "anthropic": _Dialect(
+        iterator=lambda *_: AnthropicIterator(streaming_response=iter(()), sync_stream=True),
+        ends=endings.anthropic_ends,
+    ),
+    "gemini": _Dialect(
+        iterator=lambda _, request: GeminiIterator(
+            streaming_response=iter(()), sync_stream=True, logging_obj=_silent_logging(request)
+        ),
+        ends=endings.gemini_ends,
+    ),
+}

@@ -1,0 +1,74 @@
+"""Server-sent events out of recorded pieces, each with the stamp of the piece that completed it."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_llm_latency.model import Recording
+
+_WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSentEvent:
+    """One event: its ``data`` lines joined, and when it was complete."""
+
+    data: str
+    at_ns: int
+
+
+def header(recording: Recording, name: str) -> str | None:
+    """Return the value of a response header by its lower-case name."""
+    return next((value for key, value in recording.headers if key == name), None)
+
+
+def plain_pieces(recording: Recording) -> Iterator[tuple[bytes, int]]:
+    """Return the pieces without content encoding, each with its stamp.
+
+    Raises ``ValueError`` for an encoding that is unknown or broken.
+    """
+    encoding = header(recording, "content-encoding")
+    stamped = zip(recording.pieces, recording.piece_ns, strict=True)
+    if encoding is None or encoding == "identity":
+        return stamped
+    if encoding not in _WINDOW_BITS:
+        raise ValueError(f"the content encoding {encoding!r} is not known")
+    return _inflate(stamped, _WINDOW_BITS[encoding])
+
+
+def _inflate(stamped: Iterable[tuple[bytes, int]], window_bits: int) -> Iterator[tuple[bytes, int]]:
+    inflater = zlib.decompressobj(window_bits)
+    for piece, at_ns in stamped:
+        try:
+            yield inflater.decompress(piece), at_ns
+        except zlib.error as error:
+            raise ValueError(f"the compressed body is broken: {error}") from error
+
+
+def body(recording: Recording) -> bytes:
+    """Return the whole body without content encoding."""
+    return b"".join(piece for piece, _ in plain_pieces(recording))
+
+
+def events(recording: Recording) -> Iterator[ServerSentEvent]:
+    """Return the events of a stream in their order; comments and event names carry no data and are left out."""
+    data: list[str] = []
+    for line, at_ns in _lines(plain_pieces(recording)):
+        if line.startswith(b"data:"):
+            data.append(line[5:].decode("utf-8", "replace").removeprefix(" "))
+        elif not line and data:
+            yield ServerSentEvent(data="\n".join(data), at_ns=at_ns)
+            data = []
+    if data:  # the stream ended without the empty line
+        yield ServerSentEvent(data="\n".join(data), at_ns=recording.piece_ns[-1])
+
+
+def _lines(stamped: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+    rest = b""
+    at_ns = 0
+    for piece, at_ns in stamped:
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r"), at_ns
+    if rest:
+        yield rest, at_ns

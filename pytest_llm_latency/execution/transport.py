@@ -1,0 +1,254 @@
+"""Sends a built HTTP request and records the answer: stamps and bytes, nothing parsed but HTTP itself.
+
+The reader of HTTP/1.1 is ``httptools``; connections are kept alive and reused, newest first, while
+they have been idle for less than a server is likely to close them.
+"""
+
+import asyncio
+import ssl
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import httptools
+
+from pytest_llm_latency.execution.connection import Connection, Opening, Origin, connect
+from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
+from pytest_llm_latency.units import NANOSECONDS
+
+KEEP_ALIVE_NS = 4 * NANOSECONDS  # common servers close after five idle seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireRequest:
+    """A request as it goes over the wire: ``head`` ends with the empty line."""
+
+    origin: Origin
+    url: str
+    head: bytes
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and its answer, with every stamp that happened."""
+
+    stamps: Stamps
+    http_status: int | None
+    headers: tuple[tuple[str, str], ...]
+    pieces: tuple[bytes, ...]
+    piece_ns: tuple[int, ...]
+    connection_reused: bool | None
+    clock: ClockSource
+    status: Status
+    failure: Failure | None
+
+
+class _Answer:
+    """Collects one answer from the pieces of a connection; ``done`` resolves at its end."""
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.headers: list[tuple[str, str]] = []
+        self.pieces: list[bytes] = []
+        self.piece_ns: list[int] = []
+        self.first_byte: int | None = None
+        self.headers_end: int | None = None
+        self.closed: int | None = None
+        self.http_status: int | None = None
+        self.keep_alive = False
+        self._at_ns = 0
+        self._sized = False
+        self._parser = httptools.HttpResponseParser(self)
+
+    def receive(self, data: bytes, at_ns: int) -> None:
+        self._at_ns = at_ns
+        if not data:
+            self._end_of_stream()
+            return
+        if self.first_byte is None:
+            self.first_byte = at_ns
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(ValueError(f"the answer is not HTTP/1.1: {error}"))
+
+    def _end_of_stream(self) -> None:
+        if self.headers_end is not None and not self._sized:
+            self.keep_alive = False
+            self._finish()
+        else:
+            self._fail(ConnectionResetError("the server closed the connection before the answer was complete"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.closed = self._at_ns
+            self.done.set_exception(error)
+
+    def _finish(self) -> None:
+        if not self.done.done():
+            self.closed = self._at_ns
+            self.done.set_result(None)
+
+    # What httptools calls.
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        text = name.decode("latin-1").lower()
+        self.headers.append((text, value.decode("latin-1")))
+        self._sized = self._sized or text in {"content-length", "transfer-encoding"}
+
+    def on_headers_complete(self) -> None:
+        self.headers_end = self._at_ns
+        self.http_status = self._parser.get_status_code()
+        self._sized = self._sized or self.http_status in {204, 304}
+
+    def on_body(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+        self.piece_ns.append(self._at_ns)
+
+    def on_message_complete(self) -> None:
+        if self.http_status is not None and self.http_status < 200:  # noqa: PLR2004  (an interim answer)
+            self.headers.clear()
+            self.headers_end = self.http_status = None
+            return
+        self.keep_alive = bool(self._parser.should_keep_alive())
+        self._finish()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """What has happened so far; read when a request ends, however it ends."""
+
+    started: int
+    opening: Opening = field(default_factory=Opening)
+    send_start: int | None = None
+    send_end: int | None = None
+    answer: _Answer | None = None
+    connection: Connection | None = None
+    reused: bool | None = None
+
+    @property
+    def phase(self) -> str:
+        if self.connection is None:
+            return self.opening.phase
+        if self.send_end is None:
+            return "send"
+        return "headers" if self.answer is None or self.answer.headers_end is None else "body"
+
+    def exchange(self, status: Status, failure: Failure | None) -> Exchange:
+        answer, opening = self.answer, self.opening
+        return Exchange(
+            stamps=Stamps(
+                started=self.started,
+                connect_start=opening.connect_start,
+                dns_end=opening.dns_end,
+                tcp_end=opening.tcp_end,
+                tls_end=opening.tls_end,
+                send_start=self.send_start,
+                send_end=self.send_end,
+                first_byte=None if answer is None else answer.first_byte,
+                headers=None if answer is None else answer.headers_end,
+                closed=None if answer is None else answer.closed,
+            ),
+            http_status=None if answer is None else answer.http_status,
+            headers=() if answer is None else tuple(answer.headers),
+            pieces=() if answer is None else tuple(answer.pieces),
+            piece_ns=() if answer is None else tuple(answer.piece_ns),
+            connection_reused=self.reused,
+            clock="loop" if self.connection is None else self.connection.clock,
+            status=status,
+            failure=failure,
+        )
+
+
+class Transport:
+    """Keeps connections and sends requests over them. It belongs to the event loop that it is used in."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+
+    async def send(self, request: WireRequest, *, deadline_s: float) -> Exchange:
+        """Send one request and wait for the whole answer.
+
+        Whatever goes wrong on the way is in the exchange's ``status`` and ``failure``, with the
+        stamps of what did happen. Only a cancellation is raised.
+        """
+        progress = _Progress(started=time.monotonic_ns())
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._attempt(request, progress)
+        except TimeoutError:
+            message = f"no complete answer within {deadline_s:g} s; it was waiting for: {progress.phase}"
+            return self._abandon(
+                progress, "timeout", Failure(error_class="Timeout", message=message, phase=progress.phase)
+            )
+        except (OSError, ValueError) as error:
+            return self._abandon(progress, "error", _failure(error, request, progress.phase))
+        except BaseException:
+            self._abandon(progress, "cancelled", None)
+            raise
+        return progress.exchange("ok", None)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+        self._idle.clear()
+
+    async def _attempt(self, request: WireRequest, progress: _Progress) -> None:
+        connection = self._reusable(request.origin)
+        progress.reused = connection is not None
+        if connection is None:
+            connection = await connect(request.origin, progress.opening, self._context(request.origin))
+        answer = _Answer()
+        progress.connection, progress.answer = connection, answer
+        connection.listen(answer.receive)
+        progress.send_start, progress.send_end = await connection.send(request.head + request.body)
+        await answer.done
+        if answer.keep_alive and not connection.closed:
+            connection.listen(None)
+            self._idle[request.origin].append(connection)
+        else:
+            connection.close()
+
+    def _reusable(self, origin: Origin) -> Connection | None:
+        idle = self._idle[origin]
+        while idle:
+            connection = idle.pop()
+            if not connection.closed and time.monotonic_ns() - connection.idle_since_ns < KEEP_ALIVE_NS:
+                return connection
+            connection.close()
+        return None
+
+    def _context(self, origin: Origin) -> ssl.SSLContext | None:
+        if origin.scheme != "https":
+            return None
+        if self._tls is None:
+            import httpx  # noqa: PLC0415  (only https needs its certificate bundle)
+
+            self._tls = httpx.create_ssl_context()
+        return self._tls
+
+    @staticmethod
+    def _abandon(progress: _Progress, status: Status, failure: Failure | None) -> Exchange:
+        if progress.connection is not None:
+            progress.connection.close()
+        if progress.answer is not None and not progress.answer.done.cancel():
+            progress.answer.done.exception()  # retrieved here, so that the loop does not report it again
+        return progress.exchange(status, failure)
+
+
+_REMEDIES = {
+    "dns": "Check the host name in api_base and the network.",
+    "connect": "Check that the server runs and that api_base names its port.",
+    "tls": "Check the certificate and that api_base should be https.",
+}
+
+
+def _failure(error: Exception, request: WireRequest, phase: str) -> Failure:
+    where = f"{request.origin.host}:{request.origin.port}"
+    detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    message = f"{where}: {detail or type(error).__name__}. {_REMEDIES.get(phase, '')}".strip()
+    return Failure(error_class=type(error).__name__, message=message, phase=phase)
