@@ -1,0 +1,131 @@
+"""One run: its plan, its samples and the surroundings in which they were measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_llm_latency.model.request import Failure, Sample, TokenSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A load shape by its name in ``load.SHAPES``, with its parameters."""
+
+    shape: str
+    parameters: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When the iterations of one phase start.
+
+    ``offsets_s`` has one planned start for each iteration, in seconds after the phase begins.
+    ``concurrency`` bounds the iterations under way (a closed loop: each offset is the earliest
+    start); ``None`` means that starts never wait for answers (an open loop).
+    """
+
+    offsets_s: tuple[float, ...]
+    concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How one benchmark is measured and judged: what marker, options and settings came to.
+
+    ``timeout_s`` is the deadline of each request. ``gate`` names the metrics that are compared
+    with the baseline, ``limits`` the absolute limits in the user's own words. ``version`` is the
+    user's label of the benchmark: another one is not compared.
+    """
+
+    model: str | None
+    requests: int
+    warmup: int
+    load: Load
+    timeout_s: float
+    limits: tuple[str, ...]
+    gate: tuple[str, ...]
+    tolerance: float
+    error_limit: float
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What two runs must share, step by step, for their figures to be compared."""
+
+    step: str | None
+    model: str
+    provider: str
+    served_model: str | None
+    endpoint: str
+    prompts: str
+    parameters: str
+    stream: bool
+    token_source: TokenSource | None
+    load: str
+    version: str | None
+    definitions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a run was measured. A difference is a warning, never a reason not to compare."""
+
+    label: str
+    machine: str
+    platform: str
+    python: str
+    cpus: int
+    versions: Mapping[str, str]
+    commit: str | None
+    branch: str | None
+    dirty: bool | None
+    ci: str | None
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A warning as data: what, the number, the remedy."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How well the client kept up while it measured.
+
+    Lags are seconds, ``cpu_share`` is the process's CPU time over the wall time of the phase.
+    """
+
+    loop_lag_p99_s: float | None
+    loop_lag_max_s: float | None
+    send_lag_p99_s: float | None
+    cpu_share: float | None
+    gc_collections: int | None
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One measured benchmark: the plan, the samples in the order of their starts, the surroundings.
+
+    ``complete`` is false when the measuring was cut off. ``iteration_failures`` names the measured
+    iterations whose body raised, and why. ``duration_s`` is the wall time of the measured phase.
+    """
+
+    id: str
+    session_id: str
+    test_id: str
+    file: str
+    line: int | None
+    plan: Plan
+    started_at: str
+    duration_s: float
+    complete: bool
+    samples: tuple[Sample, ...]
+    iteration_failures: tuple[tuple[int, Failure], ...]
+    conditions: tuple[Conditions, ...]
+    environment: Environment
+    trust: Trust
+    warnings: tuple[Notice, ...]
