@@ -1,0 +1,202 @@
+"""The sentences that more than one report says."""
+
+import math
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from pytest_llm_latency import units
+from pytest_llm_latency.model import Environment, LimitCheck, Notice, Result, Session, VerdictStatus
+from pytest_llm_latency.report.rows import SEVERITY, Row, rows
+
+TITLES: Mapping[VerdictStatus, str] = MappingProxyType({
+    "pass": "pass",
+    "improved": "improved",
+    "regressed": "regressed",
+    "inconclusive": "inconclusive",
+    "no_baseline": "no baseline",
+    "incomparable": "incomparable",
+    "invalid": "invalid",
+})
+
+# A sentence that ends with a colon is followed by the command that accepts the run.
+_ADVICE: Mapping[VerdictStatus, str] = MappingProxyType({
+    "regressed": "Find what changed. If the new latency is meant to stay, accept it without measuring again:",
+    "no_baseline": "If this run is good, make it the baseline:",
+    "incomparable": "If the difference is meant to stay, make this run the baseline:",
+    "invalid": "Remove the cause and measure again; an invalid run cannot become a baseline.",
+})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """What to do next, and the command that does it."""
+
+    sentence: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to say of a test: a sentence, the reasons below it."""
+
+    status: VerdictStatus
+    subject: str
+    sentence: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """A session in figures; ``cost_usd`` is what is known of the cost, ``cost_complete`` whether that is all."""
+
+    requests: int
+    errors: int
+    cost_usd: float | None
+    cost_complete: bool
+
+
+def totals(results: Sequence[Result]) -> Totals:
+    """Add up requests, errors and cost."""
+    summaries = [summary for result in results for summary in result.summaries]
+    known = [summary.cost_usd for summary in summaries if summary.cost_usd is not None]
+    return Totals(
+        requests=sum(summary.requests for summary in summaries),
+        errors=sum(summary.requests - summary.successes for summary in summaries),
+        cost_usd=math.fsum(known) if known else None,
+        cost_complete=len(known) == len(summaries),
+    )
+
+
+def cost(found: Totals) -> str:
+    """Say what a session cost, with a bound where a part of it is unknown."""
+    if found.cost_usd is None:
+        return "cost unknown"
+    return f"{'' if found.cost_complete else '≥ '}{units.format_money(found.cost_usd)}"
+
+
+def counts(results: Sequence[Result]) -> list[tuple[VerdictStatus, int]]:
+    """Count the verdicts, the most severe first."""
+    found = Counter(result.status for result in results)
+    return sorted(found.items(), key=lambda each: SEVERITY[each[0]])
+
+
+def benchmarks(count: int) -> str:
+    """Count benchmarks in words."""
+    return f"{units.format_count(count)} benchmark{'' if count == 1 else 's'}"
+
+
+def subject(row: Row) -> str:
+    """Name a metric, and its step where there is one."""
+    return row.metric.id if row.step is None else f"{row.metric.id} of step {row.step!r}"
+
+
+def change(row: Row) -> str:
+    """Say what the p95 was, what it is, by how much it changed and how sure that is."""
+    now, before = (units.format_value(each, row.metric.unit) for each in (row.p95, row.p95_before))
+    verdict = row.verdict
+    if verdict is None or verdict.ratio is None:
+        return f"p95 {now}" if row.p95_before is None else f"p95 {before} → {now}"
+    interval = "" if verdict.interval is None else f", 95 % interval {units.format_interval(verdict.interval)}"
+    size = f"p95 {before} → {now} ({units.format_change(verdict.ratio)}{interval})"
+    return size if verdict.p_value is None else f"{size}, {probability(verdict.p_value)}"
+
+
+def probability(value: float) -> str:
+    """Write ``p = 0.0004`` or ``p < 0.0001``."""
+    text = units.format_probability(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
+def errors(requests: int, failed: int) -> str:
+    """Count failed requests and their share."""
+    return f"{units.format_count(failed)} ({units.format_percent(failed / requests)})" if failed else "0"
+
+
+def findings(result: Result, *, passing: bool = False) -> list[Finding]:
+    """Return what is to be said of a test, the most severe first; what passed only when asked for."""
+    judged = [row for row in rows(result) if row.verdict is not None]
+    judged.sort(key=lambda row: (SEVERITY[row.status], -(row.ratio or 0.0)))
+    found = [_of_row(row) for row in judged] + [_of_limit(limit) for limit in result.limits]
+    found.sort(key=lambda each: SEVERITY[each.status])
+    return [each for each in found if passing or each.status != "pass"]
+
+
+def _of_row(row: Row) -> Finding:
+    reasons = () if row.verdict is None else row.verdict.reasons
+    return Finding(status=row.status, subject=subject(row), sentence=change(row), reasons=reasons)
+
+
+def _of_limit(limit: LimitCheck) -> Finding:
+    step = "" if limit.step is None else f" of step {limit.step!r}"
+    return Finding(status=limit.status, subject=f"limit {limit.limit}{step}", sentence=limit.message, reasons=())
+
+
+def other_reasons(result: Result) -> list[str]:
+    """Return the test's own reasons that no finding has said already."""
+    said = {text for each in findings(result, passing=True) for text in (each.sentence, *each.reasons)}
+    return [reason for reason in dict.fromkeys(result.reasons) if reason not in said]
+
+
+def headline(result: Result) -> str:
+    """Say the worst of a test in one line that stands by itself."""
+    found = findings(result)
+    worst = next((each for each in found if each.status == result.status), None)
+    if worst is None:
+        return f"{TITLES[result.status]}: {next(iter(result.reasons), change(rows(result)[0]))}"
+    more = sum(each.status == result.status for each in found) - 1
+    rest = f" (and {more} more)" if more else ""
+    sentence = worst.sentence if worst.status in {"regressed", "improved"} or not worst.reasons else worst.reasons[0]
+    return f"{TITLES[result.status]}: {worst.subject} {sentence}{rest}"
+
+
+def accept_command(result: Result | None) -> str:
+    """Return the command that makes the last run the baseline of one test, or of all."""
+    if result is None:
+        return "llm-latency baseline accept"
+    name = result.test_id.rpartition("::")[2].partition("[")[0]
+    return f"llm-latency baseline accept -k {shlex.quote(name)}"
+
+
+def advice(result: Result, *, command: str) -> Advice | None:
+    """Say what to do about a verdict, or ``None`` where nothing is to be done."""
+    if result.status == "regressed" and not any(each.verdict.status == "regressed" for each in result.comparisons):
+        return Advice(sentence="Find what made it slower or less reliable; a limit that is wrong stands in the marker.")
+    if result.status == "inconclusive":
+        return Advice(sentence=_more_requests(result))
+    sentence = _ADVICE.get(result.status)
+    return None if sentence is None else Advice(sentence=sentence, command=command if sentence.endswith(":") else None)
+
+
+def _more_requests(result: Result) -> str:
+    needed = max((each.verdict.needed or 0 for each in result.comparisons), default=0)
+    if needed > result.plan.requests:
+        return f"Raise requests from {result.plan.requests} to about {needed} in the marker to settle it."
+    return "Raise requests in the marker, or accept more runs into the baseline, to settle it."
+
+
+def missing(session: Session) -> list[str]:
+    """Return the expected tests without a result, which is lost data unless the session was interrupted."""
+    there = {result.test_id for result in session.results}
+    return [test_id for test_id in session.expected if test_id not in there]
+
+
+def notices(session: Session) -> list[tuple[Notice, int]]:
+    """Return every warning once, with the number of tests that have it; 0 is the session's own."""
+    shared = Counter(warning for result in session.results for warning in dict.fromkeys(result.warnings))
+    return [(warning, 0) for warning in session.warnings] + list(shared.items())
+
+
+def environment_changes(results: Sequence[Result]) -> list[tuple[str, int]]:
+    """Return every change of the environment once, with the number of tests that it concerns."""
+    return list(Counter(change for result in results for change in dict.fromkeys(result.environment_changes)).items())
+
+
+def commit(environment: Environment) -> str | None:
+    """Name the commit and the branch, and whether files had been changed since."""
+    if environment.commit is None:
+        return None
+    branch = "" if environment.branch is None else f" ({environment.branch})"
+    return f"{environment.commit[:12]}{branch}{', with uncommitted changes' if environment.dirty else ''}"
