@@ -10,6 +10,7 @@
     ├── ProviderError
     │   ├── UnknownModelError    litellm does not know the model
     │   ├── MissingKeyError      an API key is not set (its value is never shown)
+    │   ├── RequestFailedError   a request of a test body failed; the body may catch it
     │   └── BypassError          a request did not go through our transport
     ├── StorageError
     │   ├── CorruptFileError     a file that cannot be read as what it should be
@@ -52,6 +53,10 @@ class UnknownModelError(ProviderError):
 
 class MissingKeyError(ProviderError):
     """An API key that the provider needs is not set."""
+
+
+class RequestFailedError(ProviderError):
+    """A request of a test body failed: it is recorded as what it was, and the body may catch this."""
 
 
 class BypassError(ProviderError):

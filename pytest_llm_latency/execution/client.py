@@ -8,12 +8,6 @@ from pytest_llm_latency.model import Decoded, Recording, Request
 class Client(Protocol):
     """Sends requests now and says later what their recordings mean."""
 
-    def prepare(self, model: str | None) -> None:
-        """Do what the first request of a process would pay for, and check the model and its key.
-
-        Raises ``UnknownModelError`` or ``MissingKeyError``.
-        """
-
     async def send(self, request: Request) -> Recording:
         """Send one request; the recording tells whatever happened, failures too."""
 

@@ -29,7 +29,7 @@ class Delta:
 
 
 def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole answer)
-    """Return one of litellm\'s chunks or whole answers as a delta; ``None`` stays ``None``."""
+    """Return one of litellm's chunks or whole answers as a delta; ``None`` stays ``None``."""
     if answer is None:
         return None
     choice = answer.choices[0] if answer.choices else None

@@ -19,19 +19,20 @@ def wire_request(request: "httpx.Request") -> WireRequest:
     lines += [name + b": " + value for name, value in request.headers.raw]
     return WireRequest(
         origin=Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme]),
-        url=f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}",
+        endpoint=url.netloc.decode("ascii"),
         head=b"\r\n".join(lines) + b"\r\n\r\n",
         body=request.content,
     )
 
 
-def recording(request: Request, exchange: Exchange, *, url: str, build_ns: int) -> Recording:
+def recording(request: Request, exchange: Exchange, *, provider: str, build_ns: int) -> Recording:
     """Return an exchange as the recording of the request that it belongs to."""
     return Recording(
         request=request,
+        provider=provider,
+        endpoint=None,
         stamps=exchange.stamps,
         build_ns=build_ns,
-        url=url,
         http_status=exchange.http_status,
         headers=exchange.headers,
         pieces=exchange.pieces,

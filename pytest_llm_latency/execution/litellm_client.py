@@ -32,6 +32,7 @@ from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
 )
 from litellm.utils import ProviderConfigManager
 
+SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 _BUILT_KEPT = 256
 
 # Which of litellm's two documented seams a provider's requests leave through.
@@ -77,12 +78,14 @@ class LiteLLMClient:
 
     async def send(self, request: Request) -> Recording:
         """Build the request, or take it from an identical one, and send it."""
+        _, provider = _resolve(request.model)
         before_ns = time.monotonic_ns()
         wire = await self._build(request)
         build_ns = time.monotonic_ns() - before_ns
         exchange = await self._transport.send(wire, deadline_s=request.deadline_s)
-        recording = handover.recording(request, exchange, url=wire.url, build_ns=build_ns)
-        return replace(recording, failure=self._redacted(recording.failure))
+        recording = handover.recording(request, exchange, provider=provider, build_ns=build_ns)
+        endpoint = wire.endpoint if self._api_bases is None else SIMULATOR
+        return replace(recording, endpoint=endpoint, failure=self._redacted(recording.failure))
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
@@ -215,7 +218,7 @@ def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's class
 
 
 def _transformed(provider: str, model: str, recording: Recording, body: bytes) -> Any:  # noqa: ANN401  (the same)
-    sent = httpx.Request("POST", recording.url or "")
+    sent = httpx.Request("POST", f"http://{recording.endpoint}")
     return _config(provider, model).transform_response(
         model=model,
         raw_response=httpx.Response(200, content=body, request=sent),

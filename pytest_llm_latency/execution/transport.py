@@ -24,7 +24,7 @@ class WireRequest:
     """A request as it goes over the wire: ``head`` ends with the empty line."""
 
     origin: Origin
-    url: str
+    endpoint: str
     head: bytes
     body: bytes
 

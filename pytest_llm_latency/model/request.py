@@ -81,12 +81,14 @@ class Recording:
     """One HTTP exchange as it came in: stamps and bytes, nothing parsed.
 
     ``piece_ns[i]`` is the arrival of ``pieces[i]``, a part of the body without transfer encoding.
+    ``endpoint`` is the host that was asked, with its port where it is not the usual one.
     """
 
     request: Request
+    provider: str
+    endpoint: str | None
     stamps: Stamps
     build_ns: int | None
-    url: str | None
     http_status: int | None
     headers: tuple[tuple[str, str], ...]
     pieces: tuple[bytes, ...]

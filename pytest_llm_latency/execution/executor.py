@@ -1,0 +1,113 @@
+"""Runs the test body under a load: a plan and a clock turn into recordings in a recorder.
+
+A closed loop keeps its users busy; an open loop starts each iteration at its planned moment,
+however many are under way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+from pytest_llm_latency import load
+from pytest_llm_latency.errors import BodyError, LatencyError, RequestFailedError
+from pytest_llm_latency.execution.clock import Clock
+from pytest_llm_latency.execution.recorder import ITERATION, Iteration
+from pytest_llm_latency.execution.trust import Watch
+from pytest_llm_latency.model import MEASURE, WARMUP, Failure, Phase, Plan, Schedule
+from pytest_llm_latency.units import nanoseconds
+
+Body = Callable[[], Awaitable[object]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """What has been measured so far; complete when ``complete`` says so, usable in any case.
+
+    ``failures`` names the measured iterations whose body raised.
+    """
+
+    done: int = 0
+    failures: dict[int, Failure] = field(default_factory=dict)
+    began_ns: int | None = None
+    ended_ns: int | None = None
+    complete: bool = False
+    watch: Watch = field(default_factory=Watch)
+
+
+async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> None:
+    """Run the body ``warmup + requests`` times under the plan's load.
+
+    The load of the warm-up is that of the measuring; it ends before the measuring begins. Raises
+    what the body raised when its very first execution failed before it called ``llm``, and
+    ``LatencyError`` for what no further iteration would mend.
+    """
+    loop = _Iterations(body, clock, progress)
+    await loop.run(load.schedule(plan.load, plan.warmup), WARMUP, first=0)
+    progress.began_ns = clock.now_ns()
+    progress.watch.start()
+    try:
+        await loop.run(load.schedule(plan.load, plan.requests), MEASURE, first=plan.warmup)
+        progress.complete = True
+    finally:
+        progress.watch.stop()
+        progress.ended_ns = clock.now_ns()
+
+
+class _Iterations:
+    def __init__(self, body: Body, clock: Clock, progress: Progress) -> None:
+        self._body = body
+        self._clock = clock
+        self._progress = progress
+        self._any_call = False
+
+    async def run(self, schedule: Schedule, phase: Phase, *, first: int) -> None:
+        start_ns = self._clock.now_ns()
+        due = [(first + position, start_ns + nanoseconds(offset)) for position, offset in enumerate(schedule.offsets_s)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                if schedule.concurrency is None:
+                    for index, moment_ns in due:
+                        await self._clock.sleep_until(moment_ns)
+                        group.create_task(self._one(Iteration(index=index, phase=phase, scheduled_ns=moment_ns)))
+                else:
+                    waiting = iter(due)
+                    for _ in range(min(schedule.concurrency, len(due))):
+                        group.create_task(self._user(waiting, phase))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _user(self, waiting: Iterator[tuple[int, int]], phase: Phase) -> None:
+        for index, moment_ns in waiting:
+            await self._clock.sleep_until(moment_ns)
+            await self._one(Iteration(index=index, phase=phase, scheduled_ns=None))
+
+    async def _one(self, iteration: Iteration) -> None:
+        token = ITERATION.set(iteration)
+        try:
+            await self._body()
+            if not iteration.calls:
+                raise BodyError(  # noqa: TRY301  (the same road as every other reason to stop)
+                    "the test body ended without calling llm(...), so there is nothing to measure: "
+                    "call the fixture in the body, as in reply = await llm('...')."
+                )
+        except RequestFailedError as error:
+            self._note(iteration, Failure(error_class="RequestFailedError", message=str(error), phase="provider"))
+        except LatencyError:
+            raise
+        except Exception as error:
+            if not iteration.calls and not self._any_call:
+                raise
+            self._note(iteration, Failure(error_class=type(error).__name__, message=_text(error), phase="assertion"))
+        finally:
+            self._any_call = self._any_call or bool(iteration.calls)
+            ITERATION.reset(token)
+            self._progress.done += 1
+
+    def _note(self, iteration: Iteration, failure: Failure) -> None:
+        if iteration.phase == MEASURE:
+            self._progress.failures[iteration.index] = failure
+
+
+def _text(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

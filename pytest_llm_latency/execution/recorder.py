@@ -1,0 +1,106 @@
+"""What a test body calls: sends a request for the iteration that is under way, and keeps the recording."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from pytest_llm_latency.errors import BodyError, MarkerError, RequestFailedError
+from pytest_llm_latency.execution.client import Client
+from pytest_llm_latency.execution.decode import refusal
+from pytest_llm_latency.execution.reply import Reply
+from pytest_llm_latency.execution.spool import Entry, Spool
+from pytest_llm_latency.model import Failure, Phase, Plan, Recording, Request
+
+Prompt = str | Sequence[Mapping[str, object]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Iteration:
+    """One execution of the test body: its place in the run and the calls that it made."""
+
+    index: int
+    phase: Phase
+    scheduled_ns: int | None
+    calls: Counter[str | None] = field(default_factory=Counter)
+
+
+ITERATION: ContextVar[Iteration | None] = ContextVar("llm_latency_iteration", default=None)
+
+
+class Recorder:
+    """The requests of one benchmark, as its body makes them."""
+
+    def __init__(self, plan: Plan, client: Client) -> None:
+        self._plan = plan
+        self._client = client
+        self.spool = Spool()
+
+    async def call(
+        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request within the iteration that is under way.
+
+        ``name`` labels the step; the calls of a body that have no name are told apart by their
+        order. Raises ``RequestFailedError`` when the request failed, after recording it.
+        """
+        iteration = ITERATION.get()
+        if iteration is None:
+            raise BodyError(
+                "llm(...) was called outside of the test body, where nothing is measured: call it in the body "
+                "of a test that is marked with llm_latency."
+            )
+        request = self._request(prompt, step=_step(iteration, name), model=model, parameters=parameters)
+        recording = await self._client.send(request)
+        if sum(iteration.calls.values()) == 1:
+            recording = replace(recording, stamps=replace(recording.stamps, scheduled=iteration.scheduled_ns))
+        self.spool.append(
+            Entry(iteration=iteration.index, phase=iteration.phase, step=request.step, recording=recording)
+        )
+        _raise_for(recording)
+        return Reply(recording, self._client.decode)
+
+    def _request(
+        self, prompt: object, *, step: str | None, model: str | None, parameters: Mapping[str, object]
+    ) -> Request:
+        chosen = model or self._plan.model
+        if chosen is None:
+            raise MarkerError(
+                "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...)."
+            )
+        return Request(
+            model=chosen,
+            messages=_messages(prompt),
+            parameters={"stream": True, **parameters},
+            step=step,
+            deadline_s=self._plan.timeout_s,
+        )
+
+
+def _step(iteration: Iteration, name: object) -> str | None:
+    if name is not None:
+        if not isinstance(name, str) or not name:
+            raise BodyError(f"name={name!r} cannot label a step: write a short text, as in name='summary'.")
+        iteration.calls[name] += 1
+        return name
+    iteration.calls[None] += 1
+    position = iteration.calls[None]
+    return None if position == 1 else f"call {position}"
+
+
+def _messages(prompt: object) -> tuple[Mapping[str, object], ...]:
+    if isinstance(prompt, str):
+        return ({"role": "user", "content": prompt},)
+    if not isinstance(prompt, Sequence) or not prompt or not all(isinstance(each, Mapping) for each in prompt):
+        raise BodyError(
+            f"llm(...) takes a prompt or a list of messages, not {type(prompt).__name__}: "
+            "write llm('...') or llm([{'role': 'user', 'content': '...'}])."
+        )
+    return tuple(prompt)
+
+
+def _raise_for(recording: Recording) -> None:
+    status, failure = refusal(recording)
+    if status != "ok":
+        known = failure or Failure(error_class=status, message=status, phase="body")
+        raise RequestFailedError(f"{known.error_class}: {known.message}")

@@ -1,0 +1,221 @@
+"""From recordings to samples and conditions, after the run."""
+
+import hashlib
+import json
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pytest_llm_latency import load
+from pytest_llm_latency.execution import sse
+from pytest_llm_latency.execution.client import Client
+from pytest_llm_latency.execution.spool import Entry
+from pytest_llm_latency.metrics import DEFINITIONS_VERSION
+from pytest_llm_latency.model import (
+    MEASURE,
+    Conditions,
+    Decoded,
+    Failure,
+    Plan,
+    Recording,
+    Request,
+    Sample,
+    TokenSource,
+)
+
+VARIED = "varied"
+_SHOWN = frozenset({
+    "temperature",
+    "top_p",
+    "top_k",
+    "n",
+    "seed",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+    "tool_choice",
+    "parallel_tool_calls",
+    "service_tier",
+})
+_NOT_SAMPLING = frozenset({
+    "stream",
+    "stream_options",
+    "api_key",
+    "api_base",
+    "base_url",
+    "api_version",
+    "headers",
+    "extra_headers",
+    "organization",
+    "timeout",
+    "user",
+    "metadata",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "azure_ad_token",
+    "vertex_credentials",
+})
+Name = TypeVar("Name", bound=str)
+_PROCESSING_HEADERS = ("openai-processing-ms", "x-envoy-upstream-service-time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where samples were taken: the worker, the host and the region, where they are known."""
+
+    worker: str | None
+    host: str | None
+    region: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """A run's samples, in the order of their iterations, and what they were taken under."""
+
+    samples: tuple[Sample, ...]
+    conditions: tuple[Conditions, ...]
+
+
+def collect(entries: Iterable[Entry], client: Client, plan: Plan, place: Place) -> Collected:
+    """Decode every entry, one after another."""
+    samples: list[Sample] = []
+    steps: defaultdict[str | None, _StepFacts] = defaultdict(_StepFacts)
+    for entry in entries:
+        decoded = client.decode(entry.recording)
+        samples.append(_sample(entry, decoded, place))
+        if entry.phase == MEASURE:
+            steps[entry.step].add(entry.recording, decoded)
+    samples.sort(key=lambda sample: sample.iteration)  # stable: the calls of an iteration stay in their order
+    return Collected(
+        samples=tuple(replace(sample, index=index) for index, sample in enumerate(samples)),
+        conditions=tuple(facts.conditions(step, plan) for step, facts in steps.items()),
+    )
+
+
+def blame(samples: Iterable[Sample], failures: Mapping[int, Failure]) -> tuple[Sample, ...]:
+    """Return the samples with each failed iteration's failure on its last request.
+
+    A request that failed by itself keeps its own reason.
+    """
+    ordered = list(samples)
+    last = {sample.iteration: position for position, sample in enumerate(ordered)}
+    for iteration, failure in failures.items():
+        position = last.get(iteration)
+        if position is not None and failure.phase == "assertion" and ordered[position].status == "ok":
+            ordered[position] = replace(ordered[position], status="error", failure=failure)
+    return tuple(ordered)
+
+
+class _StepFacts:
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.seen: defaultdict[str, set[str]] = defaultdict(set)
+        self.served: Counter[str] = Counter()
+        self.sources: Counter[TokenSource] = Counter()
+
+    def add(self, recording: Recording, decoded: Decoded) -> None:
+        request = recording.request
+        self.requests[_prompt(request)] += 1
+        self.seen["model"].add(request.model)
+        self.seen["provider"].add(recording.provider)
+        self.seen["endpoint"].add(str(recording.endpoint))
+        self.seen["parameters"].add(_parameters(request.parameters))
+        self.seen["stream"].add(str(bool(request.parameters.get("stream"))))
+        if decoded.served_model is not None:
+            self.served[decoded.served_model] += 1
+        if decoded.usage is not None:
+            self.sources[decoded.usage.source] += 1
+
+    def conditions(self, step: str | None, plan: Plan) -> Conditions:
+        return Conditions(
+            step=step,
+            model=self._all("model"),
+            provider=self._all("provider"),
+            served_model=_commonest(self.served),
+            endpoint=self._all("endpoint"),
+            prompts=_digest_of_prompts(self.requests),
+            parameters=self._all("parameters"),
+            stream=self.seen["stream"] == {"True"},
+            token_source=_commonest(self.sources),
+            load=load.describe(plan.load),
+            version=plan.version,
+            definitions=DEFINITIONS_VERSION,
+        )
+
+    def _all(self, name: str) -> str:
+        return ", ".join(sorted(self.seen[name]))
+
+
+def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
+    recording = entry.recording
+    return Sample(
+        index=0,
+        iteration=entry.iteration,
+        phase=entry.phase,
+        step=entry.step,
+        status=decoded.status,
+        failure=decoded.failure,
+        http_status=recording.http_status,
+        attempts=recording.attempts,
+        stamps=recording.stamps,
+        build_ns=recording.build_ns,
+        connection_reused=recording.connection_reused,
+        clock=recording.clock,
+        server_processing_s=_server_processing(recording),
+        piece_ns=array("q", recording.piece_ns),
+        piece_bytes=array("q", map(len, recording.pieces)),
+        event_ns=array("q", decoded.event_ns),
+        event_kinds=decoded.event_kinds,
+        event_characters=array("q", decoded.event_characters),
+        finish_reason=decoded.finish_reason,
+        usage=decoded.usage,
+        cost_usd=decoded.cost_usd,
+        worker=place.worker,
+        host=place.host,
+        region=place.region,
+    )
+
+
+def _server_processing(recording: Recording) -> float | None:
+    for name in _PROCESSING_HEADERS:
+        text = sse.header(recording, name)
+        if text is not None:
+            try:
+                return float(text) / 1000
+            except ValueError:
+                return None
+    return None
+
+
+def _prompt(request: Request) -> str:
+    written = [message for message in request.messages if message.get("role") not in {"assistant", "tool"}]
+    return _digest(json.dumps(written, sort_keys=True, default=repr))
+
+
+def _digest_of_prompts(requests: Counter[str]) -> str:
+    if len(requests) > 1 and len(requests) > requests.total() / 2:
+        return VARIED
+    return _digest(" ".join(sorted(requests)))
+
+
+def _parameters(parameters: Mapping[str, object]) -> str:
+    shown = {
+        name: value if name in _SHOWN else "#" + _digest(json.dumps(value, sort_keys=True, default=repr))
+        for name, value in parameters.items()
+        if name not in _NOT_SAMPLING
+    }
+    return json.dumps(shown, sort_keys=True, default=repr)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _commonest(counter: Counter[Name]) -> Name | None:
+    return counter.most_common(1)[0][0] if counter else None

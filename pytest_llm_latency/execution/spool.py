@@ -1,0 +1,87 @@
+"""Keeps recordings out of memory while a benchmark runs: one after another in a temporary file.
+
+The file has no name, so that it is gone with the process, and only this process reads it.
+"""
+
+import marshal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pytest_llm_latency.model import Failure, Phase, Recording, Request, Stamps
+
+_STAMPS = tuple(field.name for field in fields(Stamps))
+_FAILURE = tuple(field.name for field in fields(Failure))
+_PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"request", "stamps", "failure"})
+
+_Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recorded request and its place in the run."""
+
+    iteration: int
+    phase: Phase
+    step: str | None
+    recording: Recording
+
+
+class Spool:
+    """An append-only store of entries. Identical requests are kept once; they alone stay in memory."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(prefix="llm-latency-")  # noqa: SIM115  (lives as long as the spool)
+        self._requests: list[Request] = []
+        self._positions: dict[str, int] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, entry: Entry) -> None:
+        """Store one entry."""
+        recording = entry.recording
+        failure = recording.failure
+        row = (
+            (entry.iteration, entry.phase, entry.step),
+            self._position(recording.request),
+            _values(recording.stamps, _STAMPS),
+            None if failure is None else _values(failure, _FAILURE),
+            _values(recording, _PLAIN),
+        )
+        marshal.dump(row, self._file)
+        self._count += 1
+
+    def read(self) -> Iterator[Entry]:
+        """Return the entries in the order in which they were stored."""
+        self._file.seek(0)
+        for _ in range(self._count):
+            yield self._entry(*marshal.load(self._file))  # noqa: S302  (written by this very object)
+        self._file.seek(0, 2)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _position(self, request: Request) -> int:
+        identity = repr((request.model, request.messages, request.parameters, request.step))
+        if identity not in self._positions:
+            self._positions[identity] = len(self._requests)
+            self._requests.append(request)
+        return self._positions[identity]
+
+    def _entry(self, place: _Row, position: int, stamps: _Row, failure: _Row | None, plain: _Row) -> Entry:
+        iteration, phase, step = place
+        recording = Recording(
+            request=self._requests[position],
+            stamps=Stamps(**dict(zip(_STAMPS, stamps, strict=True))),
+            failure=None if failure is None else Failure(**dict(zip(_FAILURE, failure, strict=True))),
+            **dict(zip(_PLAIN, plain, strict=True)),
+        )
+        return Entry(iteration=iteration, phase=phase, step=step, recording=recording)
+
+
+def _values(noun: object, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(getattr(noun, name) for name in names)
