@@ -1,0 +1,91 @@
+"""Writes the reference pages that come from tables in the code, or checks that they are written.
+
+``python docs/generate.py`` writes, ``python docs/generate.py --check`` exits with 1 where a page differs.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pytest_llm_latency import errors
+from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
+
+DOCS = Path(__file__).parent
+
+NOTE = "<!-- Written by docs/generate.py from {source}: change it there. -->\n"
+
+
+def row(metric: Metric) -> str:
+    """Return one line of the table of metrics."""
+    compared = "yes" if metric.gated else ""
+    return f"| `{metric.id}` | {metric.title} | {metric.unit} | {metric.direction} | {compared} | {metric.definition} |"
+
+
+def metrics_page() -> str:
+    """Return the reference of all metrics."""
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/metrics.py"),
+        "# Metrics",
+        "",
+        f"Definitions, version {DEFINITIONS_VERSION}. Runs that were measured under another version are not compared.",
+        "",
+        "All stamps come from one monotonic clock. `started` is the moment at which the built request was handed to",
+        "the transport; `scheduled` is when the load said that it should start. A delta is generated when it carries",
+        "content, reasoning or a part of a tool call: role-only, empty, usage and ping events do not count.",
+        "",
+        "A request that failed ranks as slower than every success, in every quantile. A quantile that the sample",
+        "cannot support is left out, with the number of requests that it needs.",
+        "",
+        "| id | name | unit | better | gate | definition |",
+        "|---|---|---|---|---|---|",
+        *map(row, METRICS.values()),
+        "",
+        "The metrics with *yes* under gate may stand in `gate=[...]` of the marker.",
+        "",
+    ])
+
+
+def errors_page() -> str:
+    """Return the reference of all errors, as their module draws them."""
+    drawn = (errors.__doc__ or "").partition("::\n\n")[2]
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/errors.py"),
+        "# Errors",
+        "",
+        "Every error that the plugin raises on purpose is one of these. Its message ends with what to do.",
+        "",
+        "```text",
+        *(line.removeprefix("    ") for line in drawn.rstrip().splitlines()),
+        "```",
+        "",
+    ])
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/metrics.md": metrics_page,
+    "reference/errors.md": errors_page,
+}
+
+
+def main() -> int:
+    """Write the pages, or name those that differ."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, exit with 1 where a page differs")
+    check = parser.parse_args().check
+    stale = [
+        name
+        for name, page in PAGES.items()
+        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != page()
+    ]
+    for name in stale:
+        if check:
+            print(f"docs/{name} differs from the code: run `make docs`.", file=sys.stderr)
+        else:
+            (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
+            print(f"docs/{name} written")
+    return 1 if stale and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
