@@ -1,0 +1,53 @@
+"""The ``llm-latency`` command: one parser over the subcommands, and errors as one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pytest_llm_latency import __version__
+from pytest_llm_latency.commands import baseline, simulate
+from pytest_llm_latency.errors import LatencyError, UsageError
+
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 4, 130
+
+COMMANDS = (baseline, simulate)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line as every other wrong thing that the user wrote."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}: see '{self.prog} --help'.")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 4 for a wrong command line, 1 for what failed."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Unicode prints a question mark for a dash, and no traceback.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        arguments = _parser().parse_args(argv)
+        status: int = arguments.handler(arguments)
+        sys.stdout.flush()
+    except LatencyError as error:
+        sys.stderr.write(f"llm-latency: error: {error}\n")
+        return USAGE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as ``head``, has left; Python would complain once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="llm-latency", description="Latency baselines of LLM calls, and the simulator.")
+    parser.add_argument("--version", action="version", version=f"pytest-llm-latency {__version__}")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser

@@ -1,0 +1,1 @@
+"""The subcommands of ``llm-latency``, one file each."""

@@ -1,0 +1,216 @@
+"""Accepting runs: what may become a baseline, and what becomes of the one before."""
+
+import dataclasses
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pytest_llm_latency import metrics
+from pytest_llm_latency.errors import RefusedBaselineError, UsageError
+from pytest_llm_latency.model import Conditions, Run, VerdictStatus
+from pytest_llm_latency.storage import atomic, baselines, lock
+from pytest_llm_latency.storage.lock import Entry, LockedSeries
+
+DEFAULT_KEEP = 5
+
+Action = Literal["added", "extended", "replaced", "trimmed", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """On what terms runs are accepted: what the lock records, and what is known of the runs.
+
+    ``accepted`` is the date. ``commit`` is ``None`` for the commit that each run was measured at.
+    ``verdicts`` has the stored verdict by run id, where there is one. ``keep`` bounds the runs of
+    each test. A ``dry_run`` says what would change and writes nothing.
+    """
+
+    accepted: str
+    reason: str | None
+    commit: str | None
+    verdicts: Mapping[str, VerdictStatus]
+    keep: int = DEFAULT_KEEP
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What became of one test's baseline, with its figures before and after."""
+
+    environment: str
+    test_id: str
+    action: Action
+    runs_before: int
+    runs_after: int
+    before: tuple[LockedSeries, ...]
+    after: tuple[LockedSeries, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Edit:
+    """A change with what it writes: the runs as a file, and the entry that vouches for it."""
+
+    change: Change
+    runs: tuple[Run, ...]
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """One test's baseline as it is stored; ``entry`` is ``None`` where there is none."""
+
+    environment: str
+    test_id: str
+    entry: Entry | None
+    runs: tuple[Run, ...]
+
+
+def accept(folder: Path, runs: Sequence[Run], terms: Acceptance) -> tuple[Change, ...]:
+    """Make the runs baselines of their tests, each in its own environment; other tests stay as they are.
+
+    A run that is stored already counts once. A run whose conditions differ from the stored ones
+    replaces them. Raises ``RefusedBaselineError`` before anything is written when one of the runs
+    must not become a baseline.
+    """
+    _check_keep(terms.keep)
+    _refuse(runs, terms.verdicts)
+    grouped: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        grouped.setdefault((run.environment.label, run.test_id), []).append(run)
+    edits = [_accepted(_before(folder, *where), new, terms) for where, new in grouped.items()]
+    if not terms.dry_run:
+        _store(folder, edits)
+    return tuple(edit.change for edit in edits)
+
+
+def trim(
+    folder: Path, environment: str, test_ids: Collection[str], *, keep: int, dry_run: bool = False
+) -> tuple[Change, ...]:
+    """Keep the last ``keep`` accepted runs of these tests and return the tests that had more."""
+    _check_keep(keep)
+    known = baselines.locked(folder, environment)
+    found = [(known[test_id], _before(folder, environment, test_id)) for test_id in test_ids if test_id in known]
+    edits = [_edit(each, each.runs[-keep:], entry, "trimmed") for entry, each in found if len(each.runs) > keep]
+    if not dry_run:
+        _store(folder, edits)
+    return tuple(edit.change for edit in edits)
+
+
+def _check_keep(keep: int) -> None:
+    if keep < 1:
+        raise UsageError(f"the number of runs to keep is {keep}: it must be at least 1.")
+
+
+def _refuse(runs: Iterable[Run], verdicts: Mapping[str, VerdictStatus]) -> None:
+    refused = [f"{run.test_id} ({fault})" for run in runs if (fault := _fault(run, verdicts.get(run.id)))]
+    if refused:
+        raise RefusedBaselineError(
+            f"nothing was accepted, because these runs must not become baselines: {', '.join(refused)}. "
+            "Measure them again, or leave them out with -k."
+        )
+
+
+def _fault(run: Run, verdict: VerdictStatus | None) -> str | None:
+    if not run.complete:
+        return "its measuring was cut off"
+    if verdict == "invalid":
+        return "its verdict is invalid: the measuring cannot be trusted"
+    if not any(sample.status == "ok" for step in metrics.steps(run) for sample in metrics.measured(run, step)):
+        return "no request of it succeeded"
+    return None
+
+
+def _before(folder: Path, environment: str, test_id: str) -> _Before:
+    entry = baselines.locked(folder, environment).get(lock.readable(test_id))
+    runs = baselines.stored(baselines.place(folder, environment, test_id), entry)
+    return _Before(environment=environment, test_id=test_id, entry=entry, runs=runs)
+
+
+def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
+    merged, notes = _merged(before.runs, new)
+    kept = tuple(merged[-terms.keep :])
+    if before.entry is not None and [run.id for run in kept] == [run.id for run in before.runs]:
+        return _edit(before, before.runs, before.entry, "unchanged")
+    described = Entry(
+        test_id=lock.readable(before.test_id),
+        sha256="",
+        runs=0,
+        accepted=terms.accepted,
+        commit=terms.commit or new[-1].environment.commit,
+        reason=terms.reason,
+        series=(),
+    )
+    action: Action = "added" if not before.runs else "replaced" if notes else "extended"
+    return _edit(before, kept, described, action, notes)
+
+
+def _merged(stored: Sequence[Run], new: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]:
+    merged, notes = list(stored), []
+    for run in new:
+        if any(run.id == each.id for each in merged):
+            continue
+        differing = _differences(merged[-1].conditions, run.conditions) if merged else ()
+        if differing:
+            notes.append(f"the runs before were measured with something else: {'; '.join(differing)}")
+            merged.clear()
+        merged.append(run)
+    return merged, tuple(notes)
+
+
+def _edit(
+    before: _Before, kept: tuple[Run, ...], described: Entry, action: Action, notes: tuple[str, ...] = ()
+) -> _Edit:
+    from pytest_llm_latency.storage import figures  # noqa: PLC0415  (NumPy is slow to import)
+
+    earlier = () if before.entry is None else before.entry.series
+    series = earlier if action == "unchanged" else figures.pooled(kept)
+    change = Change(
+        environment=before.environment,
+        test_id=before.test_id,
+        action=action,
+        runs_before=len(before.runs),
+        runs_after=len(kept),
+        before=earlier,
+        after=series,
+        notes=notes,
+    )
+    return _Edit(change=change, runs=kept, entry=dataclasses.replace(described, runs=len(kept), series=series))
+
+
+def _store(folder: Path, edits: Sequence[_Edit]) -> None:
+    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+    contents: dict[Path, bytes] = {}
+    changed: dict[str, dict[str, Entry]] = {}
+    for edit in edits:
+        if edit.change.action == "unchanged":
+            continue
+        environment, data = edit.change.environment, samples.encode(edit.runs)
+        contents[baselines.place(folder, environment, edit.change.test_id)] = data
+        entry = dataclasses.replace(edit.entry, sha256=hashlib.sha256(data).hexdigest())
+        changed.setdefault(environment, {})[entry.test_id] = entry
+    # Every Parquet file before any lock: a crash in between leaves files whose hashes the lock does
+    # not know, which ``find`` refuses with a remedy. A lock first could vouch for a file to come.
+    for environment, own in changed.items():
+        entries = {**baselines.locked(folder, environment), **own}
+        contents[baselines.lock_path(folder, environment)] = lock.render(entries.values()).encode()
+        atomic.check_writable(folder / environment)
+    atomic.replace_all(contents)
+
+
+def _differences(before: Sequence[Conditions], after: Sequence[Conditions]) -> tuple[str, ...]:
+    earlier, later = ({each.step: each for each in conditions} for conditions in (before, after))
+    found = [f"the steps were {_names(earlier)}, now {_names(later)}"] if earlier.keys() != later.keys() else []
+    for step in earlier.keys() & later.keys():
+        for field in dataclasses.fields(Conditions):
+            was, now = getattr(earlier[step], field.name), getattr(later[step], field.name)
+            if was != now:
+                found.append(f"{field.name} was {was}, now {now}")
+    return tuple(dict.fromkeys(found))
+
+
+def _names(steps: Iterable[str | None]) -> str:
+    return ", ".join(str(step) for step in steps)

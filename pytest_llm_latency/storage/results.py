@@ -1,0 +1,191 @@
+"""The results folder: what each session measured, kept so that nothing is measured again.
+
+::
+
+    .llm-latency/
+        .gitignore                      results do not belong in version control
+        runs/<session id>/
+            <test>-<hash>.parquet       one a benchmark, written when it was measured
+            session.json                the manifest, rewritten after each benchmark
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, UsageError, WireError
+from pytest_llm_latency.model import Run, VerdictStatus
+from pytest_llm_latency.storage import atomic
+from pytest_llm_latency.wire import from_builtins, to_builtins
+
+FORMAT = 1
+DEFAULT_FOLDER = Path(".llm-latency")
+DEFAULT_KEEP = 20
+
+_MANIFEST = "session.json"
+_UNSAFE = re.compile(r"[^A-Za-z0-9._]+")
+_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
+_SLUG_LENGTH = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTest:
+    """One test of a session: its file beside the manifest, and its verdict once it has one."""
+
+    test_id: str
+    file: str
+    status: VerdictStatus | None
+    fails: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a session was and which tests it has measured.
+
+    ``expected`` are the ids of the latency tests that were collected and selected. ``narrowed`` is
+    whether the user had asked for a part of the suite, so that an absent test says nothing.
+    ``started_at`` is in UTC: sessions are ordered by it.
+    """
+
+    session_id: str
+    started_at: str
+    environment: str
+    interrupted: bool
+    narrowed: bool
+    expected: tuple[str, ...]
+    tests: tuple[StoredTest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSession:
+    """A session as it lies in its folder; ``manifest`` is ``None`` for a lone Parquet file."""
+
+    folder: Path
+    manifest: Manifest | None
+    tests: tuple[StoredTest, ...]
+
+    def runs(self, test: StoredTest) -> tuple[Run, ...]:
+        """Read the runs of one of the tests."""
+        from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+        return samples.read_runs(self.folder / test.file)
+
+
+def prepare(folder: Path) -> None:
+    """Create the results folder with its ``.gitignore`` and prove that it can be written."""
+    atomic.check_writable(folder / "runs")
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        atomic.replace_text(ignore, "*\n")
+
+
+def write_run(folder: Path, run: Run) -> Path:
+    """Store one measured benchmark in the results folder and return its path."""
+    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+    path = _session_folder(folder, run.session_id) / f"{slug(run.test_id)}.parquet"
+    samples.write_runs(path, [run])
+    return path
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Path:
+    """Store or replace the manifest of a session in the results folder and return its path."""
+    path = _session_folder(folder, manifest.session_id) / _MANIFEST
+    content = {"format": FORMAT, **to_builtins(manifest)}
+    atomic.replace_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def read_session(path: Path) -> StoredSession:
+    """Return the session of a session folder, or the part of it that one Parquet file holds."""
+    folder = path.parent if path.is_file() else path
+    manifest = _read_manifest(folder / _MANIFEST) if (folder / _MANIFEST).exists() else None
+    if path.is_file() and path.name != _MANIFEST:
+        known = () if manifest is None else tuple(test for test in manifest.tests if test.file == path.name)
+        return StoredSession(folder=folder, manifest=manifest if known else None, tests=known or _lone(path))
+    if manifest is None:
+        raise StorageError(f"{path} holds no session: name a folder with a {_MANIFEST}, or one Parquet file.")
+    return StoredSession(folder=folder, manifest=manifest, tests=manifest.tests)
+
+
+def latest(folder: Path) -> Path:
+    """Return the folder of the session that started last; a session that measured nothing does not count."""
+    measured = [path for path, manifest in _sessions(folder) if manifest.tests]
+    if not measured:
+        raise StorageError(f"{folder} holds no run yet: run 'pytest --llm-latency' first.")
+    return measured[-1]
+
+
+def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
+    """Remove all but the last ``keep`` sessions and return what was removed.
+
+    Only runs beside a manifest are removed, so that a folder of the user's stays whole.
+    """
+    if keep < 1:
+        raise UsageError(f"the number of sessions to keep is {keep}: it must be at least 1.")
+    sessions = _sessions(folder)[:-keep]
+    for path, _ in sessions:
+        # The manifest goes last: a removal that was cut off is taken up by the next one.
+        for stored in (*sorted(path.glob("*.parquet")), path / _MANIFEST):
+            atomic.remove(stored)
+        if not any(path.iterdir()):
+            path.rmdir()
+    return tuple(path for path, _ in sessions)
+
+
+def slug(test_id: str) -> str:
+    """Return a file name for a test id: readable, safe on every platform, bounded and unique.
+
+    The hash tells ids apart that differ only in case or in characters that are left out.
+    """
+    readable = _UNSAFE.sub("-", test_id)[-_SLUG_LENGTH:].strip("-.")
+    digest = hashlib.sha256(test_id.encode(errors="surrogatepass")).hexdigest()[:10]
+    return f"{readable}-{digest}" if readable else digest
+
+
+def _session_folder(folder: Path, session_id: str) -> Path:
+    if not _SAFE.fullmatch(session_id):
+        raise UsageError(f"the session id {session_id!r} is no folder name: use letters, digits, '.', '_' and '-'.")
+    path = folder / "runs" / session_id
+    if not path.is_dir():
+        atomic.check_writable(path)
+    return path
+
+
+def _sessions(folder: Path) -> list[tuple[Path, Manifest]]:
+    manifests = [path for path in (folder / "runs").glob(f"*/{_MANIFEST}") if path.is_file()]
+    sessions = [(path.parent, _read_manifest(path)) for path in manifests]
+    return sorted(sessions, key=lambda each: (each[1].started_at, each[0].name))
+
+
+def _read_manifest(path: Path) -> Manifest:
+    remedy = "remove its folder, or name another run with --run"
+    try:
+        data = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        if data["format"] > FORMAT:
+            raise NewerVersionError(
+                f"{path} has format {data['format']} and this version reads up to {FORMAT}: upgrade pytest-llm-latency."
+            )
+        manifest = from_builtins(Manifest, data)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+    except (ValueError, LookupError, TypeError, RecursionError, WireError) as error:
+        raise CorruptFileError(f"{path} is damaged ({str(error).rstrip('.')}): {remedy}.") from error
+    if any(Path(test.file).name != test.file or not test.file for test in manifest.tests):
+        raise CorruptFileError(f"{path} names a file outside of its folder: {remedy}.")
+    return manifest
+
+
+def _refuse_constant(name: str) -> Any:  # noqa: ANN401  (the shape that json asks for)
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _lone(path: Path) -> tuple[StoredTest, ...]:
+    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+    runs = samples.read_runs(path)
+    ids = dict.fromkeys(run.test_id for run in runs)
+    return tuple(StoredTest(test_id=each, file=path.name, status=None, fails=None) for each in ids)
