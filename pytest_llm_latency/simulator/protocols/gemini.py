@@ -1,0 +1,146 @@
+"""Gemini's generateContent and streamGenerateContent: https://ai.google.dev/api/generate-content."""
+
+from collections.abc import Mapping
+
+from pytest_llm_latency.model import CONTENT, TOOL_CALL
+from pytest_llm_latency.simulator.answers import (
+    Answer,
+    Facts,
+    Piece,
+    Question,
+    QuestionError,
+    Refusal,
+    Tool,
+    dump,
+    objects,
+    positive,
+    prompt_tokens,
+)
+
+PATHS = ("/{version:v1|v1beta|v1alpha}/models/{call}", "/models/{call}")
+API_BASE = "/v1beta"
+ENVIRONMENT = ("GEMINI_API_BASE", "GEMINI_API_KEY")
+JSON = "application/json; charset=UTF-8"
+EVENTS = "text/event-stream"
+_FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "tool_call": "STOP"}
+_ERRORS = {
+    400: "INVALID_ARGUMENT",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
+
+
+def question(body: Mapping[str, object], call: str) -> Question:
+    """Read a request's body; ``call`` is the path's ``model:method``."""
+    model, _, method = call.rpartition(":")
+    if method not in {"generateContent", "streamGenerateContent"}:
+        raise QuestionError(f"{method} is not simulated: call generateContent or streamGenerateContent?alt=sse")
+    contents = objects(body.get("contents"))
+    if not contents:
+        raise QuestionError("* GenerateContentRequest.contents: contents is not specified")
+    options = _either(body, "generationConfig", "generation_config")
+    limit = _either(options, "maxOutputTokens", "max_output_tokens") if isinstance(options, Mapping) else None
+    system = _either(body, "systemInstruction", "system_instruction")
+    return Question(
+        model=model,
+        stream=method == "streamGenerateContent",
+        prompt_tokens=prompt_tokens(system, contents, body.get("tools")),
+        max_tokens=positive(limit, "generation_config.max_output_tokens"),
+        tool=_tool(body, contents),
+    )
+
+
+def _either(fields: Mapping[str, object], name: str, other: str) -> object:
+    """Return a field that Google's JSON knows in two spellings."""
+    return fields.get(name, fields.get(other))
+
+
+def _tool(body: Mapping[str, object], contents: list[Mapping[str, object]]) -> Tool | None:
+    if any(_either(part, "functionResponse", "function_response") for part in objects(contents[-1].get("parts"))):
+        return None
+    config = _either(body, "toolConfig", "tool_config")
+    calling = _either(config, "functionCallingConfig", "function_calling_config") if isinstance(config, Mapping) else 0
+    if isinstance(calling, Mapping) and calling.get("mode") == "NONE":
+        return None
+    for tool in objects(body.get("tools")):
+        for declared in objects(_either(tool, "functionDeclarations", "function_declarations")):
+            schema = declared.get("parameters", declared.get("parametersJsonSchema"))
+            return Tool(name=str(declared.get("name")), schema=schema)
+    return None
+
+
+def _response(answer: Answer, part: str, tokens: int, finish: str) -> str:
+    """Return the JSON of one event or of the whole answer; the texts given are JSON already."""
+    prompt = answer.question.prompt_tokens
+    return (
+        f'{{"candidates":[{{"content":{{"parts":[{part}],"role":"model"}}{finish},"index":0}}],'
+        f'"usageMetadata":{{"promptTokenCount":{prompt},"candidatesTokenCount":{tokens},'
+        f'"totalTokenCount":{prompt + tokens},'
+        f'"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{prompt}}}]}},'
+        f'"modelVersion":{dump(answer.question.model)},"responseId":"{answer.id[:22]}"}}'
+    )
+
+
+def _finish(answer: Answer) -> str:
+    return f',"finishReason":"{_FINISH[answer.finish]}"'
+
+
+def _function_call(answer: Answer, tool: Tool) -> str:
+    return dump({"functionCall": {"name": tool.name, "args": answer.arguments}})
+
+
+def events(answer: Answer) -> list[Piece]:
+    """Return the events of a stream: the last carries the finish reason, a function call is whole."""
+    if answer.question.tool is not None:
+        return [Piece(_event(_whole(answer)), TOOL_CALL, answer.steps[0])]
+    pieces, last = [], len(answer.deltas) - 1
+    for index, text in enumerate(answer.deltas):
+        finish = _finish(answer) if index == last else ""
+        event = _response(answer, f'{{"text":{dump(text)}}}', answer.tokens[index], finish)
+        pieces.append(Piece(_event(event), CONTENT, answer.steps[index]))
+    return pieces
+
+
+def _event(text: str) -> bytes:
+    return f"data: {text}\r\n\r\n".encode()
+
+
+def _whole(answer: Answer) -> str:
+    tool = answer.question.tool
+    part = f'{{"text":{dump(answer.text)}}}' if tool is None else _function_call(answer, tool)
+    return _response(answer, part, answer.output_tokens, _finish(answer))
+
+
+def document(answer: Answer) -> bytes:
+    """Return the body of an answer that is not streamed."""
+    return _whole(answer).encode()
+
+
+def headers(facts: Facts) -> dict[str, str]:
+    """Return the headers that come with every response."""
+    return {
+        "server-timing": f"gfet4t7; dur={round(facts.processing_s * 1000)}",
+        "vary": "Origin, X-Origin, Referer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "SAMEORIGIN",
+    }
+
+
+def error(refusal: Refusal) -> bytes:
+    """Return the body of an error response."""
+    fields: dict[str, object] = {
+        "code": refusal.status,
+        "message": refusal.message,
+        "status": _ERRORS.get(refusal.status, "INTERNAL"),
+    }
+    if refusal.retry_after_s is not None:
+        retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{refusal.retry_after_s:g}s"}
+        fields["details"] = [retry]
+    return dump({"error": fields}).encode()
+
+
+def error_event(message: str) -> bytes:
+    """Return the event with which a stream that began well reports an error."""
+    return _event(error(Refusal(status=503, message=message)).decode())

@@ -1,0 +1,181 @@
+"""The simulated provider's state: settings, counters and the log; how each request is answered."""
+
+import itertools
+import math
+import time
+from array import array
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pytest_llm_latency.model import CONTENT, CONTROL, TOOL_CALL
+from pytest_llm_latency.simulator import transmission
+from pytest_llm_latency.simulator.answers import Answer, Facts, Piece, Question, Refusal, answer
+from pytest_llm_latency.simulator.faults import Fault, striking
+from pytest_llm_latency.simulator.profiles import Arrival, Timing, draw, profile_for
+from pytest_llm_latency.simulator.protocols import PROTOCOLS
+from pytest_llm_latency.simulator.settings import read_settings
+from pytest_llm_latency.simulator.transmission import MIDSTREAM_ERROR, Transmission
+from pytest_llm_latency.simulator.truth import Exchange, TruthLog
+from pytest_llm_latency.units import nanoseconds, seconds
+
+NUMBER_HEADER = "x-simulator-request"
+
+_UNKNOWN_MODEL = "unknown"
+_RATE_LIMITED = "Rate limit reached: the simulator was told to refuse this request."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A response ready to be sent. ``vanishes`` says that the connection is reset instead."""
+
+    status: int
+    headers: Mapping[str, str]
+    transmission: Transmission
+    exchange: Exchange
+    vanishes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """One request: its number among all, its ordinal among those for its model, and what strikes it."""
+
+    protocol: str
+    question: Question
+    arrived_ns: int
+    number: int
+    ordinal: int
+    fault: Fault | None
+
+    @property
+    def request_id(self) -> str:
+        """Return the provider's name for the request."""
+        return f"{self.number:032x}"
+
+
+class Simulation:
+    """Answers questions in the order of their arrival and logs the truth about each."""
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self.log = TruthLog()
+        self._content: Mapping[str, object] = {}
+        self._numbers = itertools.count(1)
+        self._ordinals: Counter[str] = Counter()
+        self._epoch_ns = time.monotonic_ns()
+        self.configure(settings)
+
+    def configure(self, changes: Mapping[str, object]) -> None:
+        """Replace the named top-level settings; for wrong ones raise ``SettingsError`` and change nothing."""
+        content = {**self._content, **changes}
+        self._settings = read_settings(content)
+        self._content = content
+
+    def reset(self) -> None:
+        """Start draws and drifts again and forget the log; the requests' numbers go on."""
+        self._ordinals.clear()
+        self._epoch_ns = time.monotonic_ns()
+        self.log.clear()
+
+    def respond(self, protocol: str, question: Question, arrived_ns: int) -> Response:
+        """Return the response to a question that arrived at a stamp of the monotonic clock."""
+        turn = self._turn(protocol, question, arrived_ns)
+        refusal = _refusal(turn)
+        if refusal is not None:
+            return self._refuse(turn, refusal)
+        said = answer(question, profile_for(self._settings, question.model))
+        timing = self._draw(turn, said.output_tokens)
+        planned = _planned(turn, said, timing)
+        processing_s = timing.tokens_s[0] if question.stream else timing.tokens_s[-1]
+        return self._response(turn, planned, processing_s=processing_s, output_tokens=said.output_tokens)
+
+    def refuse(self, protocol: str, message: str, arrived_ns: int) -> Response:
+        """Return the response to a request that the provider would not understand."""
+        question = Question(model=_UNKNOWN_MODEL, stream=False, prompt_tokens=0, max_tokens=None, tool=None)
+        turn = self._turn(protocol, question, arrived_ns)
+        return self._refuse(turn, Refusal(status=400, message=message, request_id=turn.request_id))
+
+    def _turn(self, protocol: str, question: Question, arrived_ns: int) -> _Turn:
+        ordinal = self._ordinals[question.model]
+        self._ordinals[question.model] += 1
+        settings = self._settings
+        return _Turn(
+            protocol=protocol,
+            question=question,
+            arrived_ns=arrived_ns,
+            number=next(self._numbers),
+            ordinal=ordinal,
+            fault=striking(settings.faults, seed=settings.seed, model=question.model, ordinal=ordinal),
+        )
+
+    def _draw(self, turn: _Turn, tokens: int) -> Timing:
+        arrival = Arrival(
+            model=turn.question.model,
+            ordinal=turn.ordinal,
+            since_start_s=seconds(turn.arrived_ns - self._epoch_ns),
+            prompt_tokens=turn.question.prompt_tokens,
+        )
+        return draw(self._settings, arrival, tokens)
+
+    def _refuse(self, turn: _Turn, refusal: Refusal) -> Response:
+        headers_s = self._draw(turn, 1).headers_s
+        piece = Piece(PROTOCOLS[turn.protocol].error(refusal), CONTROL, 0)
+        planned = transmission.whole(piece, turn.arrived_ns + nanoseconds(headers_s))
+        response = self._response(turn, planned, processing_s=headers_s, status=refusal.status)
+        if refusal.retry_after_s is None:
+            return response
+        retry_after = {"retry-after": str(math.ceil(refusal.retry_after_s))}
+        return replace(response, headers={**response.headers, **retry_after})
+
+    def _response(
+        self, turn: _Turn, planned: Transmission, *, processing_s: float, output_tokens: int = 0, status: int = 200
+    ) -> Response:
+        protocol, question = PROTOCOLS[turn.protocol], turn.question
+        streamed = planned.content_length is None
+        facts = Facts(request_id=turn.request_id, model=question.model, processing_s=processing_s)
+        exchange = Exchange(
+            request=turn.number,
+            protocol=turn.protocol,
+            model=question.model,
+            ordinal=turn.ordinal,
+            stream=question.stream,
+            status=status,
+            fault=None if turn.fault is None else turn.fault.kind,
+            prompt_tokens=question.prompt_tokens,
+            output_tokens=output_tokens,
+            arrived_ns=turn.arrived_ns,
+            kinds="".join(piece.kind for piece in planned.pieces),
+            due_ns=planned.due_ns,
+            piece_bytes=array("q", [len(piece.data) for piece in planned.pieces]),
+        )
+        self.log.add(exchange)
+        content_type = protocol.EVENTS if streamed else protocol.JSON
+        return Response(
+            status=status,
+            headers={"content-type": content_type, NUMBER_HEADER: str(turn.number), **protocol.headers(facts)},
+            transmission=planned,
+            exchange=exchange,
+            vanishes=turn.fault is not None and turn.fault.kind == "reset_before_headers",
+        )
+
+
+def _refusal(turn: _Turn) -> Refusal | None:
+    """Return the error response that a fault makes of a request from the start."""
+    fault = turn.fault
+    if fault is None:
+        return None
+    if fault.kind == "rate_limit":
+        return Refusal(status=429, message=_RATE_LIMITED, request_id=turn.request_id, retry_after_s=fault.retry_after_s)
+    if fault.kind == "server_error" or (fault.kind == "error_event" and not turn.question.stream):
+        return Refusal(status=500, message=MIDSTREAM_ERROR, request_id=turn.request_id)
+    return None
+
+
+def _planned(turn: _Turn, said: Answer, timing: Timing) -> Transmission:
+    protocol = PROTOCOLS[turn.protocol]
+    if turn.question.stream:
+        planned = transmission.stream(protocol.events(said), timing, turn.arrived_ns)
+    else:
+        kind = CONTENT if turn.question.tool is None else TOOL_CALL
+        piece = Piece(protocol.document(said), kind, said.steps[-1])
+        planned = transmission.whole(piece, turn.arrived_ns + nanoseconds(timing.tokens_s[-1]))
+    return planned if turn.fault is None else transmission.spoil(planned, turn.fault, protocol.error_event)
