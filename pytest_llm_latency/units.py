@@ -174,3 +174,9 @@ def format_probability(value: float | None) -> str:
 def format_bytes(value: int | None) -> str:
     """Write a size in memory."""
     return "–" if value is None else f"{value / 1_048_576:,.0f} MiB"
+
+
+def format_tick(value: float, unit: str) -> str:
+    """Write a round value of an axis without trailing zeros: ``2 s`` where a table says ``2.00 s``."""
+    number, gap, rest = format_value(value, unit).partition(" ")
+    return f"{number.rstrip('0').rstrip('.') if '.' in number else number}{gap}{rest}"

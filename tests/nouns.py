@@ -41,9 +41,9 @@ _NEEDED = {"p95": 59, "p99": 299}
 
 
 def lognormal(count: int, *, median: float, sigma: float = 0.25, seed: int = 1) -> list[float]:
-    """Return latencies in seconds that look like a provider's."""
+    """Return latencies in seconds that look like a provider's, in whole microseconds on every platform."""
     random = Random(seed)
-    return [median * math.exp(random.gauss(0.0, sigma)) for _ in range(count)]
+    return [round(median * math.exp(random.gauss(0.0, sigma)), 6) for _ in range(count)]
 
 
 def plan(**changes: Any) -> Plan:

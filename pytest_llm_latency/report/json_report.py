@@ -70,7 +70,7 @@ def document(session: Session, *, definitions: Mapping[str, Metric]) -> Tree:
 
 def dumps(tree: Tree) -> str:
     """Return the document as text, in the order in which it was built."""
-    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
     # No string has a line end of its own, so that only a list of integers matches.
     return _INTEGERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 

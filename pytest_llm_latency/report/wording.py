@@ -80,12 +80,33 @@ def cost(found: Totals) -> str:
 def counts(results: Sequence[Result]) -> list[tuple[VerdictStatus, int]]:
     """Count the verdicts, the most severe first."""
     found = Counter(result.status for result in results)
-    return sorted(found.items(), key=lambda each: SEVERITY[each[0]])
+    return sorted(found.items(), key=_severity)
 
 
 def benchmarks(count: int) -> str:
     """Count benchmarks in words."""
     return f"{units.format_count(count)} benchmark{'' if count == 1 else 's'}"
+
+
+def verdict(session: Session) -> str:
+    """Say in one sentence what a session found."""
+    results = session.results
+    if missing(session) and not session.interrupted:
+        return f"The results of {benchmarks(len(missing(session)))} are missing"
+    if not results:
+        return "No benchmark was measured"
+    failing = Counter(result.status for result in results if result.fails)
+    if failing:
+        worst = ", ".join(f"{count} {TITLES[status]}" for status, count in sorted(failing.items(), key=_severity))
+        return f"{sum(failing.values())} of {benchmarks(len(results))} failed: {worst}"
+    undecided = sum(result.status not in {"pass", "improved"} for result in results)
+    if undecided:
+        return f"No regression found; {undecided} of {benchmarks(len(results))} could not be decided"
+    return f"Nothing got slower in {benchmarks(len(results))}"
+
+
+def _severity(counted: tuple[VerdictStatus, int]) -> int:
+    return SEVERITY[counted[0]]
 
 
 def subject(row: Row) -> str:
