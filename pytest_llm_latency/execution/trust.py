@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pytest_llm_latency import units
-from pytest_llm_latency.model import MEASURE, Notice, Sample, Trust
+from pytest_llm_latency.model import MEASURE, Sample, Trust
 
-LAG_LIMIT_S = 0.1
 _INTERVAL_S = 0.02
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
 
@@ -57,20 +56,6 @@ class Watch:
             gc_collections=int(collections),
             peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         )
-
-
-def distrust(trust: Trust) -> tuple[Notice, ...]:
-    """Return the reasons why a run must not be judged; empty for one that can be trusted."""
-    if trust.send_lag_p99_s is None or trust.send_lag_p99_s <= LAG_LIMIT_S:
-        return ()
-    lag, limit = units.format_seconds(trust.send_lag_p99_s), units.format_seconds(LAG_LIMIT_S)
-    return (
-        Notice(
-            code="client_overloaded",
-            message=f"the client was overloaded: it sent 1 % of the requests {lag} late or more (limit {limit}). "
-            "Lower the load, or measure on a machine with more free CPU.",
-        ),
-    )
 
 
 @contextmanager
