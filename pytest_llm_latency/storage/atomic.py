@@ -21,6 +21,7 @@ _REMEDIES: Mapping[int, str] = {
     errno.EROFS: "its file system is read-only, choose a folder elsewhere",
     errno.EACCES: "give yourself permission to write there, or choose another folder",
     errno.EPERM: "give yourself permission to write there, or choose another folder",
+    errno.ENOENT: "its folder is gone, create it",
     errno.ENOTDIR: "a file stands where a folder belongs, move it away or choose another folder",
     errno.EEXIST: "a file stands where a folder belongs, move it away or choose another folder",
     errno.EISDIR: "a folder stands where the file belongs, move it away",

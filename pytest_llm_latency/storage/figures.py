@@ -12,10 +12,10 @@ from pytest_llm_latency.storage.lock import LockedSeries
 
 
 def pooled(runs: Sequence[Run]) -> tuple[LockedSeries, ...]:
-    """Return one series for each step and each metric that the last run's plan gates."""
+    """Return one series for each step and each metric that the last run's plan gates, sorted."""
     steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
     found = [_series(runs, step, metric) for step in steps for metric in runs[-1].plan.gate]
-    return tuple(series for series in found if series.n)
+    return tuple(sorted((series for series in found if series.n), key=lambda each: (each.step or "", each.metric)))
 
 
 def _series(runs: Sequence[Run], step: str | None, metric: str) -> LockedSeries:

@@ -9,9 +9,11 @@
             session.json                the manifest, rewritten after each benchmark
 """
 
+import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,7 +115,7 @@ def read_session(path: Path) -> StoredSession:
 
 def latest(folder: Path) -> Path:
     """Return the folder of the session that started last; a session that measured nothing does not count."""
-    measured = [path for path, manifest in _sessions(folder) if manifest.tests]
+    measured = [path for path, manifest in _in_order(map(_session, _manifests(folder))) if manifest.tests]
     if not measured:
         raise StorageError(f"{folder} holds no run yet: run 'pytest --llm-latency' first.")
     return measured[-1]
@@ -122,18 +124,23 @@ def latest(folder: Path) -> Path:
 def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
     """Remove all but the last ``keep`` sessions and return what was removed.
 
-    Only runs beside a manifest are removed, so that a folder of the user's stays whole.
+    Only runs beside a manifest are removed, so that a folder of the user's stays whole. A manifest
+    that cannot be read is left for ``latest`` to report: cleaning up never fails a session for it.
     """
     if keep < 1:
         raise UsageError(f"the number of sessions to keep is {keep}: it must be at least 1.")
-    sessions = _sessions(folder)[:-keep]
-    for path, _ in sessions:
+    sessions = []
+    for path in _manifests(folder):
+        with contextlib.suppress(StorageError):
+            sessions.append(_session(path))
+    old = [path for path, _ in _in_order(sessions)][:-keep]
+    for path in old:
         # The manifest goes last: a removal that was cut off is taken up by the next one.
         for stored in (*sorted(path.glob("*.parquet")), path / _MANIFEST):
             atomic.remove(stored)
         if not any(path.iterdir()):
             path.rmdir()
-    return tuple(path for path, _ in sessions)
+    return tuple(old)
 
 
 def slug(test_id: str) -> str:
@@ -155,9 +162,15 @@ def _session_folder(folder: Path, session_id: str) -> Path:
     return path
 
 
-def _sessions(folder: Path) -> list[tuple[Path, Manifest]]:
-    manifests = [path for path in (folder / "runs").glob(f"*/{_MANIFEST}") if path.is_file()]
-    sessions = [(path.parent, _read_manifest(path)) for path in manifests]
+def _manifests(folder: Path) -> list[Path]:
+    return [path for path in (folder / "runs").glob(f"*/{_MANIFEST}") if path.is_file()]
+
+
+def _session(manifest: Path) -> tuple[Path, Manifest]:
+    return manifest.parent, _read_manifest(manifest)
+
+
+def _in_order(sessions: Iterable[tuple[Path, Manifest]]) -> list[tuple[Path, Manifest]]:
     return sorted(sessions, key=lambda each: (each[1].started_at, each[0].name))
 
 

@@ -203,15 +203,15 @@ def read_bytes(path: Path) -> bytes:
 
 def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
     footer = pq.read_metadata(pa.BufferReader(data)).metadata or {}
-    version = int(footer[_KEY_FORMAT])
+    version = int(_entry(footer, _KEY_FORMAT))
     if version > FORMAT:
         raise NewerVersionError(
             f"{path} has format {version} and this version reads up to {FORMAT}: upgrade pytest-llm-latency."
         )
-    if not _is_sealed(data, footer[_KEY_DIGEST]):
+    if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
     table = pq.read_table(pa.BufferReader(data), use_threads=False)
-    described = [{**each, "samples": []} for each in json.loads(footer[_KEY_RUNS])]
+    described = [{**each, "samples": []} for each in json.loads(_entry(footer, _KEY_RUNS))]
     samples: list[list[Sample]] = [[] for _ in described]
     for number, sample in zip(table["run"].to_pylist(), _samples(table), strict=True):
         samples[number].append(sample)
@@ -219,6 +219,12 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
         dataclasses.replace(from_builtins(Run, each), samples=tuple(own))
         for each, own in zip(described, samples, strict=True)
     )
+
+
+def _entry(footer: Mapping[bytes, bytes], key: bytes) -> bytes:
+    if key not in footer:
+        raise ValueError(f"its metadata has no {key.decode()}")
+    return footer[key]
 
 
 def _samples(table: pa.Table) -> Iterable[Sample]:
