@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_llm_latency.errors import UnwritableError
 
 _PROBE = bytes(4096)  # one block: an empty file can be made on a full disk
+_ENDING = ".llm-latency.tmp"
 
 _REMEDIES: Mapping[int, str] = {
     errno.ENOSPC: "free space on its disk",
@@ -72,6 +73,11 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def leftovers(folder: Path) -> tuple[Path, ...]:
+    """Return the temporary files that a killed process has left in a folder."""
+    return tuple(sorted(folder.glob(f".*{_ENDING}")))
+
+
 def check_writable(folder: Path) -> None:
     """Create the folder and prove, before anything is measured, that a file can be written in it."""
     probe = folder / "probe"
@@ -90,7 +96,7 @@ def _content(path: Path) -> bytes | None:
 
 def _stage(path: Path, data: bytes) -> Path:
     # Not tempfile: its files are readable by their owner alone, whatever the umask says.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}{_ENDING}")
     try:
         with temporary.open("xb") as stream:
             stream.write(data)

@@ -82,9 +82,13 @@ def prune(folder: Path, environment: str, test_ids: Collection[str], *, dry_run:
 
 
 def prune_strays(folder: Path, environment: str, *, dry_run: bool = False) -> tuple[Path, ...]:
-    """Remove the Parquet files of an environment that its lock does not name, and return their paths."""
+    """Remove what killed processes left in an environment, and return the paths.
+
+    That is Parquet files that the lock does not name, and temporary files.
+    """
     named = {place(folder, environment, name) for name in locked(folder, environment)}
-    strays = tuple(sorted(set((folder / environment).glob("*.parquet")) - named))
+    strange = sorted(set((folder / environment).glob("*.parquet")) - named)
+    strays = (*strange, *atomic.leftovers(folder / environment))
     if not dry_run:
         for path in strays:
             atomic.remove(path)

@@ -136,7 +136,7 @@ def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
     old = [path for path, _ in _in_order(sessions)][:-keep]
     for path in old:
         # The manifest goes last: a removal that was cut off is taken up by the next one.
-        for stored in (*sorted(path.glob("*.parquet")), path / _MANIFEST):
+        for stored in (*sorted(path.glob("*.parquet")), *atomic.leftovers(path), path / _MANIFEST):
             atomic.remove(stored)
         if not any(path.iterdir()):
             path.rmdir()

@@ -109,6 +109,7 @@ def test_the_last_sessions_are_kept(tmp_path: Path) -> None:
     """The oldest go, whole, with a run that no manifest names yet."""
     paths = [measured(tmp_path, f"s{day}", f"2026-03-0{day}T00:00:00+00:00") for day in (1, 2, 3)]
     (paths[0] / "late.parquet").write_bytes(b"")
+    (paths[0] / ".1234.llm-latency.tmp").write_bytes(b"")
     assert results.prune_runs(tmp_path, keep=2) == (paths[0],)
     assert [path.exists() for path in paths] == [False, True, True]
     assert results.prune_runs(tmp_path, keep=2) == ()
