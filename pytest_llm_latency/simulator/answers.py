@@ -58,7 +58,7 @@ class Question:
     prompt_tokens: int
     max_tokens: int | None
     tool: Tool | None
-    include_usage: bool = True
+    include_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

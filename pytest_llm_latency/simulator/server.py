@@ -24,6 +24,8 @@ from pytest_llm_latency.simulator.settings import load_settings
 from pytest_llm_latency.simulator.simulation import Response, Simulation
 from pytest_llm_latency.simulator.truth import Exchange
 
+_BACKLOG = 1024
+_SHUTDOWN_S = 0.1
 _LARGEST_PORT = 65535
 _LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -172,7 +174,10 @@ def _complaint(status: int, message: str) -> web.Response:
 async def serve(options: Options) -> None:
     """Serve until SIGINT or SIGTERM, or until standard input ends where that is asked for."""
     runner = web.AppRunner(
-        application(Simulation(options.settings), options.on_exchange), access_log=None, handler_cancellation=True
+        application(Simulation(options.settings), options.on_exchange),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=_SHUTDOWN_S,
     )
     await runner.setup()
     try:
@@ -189,7 +194,7 @@ async def serve(options: Options) -> None:
 async def _listen(runner: web.AppRunner, options: Options) -> int:
     if not 0 <= options.port <= _LARGEST_PORT:
         raise SimulatorError(f"port {options.port} does not exist: choose one from 0 (a free one) to {_LARGEST_PORT}.")
-    site = web.TCPSite(runner, options.host, options.port, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, options.host, options.port, backlog=_BACKLOG)
     try:
         await site.start()
     except OSError as error:

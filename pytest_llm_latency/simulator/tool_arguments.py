@@ -31,7 +31,8 @@ def _value(schema: object, root: Mapping[str, object], depth: int) -> object:
 
 
 def _typed(schema: Mapping[str, object], root: Mapping[str, object], depth: int) -> object:
-    kind = schema.get("type", "object" if "properties" in schema or not schema else "null")
+    is_object = not schema or "properties" in schema or "required" in schema
+    kind = schema.get("type", "object" if is_object else "null")
     kind = kind[0] if isinstance(kind, list) and kind else kind
     match str(kind).lower():
         case "object":
@@ -49,9 +50,9 @@ def _typed(schema: Mapping[str, object], root: Mapping[str, object], depth: int)
 
 def _object(schema: Mapping[str, object], root: Mapping[str, object], depth: int) -> dict[str, object]:
     properties, required = schema.get("properties"), schema.get("required")
-    if not isinstance(properties, Mapping) or not isinstance(required, list):
-        return {}
-    return {str(name): _value(properties.get(name), root, depth + 1) for name in required}
+    declared = properties if isinstance(properties, Mapping) else {}
+    names = required if isinstance(required, list) else []
+    return {str(name): _value(declared.get(name), root, depth + 1) for name in names}
 
 
 def _number(schema: Mapping[str, object]) -> int | float:

@@ -1,0 +1,142 @@
+"""The simulation numbers requests, draws their latencies and says what each response is."""
+
+import json
+
+import pytest
+
+from pytest_llm_latency.errors import SettingsError
+from pytest_llm_latency.simulator.answers import Question
+from pytest_llm_latency.simulator.simulation import Response, Simulation
+
+FIXED = {"ttft": 0.1, "inter_token": 0.01, "headers_s": 0.002, "output_tokens": 3}
+
+
+def question(model: str = "m", *, stream: bool = True) -> Question:
+    """Build a question."""
+    return Question(model=model, stream=stream, prompt_tokens=10, max_tokens=None, tool=None)
+
+
+def simulation(**settings: object) -> Simulation:
+    """Build a simulation with fixed latencies."""
+    return Simulation({"profiles": {"*": FIXED}, **settings})
+
+
+def faulty(kind: str, **fault: object) -> Simulation:
+    """Build a simulation whose every request is struck."""
+    return simulation(faults=[{"kind": kind, "every": 1, **fault}])
+
+
+def respond(simulation: Simulation, *, stream: bool = True, protocol: str = "openai") -> Response:
+    """Ask a question that arrives at 0."""
+    return simulation.respond(protocol, question(stream=stream), 0)
+
+
+def test_a_stream_is_due_as_its_profile_says() -> None:
+    """Role with the headers, a token each 10 ms, finish and end with the last."""
+    exchange = respond(simulation()).exchange
+    assert [each / 1e6 for each in exchange.due_ns] == pytest.approx([2, 100, 110, 120, 120, 120])
+    assert exchange.kinds == "xcccxx"
+
+
+def test_a_whole_answer_is_due_with_its_last_token() -> None:
+    """The provider's own figure is the time that it took."""
+    response = respond(simulation(), stream=False)
+    assert [each / 1e6 for each in response.exchange.due_ns] == pytest.approx([120])
+    assert response.headers["openai-processing-ms"] == "120"
+    assert response.headers["content-type"] == "application/json"
+
+
+def test_ordinals_count_for_each_model_and_numbers_for_all() -> None:
+    """A request's latency depends on no other model's requests."""
+    one = simulation()
+    exchanges = [one.respond("openai", question(model), 0).exchange for model in ("a", "b", "a")]
+    assert [each.ordinal for each in exchanges] == [0, 0, 1]
+    assert [each.request for each in exchanges] == [1, 2, 3]
+
+
+def test_the_response_names_its_number() -> None:
+    """With it the truth is asked for."""
+    one = simulation()
+    response = respond(one)
+    assert response.headers["x-simulator-request"] == "1"
+    assert one.log.find(1) is response.exchange
+
+
+def test_the_same_sequence_gets_the_same_latencies_after_a_reset() -> None:
+    """Numbers go on, so that the log stays unambiguous."""
+    one = Simulation({"seed": 5})
+    before = [respond(one).exchange for _ in range(3)]
+    one.reset()
+    after = [respond(one).exchange for _ in range(3)]
+    assert [each.due_ns for each in after] == [each.due_ns for each in before]
+    assert before[0].due_ns != before[1].due_ns
+    assert [each.request for each in one.log.since(0)] == [4, 5, 6]
+
+
+def test_two_simulations_of_one_seed_agree() -> None:
+    """The draws do not depend on the process."""
+    assert respond(Simulation({"seed": 5})).exchange.due_ns == respond(Simulation({"seed": 5})).exchange.due_ns
+
+
+def test_changed_settings_replace_the_named_ones_and_keep_the_others() -> None:
+    """A slowdown in the middle of a run leaves the profiles alone."""
+    one = simulation()
+    one.configure({"slowdown": 2})
+    assert respond(one).exchange.due_ns[1] == 200_000_000
+
+
+def test_wrong_settings_change_nothing() -> None:
+    """The message is the caller's."""
+    one = simulation()
+    with pytest.raises(SettingsError, match="slowdown"):
+        one.configure({"slowdown": -1, "profiles": {}})
+    assert respond(one).exchange.due_ns[1] == 100_000_000
+
+
+def test_a_rate_limit_says_when_to_come_back() -> None:
+    """In whole seconds, rounded up, as HTTP wants them."""
+    response = respond(faulty("rate_limit", retry_after_s=1.2))
+    assert (response.status, response.headers["retry-after"]) == (429, "2")
+    assert response.exchange.kinds == "x"
+    assert response.exchange.fault == "rate_limit"
+    assert json.loads(response.transmission.pieces[0].data)["error"]["code"] == "rate_limit_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "stream", "status"),
+    [
+        ("server_error", True, 500),
+        ("server_error", False, 500),
+        ("error_event", False, 500),
+        ("error_event", True, 200),
+        ("slow_headers", True, 200),
+    ],
+)
+def test_a_fault_has_its_status(kind: str, stream: bool, status: int) -> None:  # noqa: FBT001  (a parameter)
+    """An error in mid-stream comes after a status of 200."""
+    response = respond(faulty(kind), stream=stream)
+    assert response.status == status
+    assert ("retry-after" in response.headers) is False
+
+
+def test_a_reset_before_the_headers_vanishes() -> None:
+    """No other fault does."""
+    assert respond(faulty("reset_before_headers")).vanishes
+    assert not respond(faulty("reset_mid_stream")).vanishes
+
+
+def test_a_request_that_is_no_question_is_refused_in_the_providers_shape() -> None:
+    """It is logged too."""
+    one = simulation()
+    response = one.refuse("anthropic", "model: Field required", 0)
+    assert response.status == 400
+    assert json.loads(response.transmission.pieces[0].data)["error"]["type"] == "invalid_request_error"
+    assert one.log.find(1) is response.exchange
+
+
+def test_the_plan_is_logged_piece_by_piece() -> None:
+    """Sizes are those of the body without transfer encoding."""
+    response = respond(simulation(), protocol="anthropic")
+    sizes = [len(piece.data) for piece in response.transmission.pieces]
+    assert list(response.exchange.piece_bytes) == sizes
+    assert len(response.exchange.due_ns) == len(response.exchange.kinds) == len(sizes)
