@@ -17,6 +17,7 @@ from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError
 from pytest_llm_latency.execution import decode, delta, endings, handover, redaction
 from pytest_llm_latency.execution.decode import Json, Protocol
 from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam
 from pytest_llm_latency.execution.transport import Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
 
@@ -37,17 +38,6 @@ _BUILT_KEPT = 256
 
 # Which of litellm's two documented seams a provider's requests leave through.
 _THROUGH_OPENAI_SDK = frozenset({"openai", "azure", "perplexity", "custom_openai"})
-
-
-class _Handover(BaseException):
-    def __init__(self, request: httpx.Request) -> None:
-        self.request = request
-
-
-class _Seam(httpx.AsyncBaseTransport):
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        raise _Handover(request)
 
 
 class LiteLLMClient:
@@ -116,16 +106,19 @@ class LiteLLMClient:
     async def _handed_over(self, request: Request) -> httpx.Request:
         _, provider = _resolve(request.model)
         arguments = self._arguments(request, provider)
+        building = BUILDING.set(True)
         try:
             answer = await litellm.acompletion(**arguments)
             if request.parameters.get("stream"):
                 await anext(aiter(answer), None)  # some providers send only when the stream is read
-        except _Handover as taken:
+        except Handover as taken:
             return taken.request
         except LatencyError:
             raise
         except Exception as error:
             raise _cannot_build(error, request.model) from error
+        finally:
+            BUILDING.reset(building)
         raise BypassError(
             f"a request for {request.model!r} did not pass through the measuring transport, so it cannot be "
             "measured: this provider is not supported with this version of litellm."
@@ -141,7 +134,7 @@ class LiteLLMClient:
             **request.parameters,
         }
         if provider not in _THROUGH_OPENAI_SDK:
-            arguments["client"] = AsyncHTTPHandler(transport=_Seam())
+            arguments["client"] = AsyncHTTPHandler(transport=Seam())
         elif arguments.get("stream"):
             arguments.setdefault("stream_options", {"include_usage": True})
         if self._api_bases is not None:
@@ -151,7 +144,7 @@ class LiteLLMClient:
 
 
 def _configure() -> None:
-    litellm.aclient_session = httpx.AsyncClient(transport=_Seam())
+    litellm.aclient_session = httpx.AsyncClient(transport=Seam())
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.disable_streaming_logging = True
