@@ -13,6 +13,7 @@ from pytest_llm_latency.report import scale
 from pytest_llm_latency.report.scale import Scale
 
 POINTS = 400
+GROUPS = 200
 WIDTH, HEIGHT = 520, 250
 LEFT, RIGHT, TOP, BOTTOM = 64, 506, 16, 214
 BLOCKS = 10
@@ -57,8 +58,8 @@ class Ecdf:
 class Order:
     """The latency of each request in the order of their starts.
 
-    Above ``POINTS`` requests ``dots`` are medians of neighbours and ``spans`` reach from their
-    fastest to their slowest. ``crosses`` are failed requests, along the upper edge.
+    Above ``POINTS`` requests there are ``GROUPS`` of neighbours: ``dots`` are their medians, ``spans``
+    reach from their fastest to their slowest. ``crosses`` are failed requests, along the upper edge.
     """
 
     x_ticks: tuple[Tick, ...]
@@ -154,7 +155,7 @@ def order(values: Sequence[float | None], *, unit: str, baseline: Mapping[str, f
     y = scale.around([*answered, *known.values()], start=BOTTOM, end=TOP + 14)
     if y is None or not answered:
         return None
-    together = math.ceil(len(values) / POINTS)
+    together = 1 if len(values) <= POINTS else math.ceil(len(values) / GROUPS)
     groups = [values[start : start + together] for start in range(0, len(values), together)]
     places = [round(LEFT + (index + 0.5) * (RIGHT - LEFT) / len(groups), 1) for index in range(len(groups))]
     drawn = [(at, [each for each in group if each is not None]) for at, group in zip(places, groups, strict=True)]
@@ -163,7 +164,9 @@ def order(values: Sequence[float | None], *, unit: str, baseline: Mapping[str, f
         y_ticks=_ticks(y, unit, _TICKS_Y),
         dots="".join(f"M{at:g} {y.position(median(group)):g}h0" for at, group in drawn if group),
         spans="".join(
-            f"M{at:g} {y.position(min(group)):g}V{y.position(max(group)):g}" for at, group in drawn if len(group) > 1
+            f"M{at:g} {y.position(min(group)):.0f}V{y.position(max(group)):.0f}"
+            for at, group in drawn
+            if len(group) > 1
         ),
         crosses="".join(
             f"M{at - 2.5:g} {TOP - 2.5:g}l5 5m0-5l-5 5"

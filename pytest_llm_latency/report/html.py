@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_llm_latency import __version__, load, units
+from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS
 from pytest_llm_latency.model import Evidence, LimitCheck, Result, Session
 from pytest_llm_latency.report import charts, details, phases, wording
@@ -71,7 +71,8 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
     style, script = (environment.get_template(name).render() for name in ("style.css.j2", "script.js.j2"))
     page = environment.get_template("page.html.j2").render(
         session=session,
-        tool_version=__version__,
+        tool=wording.TOOL,
+        tool_version=session.environment.versions.get(wording.TOOL),
         policy=_policy(style, script),
         style=Markup(style),  # noqa: S704  (our own template, without input)
         script=Markup(script),  # noqa: S704  (our own template, without input)

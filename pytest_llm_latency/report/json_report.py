@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llm_latency import __version__, load
+from pytest_llm_latency import load
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, Metric
 from pytest_llm_latency.model import (
     Comparison,
@@ -43,8 +43,8 @@ def document(session: Session, *, definitions: Mapping[str, Metric]) -> Tree:
         "format": FORMAT,
         "version": VERSION,
         "metadata": {
-            "tool": "pytest-llm-latency",
-            "tool_version": __version__,
+            "tool": wording.TOOL,
+            "tool_version": session.environment.versions.get(wording.TOOL),
             "session_id": session.id,
             "started_at": session.started_at,
             "duration_s": session.duration_s,

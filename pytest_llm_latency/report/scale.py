@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 _MANTISSAS = ((1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,))
 _NARROW = 3.0
+# Outside of this a value is an error of somebody's, and would leave no room for the others.
+_LEAST, _MOST = 1e-12, 1e12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,8 @@ class Scale:
 
 
 def around(values: Iterable[float], *, start: float, end: float) -> Scale | None:
-    """Return an axis that holds every positive finite value with some room, or ``None`` without one."""
-    found = [value for value in values if 0 < value < math.inf]
+    """Return an axis that holds every value that can stand on it with some room, or ``None`` without one."""
+    found = [value for value in values if _LEAST < value < _MOST]
     if not found:
         return None
     low, high = min(found), max(found)

@@ -1,6 +1,7 @@
 """Lines of text with pytest's markup names, and how text is fitted into columns."""
 
 import itertools
+import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -108,4 +109,4 @@ def sparkline(histogram: Sequence[int], width: int) -> str:
 
 
 def _block(count: int, most: int) -> str:
-    return BLOCKS[round((len(BLOCKS) - 1) * count / most)] if count else " "
+    return BLOCKS[math.ceil(len(BLOCKS) * count / most) - 1] if count else " "

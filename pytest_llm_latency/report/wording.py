@@ -11,6 +11,8 @@ from pytest_llm_latency import units
 from pytest_llm_latency.model import Environment, LimitCheck, Notice, Result, Session, VerdictStatus
 from pytest_llm_latency.report.rows import SEVERITY, Row, rows
 
+TOOL = "pytest-llm-latency"
+
 TITLES: Mapping[VerdictStatus, str] = MappingProxyType({
     "pass": "pass",
     "improved": "improved",

@@ -1,0 +1,97 @@
+"""Fixed sessions with most of what can happen; their reports stand in tests/golden/files."""
+
+from collections.abc import Mapping
+
+import nouns
+from pytest_llm_latency.model import Evidence, Notice, Result, Run, Session
+
+MARKUP_MESSAGE = '503: <script>alert("1")</script> & a very \x1b[31mred page'
+
+
+def regressed() -> tuple[Result, Evidence]:
+    """Return a test that got slower, over a limit, in a changed environment."""
+    run = nouns.run(nouns.lognormal(60, median=0.33, seed=2))
+    baseline = [nouns.run(nouns.lognormal(60, median=0.25, seed=seed)) for seed in (3, 4)]
+    result = nouns.result(
+        "regressed",
+        of=run,
+        baseline=baseline,
+        comparisons=(
+            nouns.comparison("ttft", "regressed"),
+            nouns.comparison("e2e", baseline=1.6, candidate=1.61, ratio=1.006, interval=(0.97, 1.04)),
+        ),
+        limits=(nouns.limit("ttft.p95 < 500ms", "regressed", message="ttft.p95 is 561 ms, above 500 ms."),),
+        environment_changes=("litellm 1.99.0 → 1.100.0",),
+        warnings=(Notice(code="loop_lag", message="The event loop lagged 12 ms: lower concurrency."),),
+    )
+    return result, nouns.evidence(run, *baseline)
+
+
+def inconclusive() -> tuple[Result, Evidence]:
+    """Return a test with failed requests, whose messages hold markup, that cannot be decided."""
+    failed = nouns.failure("ServiceUnavailableError", MARKUP_MESSAGE)
+    slow = nouns.samples([None if index % 16 == 3 else 0.4 + index / 500 for index in range(64)], failed=failed)
+    test_id = "tests/integration/providers/test_many.py::TestProviders::test_chat[openai/gpt-4o-mini]"
+    run = nouns.run(samples=slow, test_id=test_id)
+    baseline = nouns.run(nouns.lognormal(60, median=0.4, seed=7), test_id=test_id)
+    undecided = nouns.comparison(
+        "ttft",
+        "inconclusive",
+        baseline=0.61,
+        candidate=0.72,
+        ratio=1.18,
+        interval=(0.93, 1.5),
+        p_value=0.09,
+        needed=240,
+        reasons=("Needs about 240 requests to tell +20 % from noise.",),
+    )
+    improved = nouns.comparison("e2e", "improved", baseline=1.9, candidate=1.5, ratio=0.79, interval=(0.7, 0.9))
+    return nouns.result("inconclusive", of=run, baseline=[baseline], comparisons=(undecided, improved)), nouns.evidence(
+        run, baseline
+    )
+
+
+def talk() -> Run:
+    """Return a run of two steps."""
+    question = nouns.samples(nouns.lognormal(60, median=0.2), step="question")
+    answer = nouns.samples(nouns.lognormal(60, median=0.3, seed=5), step="follow up")
+    return nouns.run(samples=question + answer, test_id="tests/test_talk.py::test_talk")
+
+
+def full() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session with most of what can happen."""
+    one, of_one = regressed()
+    two, of_two = inconclusive()
+    three = nouns.result("no_baseline", of=talk())
+    four = nouns.result("no_baseline", of=nouns.run([0.25] * 60, test_id="tests/test_chat.py::test_tool_call"))
+    bad = nouns.run([None] * 20, test_id="tests/test_chat.py::test_refused")
+    five = nouns.result("invalid", of=bad, reasons=("All 20 requests failed: raise the quota or lower the rate.",))
+    session = nouns.session(one, two, three, four, five)
+    evidence = {
+        one.test_id: of_one,
+        two.test_id: of_two,
+        three.test_id: nouns.evidence(talk()),
+        five.test_id: nouns.evidence(bad),
+    }
+    return session, evidence
+
+
+def empty() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session in which nothing was measured."""
+    return nouns.session(), {}
+
+
+def passing() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session in which nothing got slower."""
+    run, baseline = nouns.run(nouns.lognormal(60, median=0.25, seed=8)), nouns.run(nouns.lognormal(60, median=0.25))
+    result = nouns.result(
+        of=run,
+        baseline=[baseline],
+        comparisons=(nouns.comparison("ttft"), nouns.comparison("e2e", baseline=1.39, candidate=1.41)),
+        limits=(nouns.limit(),),
+    )
+    return nouns.session(result), {result.test_id: nouns.evidence(run, baseline)}
+
+
+SESSIONS = {"full": full, "empty": empty, "passing": passing}
+ARTEFACTS = (("HTML", ".llm-latency/report/index.html"), ("JSON", ".llm-latency/report/results.json"))

@@ -1,0 +1,180 @@
+"""The HTML page: what it must never do, whatever it shows."""
+
+import base64
+import hashlib
+import itertools
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+import nouns
+import sessions
+from pytest_llm_latency.report import html
+
+SESSIONS = pytest.mark.parametrize("name", sessions.SESSIONS)
+VOID = {"meta", "link", "br", "input"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its elements with their attributes, and whether they close as they opened."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember an element without content."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Check that the innermost element ends."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Remember the text of an element of this kind."""
+        self.texts[self.open[-1] if self.open else ""] = data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of every element of a kind."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page(name: str) -> tuple[str, Page]:
+    """Return a page as text and read."""
+    text = html.render(*sessions.SESSIONS[name]())
+    return text, Page(text)
+
+
+@SESSIONS
+def test_every_element_closes_as_it_opened(name: str) -> None:
+    """A browser repairs a page in its own way."""
+    assert page(name)[1].open == []
+
+
+@SESSIONS
+def test_the_page_asks_for_nothing(name: str) -> None:
+    """No address outside of the page, and none is built."""
+    _, read = page(name)
+    addresses = [
+        value
+        for _, attributes in read.elements
+        for key, value in attributes.items()
+        if key in {"href", "src", "srcset", "action", "data", "xlink:href", "poster", "background"}
+    ]
+    assert all(value is not None and value.startswith(("#", "data:,")) for value in addresses)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\(", read.texts["style"] + read.texts["script"])
+
+
+@SESSIONS
+def test_the_page_carries_the_policy_that_its_own_style_and_script_pass(name: str) -> None:
+    """Hashes of the exact text; neither inline attributes nor anything else."""
+    text, read = page(name)
+    policy = next(each["content"] for each in read.all("meta") if each.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    for tag in ("style", "script"):
+        (body,) = re.findall(rf"(?s)<{tag}>(.*?)</{tag}>", text)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not [key for _, attributes in read.elements for key in attributes if key == "style" or key.startswith("on")]
+
+
+def test_what_a_provider_says_is_text() -> None:
+    """Markup is escaped, what HTML cannot hold is replaced."""
+    text, read = page("full")
+    assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; &amp; a very \ufffd[31mred page" in text
+    assert len(read.all("script")) == 1
+
+
+def test_every_place_that_takes_text_escapes_it() -> None:
+    """Names, reasons, settings, steps: each of them may hold markup."""
+    evil = "<b id=evil>&\udc80\x00"
+    run = nouns.run(
+        samples=nouns.samples([0.2] * 3 + [None], step=evil, failed=nouns.failure(evil, evil)),
+        test_id=f"{evil}::{evil}",
+        file=evil,
+        plan=nouns.plan(model=evil),
+        conditions=(nouns.conditions(step=evil, served_model=evil, endpoint=evil),),
+    )
+    result = nouns.result(
+        "regressed",
+        of=run,
+        comparisons=(nouns.comparison(step=evil, status="regressed", reasons=(evil,)),),
+        limits=(nouns.limit(evil, "regressed", message=evil),),
+        reasons=(evil,),
+        environment_changes=(evil,),
+    )
+    session = nouns.session(
+        result, settings={evil: evil}, environment=nouns.environment(label=evil, commit=evil, versions={evil: evil})
+    )
+    text = html.render(session, {result.test_id: nouns.evidence(run)})
+    assert "<b" not in text.partition("<style>")[0] + text.partition("</style>")[2].replace("<body", "").replace(
+        "<button", ""
+    ).replace("<br>", "").replace("<b>", "")
+    text.encode("utf-8")
+
+
+@SESSIONS
+def test_the_page_can_be_read_aloud(name: str) -> None:
+    """Headings in order, a caption for each table, a name for each picture, ids that are there once."""
+    _, read = page(name)
+    levels = [int(tag[1]) for tag, _ in read.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert len(read.all("caption")) == len(read.all("table"))
+    ids = [attributes["id"] for _, attributes in read.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    pointed = [value for _, attributes in read.elements for value in _pointed(attributes)]
+    assert set(pointed) <= set(ids)
+    assert all({"aria-labelledby", "aria-label", "aria-hidden"} & each.keys() for each in read.all("svg"))
+
+
+def _pointed(attributes: dict[str, str | None]) -> list[str]:
+    link = attributes.get("href") or ""
+    return [*(attributes.get("aria-labelledby") or "").split(), *([link[1:]] if link.startswith("#") else [])]
+
+
+@SESSIONS
+def test_colours_of_charts_do_not_need_the_style_sheet(name: str) -> None:
+    """A policy may refuse it: each drawn shape has a colour of its own."""
+    _, read = page(name)
+    for tag, attributes in read.elements:
+        if tag in {"path", "rect", "circle", "text"}:
+            assert {"stroke", "fill"} & attributes.keys(), (tag, attributes)
+
+
+def test_what_passed_is_folded_where_there_are_many() -> None:
+    """What needs a look is open."""
+    results = [nouns.result(of=nouns.run([0.2], test_id=f"t.py::test_{index}")) for index in range(5)]
+    results.append(nouns.result("regressed", of=nouns.run([0.2], test_id="t.py::test_slow")))
+    parts = html.render(nouns.session(*results), {}).split("<article")[1:]
+    assert ["<details open" in part for part in parts] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("ttft.p95 < 800ms", 0.5612, "561 ms"),
+        ("error_rate < 1%", 0.071, "7.1 %"),
+        ("cost.mean < $0.002", 0.0031, "$0.0031"),
+        ("requests_per_s > 20/s", 12.5, "12.5/s"),
+        ("unheard.of < 3", 2.5, "2.50"),
+        ("ttft.p95 < 800ms", None, "–"),
+    ],
+)
+def test_a_limit_is_shown_in_the_unit_of_what_it_limits(text: str, value: float | None, expected: str) -> None:
+    """The text of a limit names its metric first."""
+    limit: Any = nouns.limit(text, value=value, message="A message.")
+    page_text = html.render(nouns.session(nouns.result(limits=(limit,))), {})
+    assert f'<td class="n">{expected}</td><td><span class="badge' in page_text

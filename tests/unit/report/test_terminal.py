@@ -1,0 +1,88 @@
+"""The terminal section beyond what the golden files fix."""
+
+import pytest
+
+import nouns
+import sessions
+from pytest_llm_latency.report import terminal
+
+
+def section(verbosity: int = 0, width: int = 80, **changes: object) -> str:
+    """Return the section of the full session as text."""
+    session, _ = sessions.full()
+    lines = terminal.lines(session, width=width, verbosity=verbosity, artefacts=sessions.ARTEFACTS, **changes)  # type: ignore[arg-type]
+    return "\n".join(line.text for line in lines)
+
+
+@pytest.mark.parametrize("width", [50, 60, 79, 80, 100, 120, 200])
+@pytest.mark.parametrize("name", sessions.SESSIONS)
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    """From fifty columns on; the closing line wraps below eighty."""
+    session, _ = sessions.SESSIONS[name]()
+    lines = terminal.lines(session, width=width, verbosity=1, artefacts=(), unicode=True)
+    assert max(len(line.text) for line in lines[:-1] or lines) <= width
+
+
+def test_a_wide_terminal_shows_interval_and_p_value() -> None:
+    """They go first where the width does not suffice."""
+    assert "95 % interval" not in section(width=80).splitlines()[0]
+    assert "95 % interval       p" in section(width=120).splitlines()[0]
+
+
+def test_a_narrow_terminal_keeps_the_verdict_and_the_p95() -> None:
+    """They go last."""
+    header = section(width=42).splitlines()[0]
+    assert "verdict" in header
+    assert "p95" in header
+    assert "p50" not in header
+
+
+def test_quiet_says_what_fails_and_the_counts() -> None:
+    """Neither table nor artefacts."""
+    text = section(verbosity=-1)
+    assert "test_refused" in text
+    assert "inconclusive:" not in text
+    assert "index.html" not in text
+    assert text.splitlines()[-1].startswith("1 invalid, 1 regressed")
+
+
+def test_an_ascii_stream_gets_ascii_alone() -> None:
+    """Every character can be encoded, and the columns still stand below each other."""
+    text = section(unicode=False)
+    assert text.isascii()
+    rows = [line for line in text.splitlines() if line.startswith("  ttft") and "ms" in line]
+    assert len({row.index("%  ") for row in rows if "regressed" in row or "inconclusive" in row}) == 1
+
+
+def test_an_interrupted_session_says_so_and_what_is_missing() -> None:
+    """What was not measured is not lost."""
+    session = nouns.session(nouns.result(), interrupted=True, expected=(nouns.TEST_ID, "tests/test_a.py::test_b"))
+    lines = terminal.lines(session, width=80, verbosity=0, artefacts=())
+    text = [line.text for line in lines]
+    assert "The session was interrupted: what was measured is kept." in text
+    at = text.index("1 benchmark without a result:")
+    assert text[at + 1] == "  tests/test_a.py::test_b"
+    assert lines[at].spans[0].markup == ("yellow",)
+
+
+def test_lost_results_are_red() -> None:
+    """Without an interruption a missing result is lost data."""
+    session = nouns.session(nouns.result(), expected=(nouns.TEST_ID, "tests/test_a.py::test_b"))
+    lines = terminal.lines(session, width=80, verbosity=-1, artefacts=())
+    assert next(line for line in lines if "without a result" in line.text).spans[0].markup == ("red",)
+
+
+def test_a_failure_names_what_changed_and_what_to_do() -> None:
+    """Its first line stands by itself."""
+    result, _ = sessions.regressed()
+    first, *rest = terminal.failure_message(result).splitlines()
+    assert first.startswith("regressed: ttft p95 412 ms → 561 ms")
+    assert "environment: litellm 1.99.0 → 1.100.0" in rest
+    assert rest[-1] == "  llm-latency baseline accept -k test_summarise"
+    assert terminal.failure_message(result, unicode=False).isascii()
+
+
+def test_a_failure_shows_no_escape_sequence_of_a_provider() -> None:
+    """A message may come from anywhere."""
+    result = nouns.result("invalid", reasons=("boom \x1b[2J",))
+    assert "\x1b" not in terminal.failure_message(result) + terminal.section(result)

@@ -1,0 +1,136 @@
+"""The sentences that more than one report says."""
+
+import math
+
+import pytest
+
+import nouns
+from pytest_llm_latency.model import Notice, VerdictStatus
+from pytest_llm_latency.report import wording
+
+
+def test_the_headline_of_a_regression_stands_by_itself() -> None:
+    """It is the line of pytest's short summary."""
+    result = nouns.result("regressed", comparisons=(nouns.comparison("ttft", "regressed"), nouns.comparison("e2e")))
+    expected = "regressed: ttft p95 412 ms → 561 ms (+36 %, 95 % interval +21 … +53 %), p = 0.0004"
+    assert wording.headline(result) == expected
+
+
+def test_the_headline_names_the_largest_of_several_regressions_and_its_step() -> None:
+    """The others are counted."""
+    worse = nouns.comparison("ttft", "regressed", step="answer", ratio=2.0, interval=(1.8, 2.3))
+    result = nouns.result("regressed", comparisons=(nouns.comparison("e2e", "regressed"), worse))
+    headline = wording.headline(result)
+    assert headline.startswith("regressed: ttft of step 'answer' p95 412 ms → 561 ms (+100 %")
+    assert headline.endswith("(and 1 more)")
+
+
+def test_the_headline_of_a_limit_says_what_was_measured() -> None:
+    """A limit has its own message."""
+    limit = nouns.limit("error_rate < 1%", "regressed", message="error_rate is 7 %, above 1 %.")
+    assert (
+        wording.headline(nouns.result("regressed", limits=(limit,)))
+        == "regressed: limit error_rate < 1% error_rate is 7 %, above 1 %."
+    )
+
+
+def test_the_headline_of_an_invalid_run_is_its_reason() -> None:
+    """Nothing was compared."""
+    result = nouns.result("invalid", reasons=("The client was overloaded: lower concurrency.",))
+    assert wording.headline(result) == "invalid: The client was overloaded: lower concurrency."
+
+
+def test_the_headline_of_an_undecided_gate_is_what_it_needs() -> None:
+    """A change that cannot be told from noise is not told as one."""
+    undecided = nouns.comparison("ttft", "inconclusive", reasons=("Needs about 240 requests.",))
+    result = nouns.result("inconclusive", fails=True, comparisons=(undecided,))
+    assert wording.headline(result) == "inconclusive: ttft Needs about 240 requests."
+
+
+def test_an_unbounded_change_is_told_without_a_made_up_number() -> None:
+    """All requests failed, so that the p95 has no end."""
+    comparison = nouns.comparison("ttft", "regressed", candidate=math.inf, ratio=math.inf, interval=(1.5, math.inf))
+    headline = wording.headline(nouns.result("regressed", comparisons=(comparison,)))
+    assert "p95 412 ms → ∞ (+∞, 95 % interval +50 … +∞)" in headline
+
+
+@pytest.mark.parametrize(
+    ("status", "part", "command"),
+    [
+        ("regressed", "accept it without measuring again", "llm-latency baseline accept -k test_summarise"),
+        ("no_baseline", "make it the baseline", "llm-latency baseline accept -k test_summarise"),
+        ("incomparable", "make this run the baseline", "llm-latency baseline accept -k test_summarise"),
+        ("inconclusive", "Raise requests from 100 to about 240", None),
+        ("invalid", "measure again", None),
+    ],
+)
+def test_each_verdict_that_needs_a_hand_says_what_to_do(status: VerdictStatus, part: str, command: str | None) -> None:
+    """The command is whole and can be copied."""
+    result = nouns.result(status, comparisons=(nouns.comparison("ttft", status, needed=240),))
+    advice = wording.advice(result, command=wording.accept_command(result))
+    assert advice is not None
+    assert part in advice.sentence
+    assert advice.command == command
+
+
+def test_a_pass_needs_no_hand() -> None:
+    """Neither does an improvement."""
+    for status in ("pass", "improved"):
+        assert wording.advice(nouns.result(status), command="") is None
+
+
+def test_a_limit_is_not_advised_away_by_accepting_a_baseline() -> None:
+    """A new baseline changes no limit."""
+    result = nouns.result("regressed", limits=(nouns.limit("ttft.p95 < 500ms", "regressed"),))
+    advice = wording.advice(result, command=wording.accept_command(result))
+    assert advice is not None
+    assert advice.command is None
+
+
+def test_the_accept_command_names_the_test_without_its_parameters() -> None:
+    """Brackets mean something else in a selection."""
+    result = nouns.result(of=nouns.run([0.2], test_id="t/test_a.py::TestA::test_b[gpt-4o or it's]"))
+    assert wording.accept_command(result) == "llm-latency baseline accept -k test_b"
+
+
+def test_a_cost_that_is_known_in_part_is_a_bound() -> None:
+    """An unknown cost is never nothing."""
+    known, unknown = nouns.result(of=nouns.run([0.2] * 5)), nouns.result(of=nouns.run([None] * 5))
+    assert wording.cost(wording.totals([known])) == "$0.00040"
+    assert wording.cost(wording.totals([known, unknown])) == "≥ $0.00040"
+    assert wording.cost(wording.totals([unknown])) == "cost unknown"
+
+
+def test_a_test_that_gave_no_result_is_missed() -> None:
+    """Lost data is said before anything else."""
+    session = nouns.session(nouns.result(), expected=(nouns.TEST_ID, "tests/test_chat.py::test_lost"))
+    assert wording.missing(session) == ["tests/test_chat.py::test_lost"]
+    assert wording.verdict(session) == "The results of 1 benchmark are missing"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ((), "No benchmark was measured"),
+        (("pass", "improved"), "Nothing got slower in 2 benchmarks"),
+        (("pass", "inconclusive"), "No regression found; 1 of 2 benchmarks could not be decided"),
+        (("pass", "regressed", "invalid"), "2 of 3 benchmarks failed: 1 invalid, 1 regressed"),
+    ],
+)
+def test_the_verdict_of_a_session_is_one_sentence(statuses: tuple[VerdictStatus, ...], expected: str) -> None:
+    """The page's largest words."""
+    assert wording.verdict(nouns.session(*map(nouns.result, statuses))) == expected
+
+
+def test_the_same_warning_of_several_tests_is_said_once() -> None:
+    """With the number of tests that have it."""
+    warning = Notice(code="lag", message="The loop lagged.")
+    session = nouns.session(nouns.result(warnings=(warning,)), nouns.result(warnings=(warning,)))
+    assert wording.notices(session) == [(warning, 2)]
+
+
+def test_a_reason_that_a_finding_has_said_is_not_said_again() -> None:
+    """A test often repeats the reasons of its series."""
+    comparison = nouns.comparison("ttft", "inconclusive", reasons=("Too few.",))
+    result = nouns.result("inconclusive", comparisons=(comparison,), reasons=("Too few.", "Another."))
+    assert wording.other_reasons(result) == ["Another."]
