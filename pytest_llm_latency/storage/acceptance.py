@@ -9,7 +9,7 @@ from typing import Literal
 
 from pytest_llm_latency import metrics
 from pytest_llm_latency.errors import RefusedBaselineError, UsageError
-from pytest_llm_latency.model import Conditions, Run, VerdictStatus
+from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import atomic, baselines, lock
 from pytest_llm_latency.storage.lock import Entry, LockedSeries
 
@@ -148,11 +148,18 @@ def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
 
 
 def _merged(stored: Sequence[Run], new: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]:
+    from pytest_llm_latency.stats.comparable import REMEDY, differences  # noqa: PLC0415  (NumPy is slow to import)
+
     merged, notes = list(stored), []
     for run in new:
         if any(run.id == each.id for each in merged):
             continue
-        differing = _differences(merged[-1].conditions, run.conditions) if merged else ()
+        # All of them: what is unknown of one run is no difference, and may hide one between two others.
+        differing = dict.fromkeys(
+            sentence.removesuffix(f": {REMEDY}")
+            for each in merged
+            for sentence in differences(each.conditions, run.conditions)
+        )
         if differing:
             notes.append(f"the runs before were measured with something else: {'; '.join(differing)}")
             merged.clear()
@@ -199,18 +206,3 @@ def _store(folder: Path, edits: Sequence[_Edit]) -> None:
         contents[baselines.lock_path(folder, environment)] = lock.render(entries.values()).encode()
         atomic.check_writable(folder / environment)
     atomic.replace_all(contents)
-
-
-def _differences(before: Sequence[Conditions], after: Sequence[Conditions]) -> tuple[str, ...]:
-    earlier, later = ({each.step: each for each in conditions} for conditions in (before, after))
-    found = [f"the steps were {_names(earlier)}, now {_names(later)}"] if earlier.keys() != later.keys() else []
-    for step in earlier.keys() & later.keys():
-        for field in dataclasses.fields(Conditions):
-            was, now = getattr(earlier[step], field.name), getattr(later[step], field.name)
-            if was != now:
-                found.append(f"{field.name} was {was}, now {now}")
-    return tuple(dict.fromkeys(found))
-
-
-def _names(steps: Iterable[str | None]) -> str:
-    return ", ".join(str(step) for step in steps)

@@ -77,8 +77,9 @@ class StoredSession:
 
 
 def prepare(folder: Path) -> None:
-    """Create the results folder with its ``.gitignore`` and prove that it can be written."""
-    atomic.check_writable(folder / "runs")
+    """Create the results folder with its parts and its ``.gitignore``, and prove that it can be written."""
+    for part in ("runs", "report"):
+        atomic.check_writable(folder / part)
     ignore = folder / ".gitignore"
     if not ignore.exists():
         atomic.replace_text(ignore, "*\n")

@@ -1,5 +1,6 @@
 """The command line's frame: help, version, errors and exit codes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,13 @@ def test_a_reader_that_leaves_early_is_no_error_message(tmp_path: Path) -> None:
     reader = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
     reader.wait()
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, stdout=reader.stdin, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"},
+        stdout=reader.stdin,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (1, "")
     assert reader.stdin is not None
@@ -91,7 +98,7 @@ def test_a_terminal_without_unicode_gets_a_question_mark(tmp_path: Path) -> None
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
-        env={"PYTHONIOENCODING": "ascii"},
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
         capture_output=True,
         text=True,
         check=False,

@@ -126,9 +126,32 @@ def test_runs_of_other_conditions_replace_the_stored_ones_and_say_so(tmp_path: P
     (change,) = accept(tmp_path, run(3, conditions=(nouns.conditions(model="openai/gpt-5"),)))
     assert change.action == "replaced"
     assert (change.runs_before, change.runs_after) == (2, 1)
-    assert "openai/gpt-4o-mini" in change.notes[0]
-    assert "openai/gpt-5" in change.notes[0]
+    (note,) = change.notes
+    assert note.startswith("the runs before were measured with something else: ")
+    assert note.endswith("the model was openai/gpt-4o-mini in the baseline and is openai/gpt-5")
     assert ids(tmp_path) == ["run-3"]
+
+
+def test_what_is_unknown_of_one_run_hides_no_difference_from_another(tmp_path: Path) -> None:
+    """The run in between does not know its served model; the first one does."""
+    first, unknown, other = (
+        run(number, conditions=(nouns.conditions(served_model=served),))
+        for number, served in enumerate(("a", None, "b"), start=1)
+    )
+    accept(tmp_path, first, unknown)
+    assert ids(tmp_path) == ["run-1", "run-2"]
+    accept(tmp_path, other)
+    assert ids(tmp_path) == ["run-3"]
+
+
+def test_figures_of_throughput_run_towards_the_slow_side(tmp_path: Path) -> None:
+    """The p95 is what 95 % of the requests reach, and lies below the median within its interval."""
+    latencies = nouns.lognormal(200, median=0.3)
+    (change,) = accept(tmp_path, nouns.run(latencies, plan=nouns.plan(gate=("throughput",))))
+    (series,) = change.after
+    assert (series.key, series.unit) == ("throughput", "tokens/s")
+    assert series.interval is not None
+    assert series.interval[0] <= (series.p95 or 0) <= series.interval[1] < (series.p50 or 0)
 
 
 def test_runs_of_another_environment_have_a_folder_of_their_own(tmp_path: Path) -> None:
