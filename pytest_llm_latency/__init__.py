@@ -1,3 +1,51 @@
-"""Finds latency regressions of LLM calls before users do."""
+"""Finds latency regressions of LLM calls before users do.
+
+The public names are loaded when they are first used, so that importing the package, as pytest
+does, costs nothing.
+"""
+
+import importlib
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller
+    from pytest_llm_latency.errors import LatencyError, RequestFailedError
+    from pytest_llm_latency.execution.reply import Reply
+    from pytest_llm_latency.load import closed, constant
+    from pytest_llm_latency.simulator.process import SimulatorProcess
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AsyncCaller",
+    "LatencyError",
+    "Reply",
+    "RequestFailedError",
+    "SimulatorProcess",
+    "SyncCaller",
+    "__version__",
+    "closed",
+    "constant",
+]
+
+_HOMES = MappingProxyType({
+    "AsyncCaller": "benchmark",
+    "LatencyError": "errors",
+    "Reply": "execution.reply",
+    "RequestFailedError": "errors",
+    "SimulatorProcess": "simulator.process",
+    "SyncCaller": "benchmark",
+    "closed": "load",
+    "constant": "load",
+})
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

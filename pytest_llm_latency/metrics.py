@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, TOOL_CALL, Run, Sample
+from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, TOOL_CALL, Failure, Run, Sample
 from pytest_llm_latency.units import seconds
 
 DEFINITIONS_VERSION = 1
@@ -247,6 +247,39 @@ def series(run: Run, step: str | None, metric: Metric) -> list[float]:
     worst = math.inf if metric.direction == "lower" else 0.0
     finite = any(sample.status == "ok" and metric.take(sample) is not None for sample in samples)
     return [*values, *[worst] * missed] if finite or not any(s.status == "ok" for s in samples) else []
+
+
+def failures(run: Run, step: str | None) -> list[Failure]:
+    """Return why each failed request of a step failed.
+
+    An iteration that failed before it reached the step is one failed request of the step. One
+    whose requests all succeeded, so that the body itself failed, makes its last request a failed
+    one: its latency stands, its error counts.
+    """
+    samples = measured(run, step)
+    reached = {sample.iteration for sample in samples}
+    last = {sample.iteration: sample for sample in run.samples if sample.phase == MEASURE}
+    broken = {sample.iteration for sample in run.samples if sample.phase == MEASURE and sample.status != "ok"}
+    requests = [_failure(sample) for sample in samples if sample.status != "ok"]
+    bodies = [
+        failure
+        for iteration, failure in run.iteration_failures
+        if iteration not in reached or (iteration not in broken and last[iteration].step == step)
+    ]
+    return requests + bodies
+
+
+def _failure(sample: Sample) -> Failure:
+    if sample.failure is not None:
+        return sample.failure
+    return Failure(error_class=sample.status, message=f"the request ended as {sample.status}", phase="body")
+
+
+def request_count(run: Run, step: str | None) -> int:
+    """Return the requests of a step, those included that a failed iteration never reached."""
+    samples = measured(run, step)
+    reached = {sample.iteration for sample in samples}
+    return len(samples) + sum(1 for iteration, _ in run.iteration_failures if iteration not in reached)
 
 
 def total(values: Iterable[float | None]) -> float | None:

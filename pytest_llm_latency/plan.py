@@ -1,15 +1,19 @@
-"""The plan of one benchmark: defaults, and the checks that every plan must pass."""
+"""The plan of one benchmark: defaults, the checks that every plan must pass, and how limits are read."""
 
 import difflib
 import math
-from collections.abc import Sequence
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from pytest_llm_latency import load
-from pytest_llm_latency.errors import MarkerError
-from pytest_llm_latency.metrics import GATED
+from pytest_llm_latency import load, units
+from pytest_llm_latency.errors import MarkerError, SettingsError
+from pytest_llm_latency.metrics import GATED, METRICS
 from pytest_llm_latency.model import Plan
 
-DEFAULT_REQUESTS = 50
+DEFAULT_REQUESTS = 60  # p95 needs 59
 DEFAULT_CONCURRENCY = 1
 DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_GATE = ("ttft", "e2e")
@@ -50,3 +54,98 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """Return ``did you mean 'x'?`` when a known word is near, else the list of them."""
     matches = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}."
+
+
+# The statistics that a limit can name; those that are quantiles with their share.
+STATISTICS: Mapping[str, float | None] = MappingProxyType({
+    "p50": 0.50,
+    "p75": 0.75,
+    "p90": 0.90,
+    "p95": 0.95,
+    "p99": 0.99,
+    "mean": None,
+    "max": None,
+    "min": None,
+})
+
+_PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
+    "s": units.parse_duration,
+    "s/token": units.parse_duration,
+    "tokens": units.parse_number,
+    "tokens/s": units.parse_number,
+    "USD": units.parse_money,
+})
+# Figures of a whole run, which have no statistic.
+RUN_FIGURES: Mapping[str, Callable[[str], float]] = MappingProxyType({
+    "error_rate": units.parse_percent,
+    "goodput": units.parse_percent,
+    "requests_per_s": units.parse_number,
+    "tokens_per_s": units.parse_number,
+})
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType({
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+})
+_LIMIT = re.compile(r"\s*([A-Za-z_0-9]+)(?:\.([A-Za-z_0-9]+))?\s*(<=|>=|<|>)\s*(.+?)\s*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """One absolute limit: ``figure`` is a metric with its ``statistic``, or a figure of the run without one.
+
+    ``text`` is what the user wrote, ``threshold`` is in the figure's unit.
+    """
+
+    text: str
+    figure: str
+    statistic: str | None
+    comparison: str
+    threshold: float
+
+    @property
+    def upper(self) -> bool:
+        """Whether the limit bounds from above."""
+        return self.comparison in {"<", "<="}
+
+    def allows(self, value: float) -> bool:
+        """Say whether a value is within the limit."""
+        return _COMPARISONS[self.comparison](value, self.threshold)
+
+
+def parse_limit(text: object) -> Limit:
+    """Read ``"ttft.p95 < 800ms"`` or ``"error_rate < 1%"``; raise ``MarkerError`` for anything else."""
+    match = _LIMIT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise MarkerError(
+            f"the limit {text!r} cannot be read: write a figure, a comparison and a value, as in "
+            "'ttft.p95 < 800ms' or 'error_rate < 1%'."
+        )
+    figure, statistic, comparison, value = match.groups()
+    try:
+        threshold = _parser(match[0].strip(), figure, statistic)(value)
+    except SettingsError as error:
+        raise MarkerError(f"the limit {text!r}: {error}") from None
+    return Limit(text=match[0].strip(), figure=figure, statistic=statistic, comparison=comparison, threshold=threshold)
+
+
+def _parser(text: str, figure: str, statistic: str | None) -> Callable[[str], float]:
+    """Return what reads the value of a figure; raise ``MarkerError`` for a figure that does not exist."""
+    if figure in RUN_FIGURES:
+        if statistic is not None:
+            raise MarkerError(f"the limit {text!r}: {figure} has no {statistic}; write '{figure}' alone.")
+        return RUN_FIGURES[figure]
+    if figure not in METRICS:
+        raise MarkerError(f"the limit {text!r} names {figure!r}: {nearest(figure, (*METRICS, *RUN_FIGURES))}")
+    if statistic is None:
+        raise MarkerError(f"the limit {text!r} lacks a statistic: write {figure}.p95, or another of {_known()}.")
+    if statistic not in STATISTICS:
+        raise MarkerError(
+            f"the limit {text!r} names the statistic {statistic!r}: {nearest(statistic, list(STATISTICS))}"
+        )
+    return _PARSERS[METRICS[figure].unit]
+
+
+def _known() -> str:
+    return ", ".join(STATISTICS)

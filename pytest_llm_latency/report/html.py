@@ -48,6 +48,8 @@ class Benchmark:
     anchor: str
     result: Result
     unfolded: bool
+    findings: tuple[wording.Finding, ...]
+    reasons: tuple[str, ...]
     steps: tuple[details.Step, ...]
     lines: tuple[TableRow, ...]
 
@@ -156,6 +158,8 @@ def _benchmarks(results: Sequence[Result], evidence: Mapping[str, Evidence]) -> 
             anchor=f"benchmark-{number}",
             result=result,
             unfolded=len(results) <= FEW or result.status not in {"pass", "improved"},
+            findings=tuple(wording.findings(result, passing=True)),
+            reasons=tuple(wording.other_reasons(result)),
             steps=details.steps(result, evidence.get(result.test_id)),
             lines=tuple(
                 TableRow(anchor=f"benchmark-{number}", result=result, row=row, bar=_bar(result, row, widest))

@@ -205,8 +205,8 @@ def _verdict(verdict: Verdict) -> Tree:
         "status": verdict.status,
         "baseline_runs": verdict.baseline_runs,
         **_finite({
-            "baseline_p95": verdict.baseline,
-            "candidate_p95": verdict.candidate,
+            "baseline": verdict.baseline,
+            "candidate": verdict.candidate,
             "ratio": verdict.ratio,
             "interval_low": low,
             "interval_high": high,

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_llm_latency.metrics import METRICS, Metric
-from pytest_llm_latency.model import Comparison, Distribution, Result, Summary, Verdict, VerdictStatus
+from pytest_llm_latency.model import Distribution, Result, Summary, Verdict, VerdictStatus
 
 WITHOUT_GATE = "e2e"
+ERROR_RATE = "error_rate"  # compared like a metric, of a step and not of its requests
+# Verdicts that say of every comparison that it means nothing.
+NOT_COMPARED: frozenset[VerdictStatus] = frozenset({"invalid", "incomparable"})
 
 # From what a reader must see first to what needs no look.
 SEVERITY: Mapping[VerdictStatus, int] = MappingProxyType({
@@ -23,7 +26,10 @@ SEVERITY: Mapping[VerdictStatus, int] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One metric of one step: what was measured, what the baseline is, what the gate says."""
+    """One metric of one step: what was measured, what the baseline is, what the gate says.
+
+    ``errors`` is what the gate says of the step's error rate.
+    """
 
     step: str | None
     metric: Metric
@@ -31,6 +37,7 @@ class Row:
     now: Distribution | None
     before: Distribution | None
     verdict: Verdict | None
+    errors: Verdict | None
     status: VerdictStatus
 
     @property
@@ -55,12 +62,12 @@ def rows(result: Result) -> tuple[Row, ...]:
     """Return the lines of one test: its gated metrics step by step, ``e2e`` where nothing is gated."""
     now = {summary.step: summary for summary in result.summaries}
     before = {summary.step: summary for summary in result.baseline}
-    compared = {(each.step, each.metric): each for each in result.comparisons}
+    compared = {(each.step, each.metric): each.verdict for each in result.comparisons}
     steps = dict.fromkeys([*now, *(each.step for each in result.comparisons)]) or {None: None}
     found = []
     for step in steps:
         names = _metrics(result, step, now.get(step))
-        found += [_row(result, (step, name), (now, before), compared.get((step, name))) for name in names]
+        found += [_row(result, (step, name), (now, before), compared) for name in names]
     return tuple(found)
 
 
@@ -75,18 +82,20 @@ def _row(
     result: Result,
     key: tuple[str | None, str],
     summaries: tuple[Mapping[str | None, Summary], Mapping[str | None, Summary]],
-    comparison: Comparison | None,
+    compared: Mapping[tuple[str | None, str], Verdict],
 ) -> Row:
     step, name = key
     now, before = (each.get(step) for each in summaries)
+    verdict = compared.get(key)
     return Row(
         step=step,
         metric=METRICS[name],
         summary=now,
         now=None if now is None else now.distribution(name),
         before=None if before is None else before.distribution(name),
-        verdict=None if comparison is None else comparison.verdict,
-        status=result.status if comparison is None else comparison.verdict.status,
+        verdict=verdict,
+        errors=compared.get((step, ERROR_RATE)),
+        status=result.status if verdict is None or result.status in NOT_COMPARED else verdict.status,
     )
 
 

@@ -39,11 +39,19 @@ class Column:
     cell: Callable[[Row], str]
     rank: int
     left: bool = False
-    coloured: bool = False
+    markup: Callable[[Row], tuple[str, ...]] = lambda row: ()  # noqa: ARG005  (of no colour, whatever the row)
 
 
 def _p50(row: Row) -> str:
     return units.format_value(None if row.now is None else row.now.p50, row.metric.unit)
+
+
+def _by_status(row: Row) -> tuple[str, ...]:
+    return MARKUP[row.status]
+
+
+def _by_errors(row: Row) -> tuple[str, ...]:
+    return () if row.errors is None or row.errors.status == "pass" else MARKUP[row.errors.status]
 
 
 def _errors(row: Row) -> str:
@@ -54,7 +62,7 @@ COLUMNS = (
     Column(title="p50", cell=_p50, rank=5),
     Column(title="p95", cell=lambda row: units.format_value(row.p95, row.metric.unit), rank=1),
     Column(title="baseline", cell=lambda row: units.format_value(row.p95_before, row.metric.unit), rank=3),
-    Column(title="change", cell=lambda row: units.format_change(row.ratio), rank=2, coloured=True),
+    Column(title="change", cell=lambda row: units.format_change(row.ratio), rank=2, markup=_by_status),
     Column(
         title="95 % interval",
         cell=lambda row: units.format_interval(None if row.verdict is None else row.verdict.interval),
@@ -65,8 +73,8 @@ COLUMNS = (
         cell=lambda row: units.format_probability(None if row.verdict is None else row.verdict.p_value),
         rank=7,
     ),
-    Column(title="errors", cell=_errors, rank=4),
-    Column(title="verdict", cell=lambda row: wording.TITLES[row.status], rank=0, left=True, coloured=True),
+    Column(title="errors", cell=_errors, rank=4, markup=_by_errors),
+    Column(title="verdict", cell=lambda row: wording.TITLES[row.status], rank=0, left=True, markup=_by_status),
 )
 
 
@@ -131,7 +139,7 @@ def _table(results: Sequence[Result], screen: Screen) -> list[Line]:
         spans = [Span(text=f"{_INDENT}{row.metric.id:<{label}}{(_GAP + bars if spark else ''):<{spark}}")]
         for each in shown:
             text = _aligned(cells[each.title][index], each, sizes)
-            spans.append(Span(text=_GAP + text, markup=MARKUP[row.status] if each.coloured else ()))
+            spans.append(Span(text=_GAP + text, markup=each.markup(row)))
         found.append(Line(spans=tuple(spans)))
     return found
 
@@ -185,8 +193,8 @@ def _finding(result: Result, screen: Screen) -> list[Line]:
     head = Span(text=f": {screen.id(result.test_id, beside=len(title) + 2)}")
     found = [Line(spans=(Span(text=title, markup=MARKUP[result.status]), head))]
     for each in wording.findings(result, passing=screen.verbosity > 0):
-        status = "" if each.status == result.status else f" {wording.TITLES[each.status]}:"
-        found += screen.sentence(f"{each.subject}:{status} {each.sentence}", 2)
+        status = "" if each.status == result.status else f"{wording.TITLES[each.status]}: "
+        found += screen.sentence(f"{status}{each.text}", 2)
         found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
     found += [part for reason in wording.other_reasons(result) for part in screen.sentence(reason, 2)]
     return [*found, *_advice(result, wording.accept_command(result), screen)]
@@ -247,7 +255,7 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
     """Return the text of the native failure; its first line stands by itself."""
     found = [wording.headline(result), "", *_facts(result), ""]
     for each in wording.findings(result, passing=True):
-        found.append(f"{each.subject}: {wording.TITLES[each.status]}: {each.sentence}")
+        found.append(f"{wording.TITLES[each.status]}: {each.text}")
         found += [f"  {reason}" for reason in each.reasons]
     found += wording.other_reasons(result)
     found += [f"environment: {each}" for each in result.environment_changes]

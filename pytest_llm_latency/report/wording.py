@@ -1,6 +1,7 @@
 """The sentences that more than one report says."""
 
 import math
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_llm_latency import units
-from pytest_llm_latency.model import Environment, LimitCheck, Notice, Result, Session, VerdictStatus
-from pytest_llm_latency.report.rows import SEVERITY, Row, rows
+from pytest_llm_latency.model import Comparison, Environment, Notice, Result, Session, VerdictStatus
+from pytest_llm_latency.report.rows import ERROR_RATE, NOT_COMPARED, SEVERITY, Row, rows
 
 TOOL = "pytest-llm-latency"
+_QUANTILE = re.compile(r"p\d+ ")
 
 TITLES: Mapping[VerdictStatus, str] = MappingProxyType({
     "pass": "pass",
@@ -42,12 +44,19 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to say of a test: a sentence, the reasons below it."""
+    """One thing to say of a test: a sentence, the reasons below it. A limit's sentence names its subject."""
 
     status: VerdictStatus
-    subject: str
+    subject: str | None
     sentence: str
     reasons: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The sentence with its subject: ``ttft p95 412 ms → 561 ms``."""
+        if self.subject is None:
+            return self.sentence
+        return f"{self.subject}{' ' if _QUANTILE.match(self.sentence) else ': '}{self.sentence}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,39 +149,47 @@ def errors(requests: int, failed: int) -> str:
 
 def findings(result: Result, *, passing: bool = False) -> list[Finding]:
     """Return what is to be said of a test, the most severe first; what passed only when asked for."""
-    judged = [row for row in rows(result) if row.verdict is not None]
+    judged = [row for row in rows(result) if row.verdict is not None and result.status not in NOT_COMPARED]
     judged.sort(key=lambda row: (SEVERITY[row.status], -(row.ratio or 0.0)))
-    found = [_of_row(row) for row in judged] + [_of_limit(limit) for limit in result.limits]
+    found = [_of_row(row) for row in judged]
+    if result.status not in NOT_COMPARED:
+        found += [_of_errors(each) for each in result.comparisons if each.metric == ERROR_RATE]
+    found += [Finding(status=each.status, subject=None, sentence=each.message, reasons=()) for each in result.limits]
     found.sort(key=lambda each: SEVERITY[each.status])
     return [each for each in found if passing or each.status != "pass"]
 
 
 def _of_row(row: Row) -> Finding:
-    reasons = () if row.verdict is None else row.verdict.reasons
-    return Finding(status=row.status, subject=subject(row), sentence=change(row), reasons=reasons)
+    said = () if row.verdict is None or row.status == "no_baseline" else row.verdict.reasons
+    sentence, *reasons = said or (change(row),)
+    return Finding(status=row.status, subject=subject(row), sentence=sentence, reasons=tuple(reasons))
 
 
-def _of_limit(limit: LimitCheck) -> Finding:
-    step = "" if limit.step is None else f" of step {limit.step!r}"
-    return Finding(status=limit.status, subject=f"limit {limit.limit}{step}", sentence=limit.message, reasons=())
+def _of_errors(comparison: Comparison) -> Finding:
+    verdict = comparison.verdict
+    before, now = units.format_percent(verdict.baseline), units.format_percent(verdict.candidate)
+    sentence, *reasons = verdict.reasons or (f"{before} → {now}",)
+    name = ERROR_RATE if comparison.step is None else f"{ERROR_RATE} of step {comparison.step!r}"
+    return Finding(status=verdict.status, subject=name, sentence=sentence, reasons=tuple(reasons))
 
 
 def other_reasons(result: Result) -> list[str]:
-    """Return the test's own reasons that no finding has said already."""
-    said = {text for each in findings(result, passing=True) for text in (each.sentence, *each.reasons)}
+    """Return the test's own reasons that are not those of its comparisons and limits."""
+    said = {limit.message for limit in result.limits}
+    for each in result.comparisons:
+        name = each.metric if each.step is None else f"{each.step} {each.metric}"
+        said |= {form for reason in each.verdict.reasons for form in (reason, f"{name}: {reason}")}
     return [reason for reason in dict.fromkeys(result.reasons) if reason not in said]
 
 
 def headline(result: Result) -> str:
     """Say the worst of a test in one line that stands by itself."""
-    found = findings(result)
-    worst = next((each for each in found if each.status == result.status), None)
-    if worst is None:
-        return f"{TITLES[result.status]}: {next(iter(result.reasons), change(rows(result)[0]))}"
-    more = sum(each.status == result.status for each in found) - 1
-    rest = f" (and {more} more)" if more else ""
-    sentence = worst.sentence if worst.status in {"regressed", "improved"} or not worst.reasons else worst.reasons[0]
-    return f"{TITLES[result.status]}: {worst.subject} {sentence}{rest}"
+    found = [each for each in findings(result) if each.status == result.status]
+    if result.status in NOT_COMPARED or not found:
+        reason = next(iter(other_reasons(result) or result.reasons), None)
+        return f"{TITLES[result.status]}: {change(rows(result)[0]) if reason is None else reason}"
+    rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{TITLES[result.status]}: {found[0].text}{rest}"
 
 
 def accept_command(result: Result | None) -> str:
@@ -185,7 +202,8 @@ def accept_command(result: Result | None) -> str:
 
 def advice(result: Result, *, command: str) -> Advice | None:
     """Say what to do about a verdict, or ``None`` where nothing is to be done."""
-    if result.status == "regressed" and not any(each.verdict.status == "regressed" for each in result.comparisons):
+    slower = [each.metric for each in result.comparisons if each.verdict.status == "regressed"]
+    if result.status == "regressed" and not {*slower} - {ERROR_RATE}:
         return Advice(sentence="Find what made it slower or less reliable; a limit that is wrong stands in the marker.")
     if result.status == "inconclusive":
         return Advice(sentence=_more_requests(result))
@@ -207,9 +225,12 @@ def missing(session: Session) -> list[str]:
 
 
 def notices(session: Session) -> list[tuple[Notice, int]]:
-    """Return every warning once, with the number of tests that have it; 0 is the session's own."""
+    """Return every warning once, with the number of tests that have it; 0 is the session's own.
+
+    An interruption is not among them: a report says it where it says what is missing.
+    """
     shared = Counter(warning for result in session.results for warning in dict.fromkeys(result.warnings))
-    return [(warning, 0) for warning in session.warnings] + list(shared.items())
+    return [(warning, 0) for warning in session.warnings if warning.code != "interrupted"] + list(shared.items())
 
 
 def environment_changes(results: Sequence[Result]) -> list[tuple[str, int]]:

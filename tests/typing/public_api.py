@@ -1,1 +1,54 @@
 """Uses the public names as a typed program would; type-checked, never run."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pytest_llm_latency import (
+    AsyncCaller,
+    LatencyError,
+    Reply,
+    RequestFailedError,
+    SimulatorProcess,
+    SyncCaller,
+    __version__,
+    closed,
+    constant,
+)
+from pytest_llm_latency.stats import GatePolicy, Series, gate
+
+version: str = __version__
+
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", load=constant(20))
+async def test_async(llm: AsyncCaller) -> None:
+    reply: Reply = await llm("Say hello.", name="greeting", temperature=0)
+    text: str = reply.text
+    messages = [{"role": "user", "content": "Say hello."}, reply.message]
+    try:
+        await llm(messages, model="anthropic/claude-haiku-4-5", stream=False)
+    except RequestFailedError as error:
+        problem: LatencyError = error
+        raise AssertionError(text) from problem
+
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", load=closed(4))
+def test_plain(llm: SyncCaller) -> None:
+    reply: Reply = llm("Say hello.")
+    names: list[str | None] = [call.name for call in reply.tool_calls]
+    cost: float | None = reply.cost
+    assert names == [] or cost is None
+
+
+def judge_by_hand() -> str:
+    runs = [np.full(50, 0.4), np.full(50, 0.41)]
+    candidate = np.append(np.full(49, 0.5), math.inf)
+    verdicts = gate([Series(key="chat|ttft", baseline=runs, candidate=candidate)], GatePolicy(alpha=0.01))
+    ratio: float | None = verdicts[0].ratio
+    return f"{verdicts[0].status} {ratio}"
+
+
+def own_test_of_a_client(llm_simulator: SimulatorProcess) -> str:
+    llm_simulator.configure({"slowdown": 2.0})
+    return llm_simulator.api_base("openai")

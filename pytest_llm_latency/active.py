@@ -1,0 +1,267 @@
+"""The hooks that act only with ``--llm-latency``: one object for each process of a session."""
+
+import inspect
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llm_latency import latency_tests, measuring
+from pytest_llm_latency.errors import LatencyError, MarkerError
+from pytest_llm_latency.model import Plan
+from pytest_llm_latency.options import Settings
+from pytest_llm_latency.session import Closing, Collecting, Ending
+from pytest_llm_latency.storage import atomic, baselines, results
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
+    from pytest_llm_latency.simulator.process import SimulatorProcess
+
+_PAYLOAD = "llm_latency_outcome"  # the attribute of a report that carries the outcome, in exact builtins
+_CALLER: "pytest.StashKey[AsyncCaller | SyncCaller]" = pytest.StashKey()
+_OUTCOME: pytest.StashKey[measuring.Outcome] = pytest.StashKey()
+
+
+class Active:
+    """One process of a session that measures: the only one, the controller, or a worker."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._given: dict[str, Any] | None = getattr(config, "workerinput", None)
+        self._origin = measuring.Origin(
+            session_id=self._given["llm_latency_session"] if self._given else measuring.new_session_id(),
+            root=config.rootpath,
+            settings=settings,
+            worker=self._given["workerid"] if self._given else None,
+        )
+        self._plans: dict[str, Plan] = {}
+        self._wrong: dict[str, MarkerError] = {}
+        self._measuring: measuring.Measuring | None = None
+        self._simulator: SimulatorProcess | None = None
+        self._collecting = Collecting(self._origin)
+        self._closing: Closing | None = None
+        baselines.check_label(settings.environment)
+        measuring.check_simulator_options(settings)
+
+    # Before the tests.
+
+    def pytest_sessionstart(self) -> None:
+        """Prove, before anything is measured, that results and baselines can be written."""
+        if self._given is not None or self._config.getoption("collectonly"):
+            return
+        try:
+            results.prepare(self._settings["results"])
+            if self._settings["accept"]:
+                atomic.check_writable(self._settings["baselines"])
+        except LatencyError as error:
+            raise pytest.UsageError(f"llm-latency: {error}") from None
+
+    def pytest_report_header(self) -> str:
+        """Say what is measured against what."""
+        settings, folder = self._settings, self._settings["baselines"]
+        known = len(baselines.entries(folder, settings.environment))
+        against = "the embedded simulator" if settings["simulate"] else "providers"
+        return f"llm latency: {against}, environment {settings.environment}, {known} baselines in {folder.name}/"
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Make each selected latency test's plan; what its author wrote wrongly is one usage error."""
+        for item in items:
+            if item.get_closest_marker(latency_tests.MARKER):
+                try:
+                    self._plans[item.nodeid] = latency_tests.plan(item, self._settings)
+                except MarkerError as error:
+                    self._wrong[item.nodeid] = error
+        if self._wrong and self._given is None:
+            wrong = "\n".join(f"  {test_id}: {error}" for test_id, error in self._wrong.items())
+            raise pytest.UsageError(f"llm-latency: wrong latency tests\n{wrong}")
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note which latency tests the run has to report on."""
+        selected = [item.nodeid for item in session.items if item.nodeid in self._plans]
+        self._plans = {test_id: self._plans[test_id] for test_id in selected}
+        if selected:
+            self._collecting.expected = tuple(selected)
+        self._collecting.narrowed = _is_narrowed(self._config)
+
+    # Each test.
+
+    def caller(self, item: pytest.Item) -> "AsyncCaller | SyncCaller":
+        """Return what a test gets as ``llm``; it works while the test's body is measured."""
+        from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller  # noqa: PLC0415  (only a measuring process)
+
+        is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
+        item.stash[_CALLER] = AsyncCaller() if is_async else SyncCaller()
+        return item.stash[_CALLER]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Run the body of a latency test under its load, then judge it."""
+        if not isinstance(item, pytest.Function) or not item.get_closest_marker(latency_tests.MARKER):
+            return (yield)
+        with _as_failures():
+            benchmark, test = self._begin(item)
+            body = item.obj
+            item.obj = latency_tests.driver(benchmark, body)
+            try:
+                outcome = yield
+            except KeyboardInterrupt:
+                self._keep(benchmark, test)
+                raise
+            finally:
+                item.obj = body
+            self._end(item, self._judging().conclude(benchmark, test))
+        return outcome
+
+    def _begin(self, item: pytest.Function) -> "tuple[Benchmark, measuring.Test]":
+        from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
+
+        if item.nodeid in self._wrong:
+            raise self._wrong[item.nodeid]
+        file, line, _ = item.location
+        test = measuring.Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
+        plan = self._plans[item.nodeid]
+        self._judging().prepare(test)
+        return Benchmark(plan, self._judging().client(plan), item.stash[_CALLER]), test
+
+    def _end(self, item: pytest.Function, outcome: measuring.Outcome) -> None:
+        from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
+
+        result = outcome.result
+        item.stash[_OUTCOME] = outcome
+        item.add_report_section("call", "llm latency", section(result))
+        item.user_properties.extend(latency_tests.properties(result))
+        if result.fails:
+            pytest.fail(failure_message(result), pytrace=False)
+
+    def _keep(self, benchmark: "Benchmark", test: measuring.Test) -> None:
+        """Store what an interrupted benchmark has measured; a worker's goes with the worker."""
+        if benchmark.progress.began_ns is not None and self._given is None:
+            self._collecting.receive(self._judging().conclude(benchmark, test))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Let the outcome travel on the report of the call."""
+        report = yield
+        if call.when == "call" and _OUTCOME in item.stash:
+            setattr(report, _PAYLOAD, item.stash[_OUTCOME].pack())
+            del item.stash[_OUTCOME]
+        return report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Collect what arrives, in the process that collects."""
+        if self._given is not None:
+            return
+        packed = report.__dict__.pop(_PAYLOAD, None)
+        if packed is not None:
+            self._collecting.receive(measuring.Outcome.unpack(packed))
+        elif not report.passed:
+            self._collecting.reported.add(report.nodeid)
+
+    # After the tests.
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, Any, Any]:
+        """Close the session; what must fail late is reported while that still decides the exit code."""
+        if self._given is not None or self._config.getoption("collectonly"):
+            return (yield)
+        try:
+            finished = yield
+        except KeyboardInterrupt:
+            self._close(Ending(interrupted=True, stopped_early=True))
+            raise
+        stopped = bool(session.shouldstop or session.shouldfail)
+        self._close(Ending(interrupted=False, stopped_early=stopped))
+        return finished
+
+    def _close(self, ending: Ending) -> None:
+        self._closing = self._collecting.close(ending)
+        for late in self._closing.late:
+            self._config.hook.pytest_runtest_logreport(report=latency_tests.late_report(late))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the section of the session."""
+        from pytest_llm_latency.report.terminal import lines  # noqa: PLC0415  (only where something was measured)
+
+        closing = self._closing
+        if closing is None or not (closing.session.results or closing.session.expected):
+            return
+        writer = terminalreporter._tw  # noqa: SLF001  (pytest has no public name for the width)
+        terminalreporter.section("llm latency")
+        written = lines(
+            closing.session,
+            width=writer.fullwidth,
+            verbosity=self._config.get_verbosity(),
+            artefacts=closing.artefacts,
+            unicode=_takes_unicode(writer),
+        )
+        for line in written:
+            for span in line.spans:
+                terminalreporter.write(span.text, **dict.fromkeys(span.markup, True))
+            terminalreporter.write("\n")
+
+    def pytest_sessionfinish(self) -> None:
+        """Stop the simulator; a worker says what it has collected."""
+        if self._simulator is not None:
+            self._simulator.close()
+        if self._given is not None:
+            self._config.workeroutput["llm_latency_expected"] = list(self._plans)  # type: ignore[attr-defined]
+
+    # With workers.
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  (xdist's, which may be absent)
+        """Tell a worker which session it belongs to, and where the session's simulator is."""
+        node.workerinput["llm_latency_session"] = self._origin.session_id
+        node.workerinput["llm_latency_api_bases"] = self._api_bases()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401  (the same)
+        """Take over what a worker has collected, so that a lost result is noticed."""
+        expected = getattr(node, "workeroutput", {}).get("llm_latency_expected", ())
+        self._collecting.expected = self._collecting.expected or tuple(expected)
+
+    def _judging(self) -> measuring.Measuring:
+        if self._measuring is None:
+            bases = self._given["llm_latency_api_bases"] if self._given else self._api_bases()
+            self._measuring = measuring.Measuring(self._origin, self._plans, bases)
+        return self._measuring
+
+    def _api_bases(self) -> dict[str, str] | None:
+        if not self._settings["simulate"]:
+            return None
+        if self._simulator is None:
+            self._simulator = measuring.start_simulator(self._settings)
+        return {provider: self._simulator.api_base(provider) for provider in measuring.SIMULATED_PROVIDERS}
+
+
+@contextmanager
+def _as_failures() -> Iterator[None]:
+    """Turn what a user can mend into a failure of the test with one message and no traceback."""
+    try:
+        yield
+    except LatencyError as error:
+        message = str(error)
+    else:
+        return
+    pytest.fail(message, pytrace=False)
+
+
+def _is_narrowed(config: pytest.Config) -> bool:
+    """Whether the user asked for a part of the suite, so that an absent test says nothing."""
+    chosen: Sequence[object] = [config.getoption(name, None) for name in ("keyword", "markexpr", "lf", "deselect")]
+    return any(chosen) or config.args_source is pytest.Config.ArgsSource.ARGS
+
+
+def _takes_unicode(writer: Any) -> bool:  # noqa: ANN401  (pytest's own writer)
+    encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001  (the stream behind it)
+    try:
+        "▁█→∞".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""One benchmark: the callable that a test body gets as ``llm``, and the driver that runs the body under its load."""
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from pytest_llm_latency import load
+from pytest_llm_latency.errors import BodyError
+from pytest_llm_latency.execution.client import Client
+from pytest_llm_latency.execution.clock import MonotonicClock
+from pytest_llm_latency.execution.executor import Progress, measure
+from pytest_llm_latency.execution.recorder import Prompt, Recorder
+from pytest_llm_latency.execution.reply import Reply
+from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
+from pytest_llm_latency.execution.trust import quiet_collector
+from pytest_llm_latency.model import Plan
+
+_MOST_THREADS = 1_000
+
+
+class _Caller:
+    """What a test body calls. It works while its benchmark runs and says so otherwise."""
+
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def bind(self, recorder: Recorder | None, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._recorder, self._loop = recorder, loop
+
+    def _bound(self) -> Recorder:
+        if self._recorder is None:
+            raise BodyError("llm(...) was called while nothing is measured: call it in the body of the test only.")
+        return self._recorder
+
+
+class AsyncCaller(_Caller):
+    """``await llm(prompt, ...)`` of an async test."""
+
+    async def __call__(
+        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request; see ``Recorder.call``."""
+        return await self._bound().call(prompt, name=name, model=model, **parameters)
+
+
+class SyncCaller(_Caller):
+    """``llm(prompt, ...)`` of a plain test, whose body runs in a thread beside the event loop."""
+
+    def __call__(
+        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request and wait for it; see ``Recorder.call``."""
+        call = self._bound().call(prompt, name=name, model=model, **parameters)
+        assert self._loop is not None  # noqa: S101  (bound together with the recorder)
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+
+class Benchmark:
+    """The measuring of one test: runs its body, then turns what was recorded into samples."""
+
+    def __init__(self, plan: Plan, client: Client, caller: AsyncCaller | SyncCaller) -> None:
+        self.plan = plan
+        self.progress = Progress()
+        self._client = client
+        self._caller = caller
+        self._recorder = Recorder(plan, client)
+
+    async def run(self, body: Callable[[], Awaitable[object]]) -> None:
+        """Run an async body under the plan's load in the event loop that is running."""
+        self._caller.bind(self._recorder, asyncio.get_running_loop())
+        try:
+            with quiet_collector():
+                await measure(self.plan, body, MonotonicClock(), self.progress)
+        finally:
+            self._caller.bind(None, None)
+            self._client.close()
+
+    def run_in_threads(self, body: Callable[[], object]) -> None:
+        """Run a plain body under the plan's load, each iteration in a thread."""
+        users = load.concurrency(self.plan.load)
+        threads = min(self.plan.requests, _MOST_THREADS) if users is None else users
+        with (
+            ThreadPoolExecutor(max_workers=threads, thread_name_prefix="llm-latency") as pool,
+            asyncio.Runner() as runner,
+        ):
+            runner.run(self.run(functools.partial(_in_thread, pool, body)))
+
+    def collect(self, place: Place) -> Collected:
+        """Decode what was recorded and put each failed iteration's reason on its last request."""
+        collected = collect(self._recorder.spool.read(), self._client, self.plan, place)
+        self._recorder.spool.close()
+        samples = blame(collected.samples, self.progress.failures)
+        return Collected(samples=samples, conditions=collected.conditions)
+
+
+async def _in_thread(pool: ThreadPoolExecutor, body: Callable[[], object]) -> None:
+    context = contextvars.copy_context()
+    await asyncio.get_running_loop().run_in_executor(pool, functools.partial(context.run, body))

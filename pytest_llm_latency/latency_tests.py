@@ -1,0 +1,97 @@
+"""From a test item to its plan and its driver, and from its result to what pytest shows."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llm_latency import marker
+from pytest_llm_latency.errors import MarkerError
+from pytest_llm_latency.model import Plan, Result
+from pytest_llm_latency.options import Settings
+from pytest_llm_latency.session import Late
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.benchmark import Benchmark
+
+MARKER = "llm_latency"
+
+
+def plan(item: pytest.Item, settings: Settings) -> Plan:
+    """Return the plan of a marked test; raises ``MarkerError`` for what its author wrote wrongly."""
+    fixtures = getattr(item, "fixturenames", ())
+    if "llm" not in fixtures:
+        raise MarkerError("the test does not take the fixture llm: write def test_x(llm).")
+    definitions = item._fixtureinfo.name2fixturedefs.get("llm", ())  # type: ignore[attr-defined]  # noqa: SLF001
+    owner = definitions[-1].func if definitions else None
+    if owner is not None and owner.__module__ != "pytest_llm_latency.plugin":
+        code = inspect.unwrap(owner).__code__
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        raise MarkerError(f"a fixture named llm in {place} shadows the one of this plugin: rename it.")
+    marks = list(item.iter_markers(MARKER))
+    arguments: dict[str, Any] = {}
+    for mark in reversed(marks):
+        marker.read(mark.args, mark.kwargs)
+        arguments |= mark.kwargs
+    return marker.make_plan(marker.read((), arguments), settings)
+
+
+def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a test function that runs another one under a load."""
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def drive(**arguments: object) -> None:
+            async def body() -> None:
+                with _failures_as_assertions():
+                    await function(**arguments)
+
+            await benchmark.run(body)
+
+        return drive
+
+    @functools.wraps(function)
+    def drive_threads(**arguments: object) -> None:
+        def body() -> None:
+            with _failures_as_assertions():
+                function(**arguments)
+
+        benchmark.run_in_threads(body)
+
+    return drive_threads
+
+
+@contextmanager
+def _failures_as_assertions() -> Iterator[None]:
+    """Let ``pytest.fail`` in a body be a failed iteration, like an assertion."""
+    try:
+        yield
+    except pytest.fail.Exception as failure:
+        raise AssertionError(str(failure)) from failure
+
+
+def properties(result: Result) -> Iterator[tuple[str, str]]:
+    """Return what stands in a JUnit file for a result."""
+    yield "llm_latency_verdict", result.status
+    yield "llm_latency_run", result.run_id
+    for comparison in result.comparisons:
+        name = comparison.metric if comparison.step is None else f"{comparison.step}.{comparison.metric}"
+        verdict = comparison.verdict
+        for key, value in (("p95", verdict.candidate), ("ratio", verdict.ratio), ("p_value", verdict.p_value)):
+            if value is not None:
+                yield f"llm_latency_{name}_{key}", f"{value:.6g}"
+
+
+def late_report(late: Late) -> pytest.TestReport:
+    """Return a failed report for a test whose own report has passed."""
+    return pytest.TestReport(
+        nodeid=late.test_id,
+        location=(late.test_id.partition("::")[0], None, late.test_id),
+        keywords={},
+        outcome="failed",
+        longrepr=late.message,
+        when="call",
+    )

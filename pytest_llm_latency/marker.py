@@ -1,0 +1,155 @@
+"""The marker: a function whose signature is its validation and its help; and from it the plan."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llm_latency import load as loads
+from pytest_llm_latency import plan as plans
+from pytest_llm_latency import units
+from pytest_llm_latency.errors import MarkerError, SettingsError
+from pytest_llm_latency.model import Load, Plan
+from pytest_llm_latency.options import Settings
+
+HELP = (
+    "llm_latency(model, requests, warmup, concurrency, load, timeout, limits, gate, tolerance, version): "
+    "measure the LLM calls of this test and compare them with its baseline; "
+    "runs with --llm-latency, is skipped without it."
+)
+DEFAULT_OPEN_WARMUP = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What one or several markers of a test say; ``None`` is unsaid."""
+
+    model: str | None
+    requests: int | None
+    warmup: int | None
+    concurrency: int | None
+    load: Load | str | None
+    timeout: float | str | None
+    limits: tuple[str, ...] | None
+    gate: tuple[str, ...] | None
+    tolerance: float | str | None
+    version: str | None
+
+
+def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
+    *,
+    model: str | None = None,
+    requests: int | None = None,
+    warmup: int | None = None,
+    concurrency: int | None = None,
+    load: Load | str | None = None,
+    timeout: float | str | None = None,
+    limits: str | Sequence[str] | None = None,
+    gate: str | Sequence[str] | bool | None = None,
+    tolerance: float | str | None = None,
+    version: str | None = None,
+) -> Arguments:
+    """Measure the LLM calls of a test.
+
+    ``model`` is litellm's name. The body runs ``warmup + requests`` times under ``load``:
+    ``"closed"`` with ``concurrency`` users, or a rate such as ``"20/s"``. ``timeout`` is the
+    deadline of a request (seconds or ``"30s"``). ``gate`` names the metrics that are compared with
+    the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts
+    (``0.2`` or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new
+    ``version`` says that the benchmark has changed and its old baseline does not count.
+    """
+    return Arguments(
+        model=_text("model", model),
+        requests=requests,
+        warmup=warmup,
+        concurrency=concurrency,
+        load=load,
+        timeout=timeout,
+        limits=_texts("limits", limits),
+        gate=() if gate is False else _texts("gate", None if gate is True else gate),
+        tolerance=tolerance,
+        version=_text("version", version),
+    )
+
+
+def read(args: Sequence[object], kwargs: Mapping[str, Any]) -> Arguments:
+    """Return the arguments of a marker, or raise ``MarkerError`` that names the right ones."""
+    if args:
+        raise MarkerError(f"llm_latency takes named arguments only: write llm_latency(model={args[0]!r}).")
+    known = tuple(inspect.signature(llm_latency).parameters)
+    for name in kwargs:
+        if name not in known:
+            raise MarkerError(f"llm_latency has no argument {name!r}: {plans.nearest(name, known)}")
+    return llm_latency(**kwargs)
+
+
+def make_plan(arguments: Arguments, settings: Settings) -> Plan:
+    """Merge command line, marker, ini file and defaults into a checked plan."""
+
+    def chosen(name: str, default: Any = None) -> Any:  # noqa: ANN401  (each argument has its own type)
+        candidates = (settings.from_command_line(name), getattr(arguments, name), settings[name], default)
+        return next((value for value in candidates if value is not None), None)
+
+    load = _load(arguments, chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
+    users = loads.concurrency(load)
+    plan = Plan(
+        model=chosen("model"),
+        requests=chosen("requests", plans.DEFAULT_REQUESTS),
+        warmup=chosen("warmup", DEFAULT_OPEN_WARMUP if users is None else max(2, users)),
+        load=load,
+        timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
+        limits=arguments.limits or (),
+        gate=plans.DEFAULT_GATE if arguments.gate is None else arguments.gate,
+        tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
+        error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],
+        version=arguments.version,
+    )
+    for text in plan.limits:
+        plans.parse_limit(text)
+    return plans.check(plan)
+
+
+def _load(arguments: Arguments, load: Load | str, concurrency: int) -> Load:
+    if not isinstance(load, str):
+        if isinstance(load, Load):
+            return load
+        raise MarkerError(f"load={load!r} is not a load: write 'closed', a rate such as '20/s', or constant(20).")
+    parsed = loads.parse(load, concurrency=concurrency)
+    if arguments.concurrency is not None and loads.concurrency(parsed) is None:
+        raise MarkerError(
+            f"concurrency={arguments.concurrency} does not go with load={load!r}, which starts requests without "
+            "waiting for answers: leave one of the two out."
+        )
+    return parsed
+
+
+def _seconds(timeout: object) -> Any:  # noqa: ANN401  (a wrong type is refused by the plan's check)
+    return _parsed("timeout", units.parse_duration, timeout)
+
+
+def _share(tolerance: object) -> Any:  # noqa: ANN401  (the same)
+    return _parsed("tolerance", units.parse_percent, tolerance)
+
+
+def _parsed(name: str, parse: Any, value: object) -> Any:  # noqa: ANN401  (the same)
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse(value)
+    except SettingsError as error:
+        raise MarkerError(f"{name}: {error}") from None
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise MarkerError(f"{name} is {value!r}: it must be a text that is not empty.")
+    return value
+
+
+def _texts(name: str, value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise MarkerError(f"{name} is {value!r}: it must be a text or a list of texts.")
+    return tuple(texts)

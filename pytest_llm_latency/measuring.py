@@ -1,0 +1,190 @@
+"""The measuring side of a session: one benchmark after another, each judged when it is done.
+
+It reads baselines and writes nothing; what it makes is handed over as exact builtins, in the same
+process as across processes.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_llm_latency import surroundings
+from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.model import Plan, Result, Run
+from pytest_llm_latency.options import Settings
+from pytest_llm_latency.storage import baselines
+from pytest_llm_latency.units import seconds
+from pytest_llm_latency.wire import from_builtins, to_builtins
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.benchmark import Benchmark
+    from pytest_llm_latency.execution.litellm_client import LiteLLMClient
+    from pytest_llm_latency.judge import Baseline, Policy
+    from pytest_llm_latency.simulator.process import SimulatorProcess
+    from pytest_llm_latency.stats import Noise
+
+SIMULATED_PROVIDERS = ("openai", "anthropic", "gemini")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What one session's runs have in common; ``worker`` is ``None`` without workers."""
+
+    session_id: str
+    root: Path
+    settings: Settings
+    worker: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """Where a test stands: its id, and its file below the root with the line, from 1."""
+
+    id: str
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What becomes of one benchmark, as it travels; ``result`` is what the gate said at once."""
+
+    run: Run
+    result: Result
+
+    def pack(self) -> dict[str, Any]:
+        """Return it as exact builtins."""
+        return {"run": to_builtins(self.run), "result": to_builtins(self.result)}
+
+    @staticmethod
+    def unpack(data: Mapping[str, Any]) -> "Outcome":
+        """Return what ``pack`` made."""
+        return Outcome(run=from_builtins(Run, data["run"]), result=from_builtins(Result, data["result"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The baselines of a session's tests, and what they say about all of them together.
+
+    ``unreadable`` has the error of each baseline that cannot be read.
+    """
+
+    baselines: "Mapping[str, Baseline]"
+    unreadable: Mapping[str, LatencyError]
+    policy: "Policy"
+    noise: "Noise"
+
+
+def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
+    """Read the baselines of the tests with these plans, and pool their noise."""
+    from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
+
+    settings = origin.settings
+    found: dict[str, Baseline] = {}
+    unreadable: dict[str, LatencyError] = {}
+    for test_id in plans:
+        try:
+            digest = judge.digest(baselines.find(settings["baselines"], settings.environment, test_id))
+        except LatencyError as error:
+            unreadable[test_id] = error
+        else:
+            if digest is not None:
+                found[test_id] = digest
+    gates = {test_id: plan.gate for test_id, plan in plans.items()}
+    policy = judge.session_policy(settings.values, judge.family(found, gates))
+    noise = judge.shared_noise(found, gates, policy.gate)
+    return Accepted(baselines=found, unreadable=unreadable, policy=policy, noise=noise)
+
+
+class Measuring:
+    """Measures and judges the latency tests of one process. ``plans`` has every selected one."""
+
+    def __init__(self, origin: Origin, plans: Mapping[str, Plan], api_bases: Mapping[str, str] | None) -> None:
+        self._origin = origin
+        self._plans = plans
+        self._api_bases = api_bases
+        self._client: LiteLLMClient | None = None
+        self._accepted: Accepted | None = None
+
+    def client(self, plan: Plan) -> "LiteLLMClient":
+        """Return the client; raises ``ProviderError`` for a model that is unknown or lacks its key."""
+        from pytest_llm_latency.execution.litellm_client import LiteLLMClient  # noqa: PLC0415  (litellm takes seconds)
+
+        if self._client is None:
+            self._client = LiteLLMClient(api_bases=self._api_bases)
+        self._client.prepare(plan.model)
+        return self._client
+
+    def prepare(self, test: Test) -> None:
+        """Read the baselines of all tests once; raises ``StorageError`` when this test's cannot be read."""
+        unreadable = self._baselines().unreadable.get(test.id)
+        if unreadable is not None:
+            raise unreadable
+
+    def conclude(self, benchmark: "Benchmark", test: Test) -> Outcome:
+        """Decode and judge what a benchmark recorded, whole or cut off."""
+        from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
+
+        run, accepted = self._run(benchmark, test), self._baselines()
+        result = judge.judge(run, accepted.baselines.get(test.id), accepted.policy, accepted.noise)
+        return Outcome(run=run, result=result)
+
+    def _baselines(self) -> Accepted:
+        if self._accepted is None:
+            self._accepted = read_accepted(self._origin, self._plans)
+        return self._accepted
+
+    def _run(self, benchmark: "Benchmark", test: Test) -> Run:
+        from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
+
+        settings, progress = self._origin.settings, benchmark.progress
+        environment = surroundings.describe(
+            label=settings.environment, region=settings["region"], root=self._origin.root
+        )
+        collected = benchmark.collect(Place(worker=self._origin.worker, host=None, region=settings["region"]))
+        began, ended = progress.began_ns, progress.ended_ns
+        return Run(
+            id=f"{self._origin.session_id}-{secrets.token_hex(4)}",
+            session_id=self._origin.session_id,
+            test_id=test.id,
+            file=test.file,
+            line=test.line,
+            plan=benchmark.plan,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            duration_s=0.0 if began is None or ended is None else seconds(ended - began),
+            complete=progress.complete,
+            samples=collected.samples,
+            iteration_failures=tuple(sorted(progress.failures.items())),
+            conditions=collected.conditions,
+            environment=environment,
+            trust=progress.watch.trust(collected.samples),
+            warnings=(),
+        )
+
+
+def new_session_id() -> str:
+    """Return an id that sorts by time and is unique."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def check_simulator_options(settings: Settings) -> None:
+    """Refuse the simulator's options without its switch."""
+    for name in ("simulate-profile", "simulate-slowdown"):
+        if name in settings.explicit and not settings["simulate"]:
+            raise SettingsError(f"--llm-latency-{name} needs --llm-latency-simulate.")
+
+
+def start_simulator(settings: Settings) -> "SimulatorProcess":
+    """Start the embedded simulator with the profile and the slowdown of the settings."""
+    from pytest_llm_latency.simulator.process import SimulatorProcess  # noqa: PLC0415  (only with its switch)
+    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415
+
+    profile = settings["simulate-profile"]
+    content = {} if profile is None else dict(load_settings(profile))
+    slowdown = settings["simulate-slowdown"]
+    if slowdown != 1:
+        content["slowdown"] = float(str(content.get("slowdown", 1))) * slowdown
+    return SimulatorProcess(content)

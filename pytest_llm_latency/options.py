@@ -1,0 +1,190 @@
+"""The table of options: one row makes the command-line flag, the ini key, the help and the docs page."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pytest_llm_latency import units
+from pytest_llm_latency.errors import LatencyError, SettingsError
+
+Policy = Literal["warn", "fail", "pass"]
+POLICIES: tuple[Policy, ...] = ("warn", "fail", "pass")
+SIMULATOR_ENVIRONMENT = "simulator"
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0", ""})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One row. ``read`` turns the text of the user into the value; ``None`` as default means unset.
+
+    ``metavar`` is ``None`` for a flag that takes no value. ``variable`` is an environment variable
+    that stands in when neither the command line nor the ini file sets the option.
+    """
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    metavar: str | None
+    help: str
+    variable: str | None = None
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return f"--llm-latency-{self.name}"
+
+    @property
+    def ini(self) -> str:
+        """The ini key; also the attribute of pytest's parsed options."""
+        return f"llm_latency_{self.name.replace('-', '_')}"
+
+
+def _count(least: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\s*\d+\s*", text) or int(text) < least:
+            raise SettingsError(f"{text!r} is not a whole number of at least {least}.")
+        return int(text)
+
+    return read
+
+
+def _share(text: str) -> float:
+    share = units.parse_percent(text)
+    if not 0 <= share <= 1:
+        raise SettingsError(f"{text!r} is not a share between 0 % and 100 %.")
+    return share
+
+
+def _positive(text: str) -> float:
+    value = units.parse_percent(text)
+    if value <= 0:
+        raise SettingsError(f"{text!r} must be above 0.")
+    return value
+
+
+def _duration(text: str) -> float:
+    return units.parse_number(text) if re.fullmatch(r"\s*[0-9.]+\s*", text) else units.parse_duration(text)
+
+
+def _policy(text: str) -> Policy:
+    for policy in POLICIES:
+        if text == policy:
+            return policy
+    raise SettingsError(f"{text!r} is not a policy: write one of {', '.join(POLICIES)}.")
+
+
+def _switch(text: str) -> bool:
+    if text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    raise SettingsError(f"{text!r} is neither true nor false.")
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise SettingsError("the value is empty.")
+    return text
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option(name="simulate", read=_switch, default=False, metavar=None,
+           help="measure against the embedded simulator: a dry run without keys, network or cost"),
+    Option(name="simulate-profile", read=Path, default=None, metavar="FILE",
+           help="latency models and faults of the embedded simulator (YAML or JSON)"),
+    Option(name="simulate-slowdown", read=_positive, default=1.0, metavar="FACTOR",
+           help="slow every answer of the embedded simulator by this factor"),
+    Option(name="environment", read=_text, default=None, metavar="LABEL", variable="LLM_LATENCY_ENVIRONMENT",
+           help="label of the environment whose baselines count (default: 'default', with the simulator 'simulator')"),
+    Option(name="baselines", read=Path, default=Path("baselines"), metavar="DIR",
+           help="folder of the accepted baselines"),
+    Option(name="results", read=Path, default=Path(".llm-latency"), metavar="DIR", help="folder for results"),
+    Option(name="accept", read=_switch, default=False, metavar=None,
+           help="accept what is measured as the new baseline, without failing on a regression"),
+    Option(name="reason", read=_text, default=None, metavar="TEXT",
+           help="why the baseline changes; stands in its lock file"),
+    Option(name="keep", read=_count(1), default=5, metavar="N", help="accepted runs that a baseline keeps"),
+    Option(name="model", read=_text, default=None, metavar="MODEL", help="the model of every benchmark"),
+    Option(name="requests", read=_count(1), default=None, metavar="N", help="measured iterations of every benchmark"),
+    Option(name="warmup", read=_count(0), default=None, metavar="N", help="iterations before the measured ones"),
+    Option(name="concurrency", read=_count(1), default=None, metavar="N", help="users of every closed load"),
+    Option(name="load", read=_text, default=None, metavar="LOAD", help="'closed' or a rate such as '20/s'"),
+    Option(name="timeout", read=_duration, default=None, metavar="TIME", help="deadline of each request, as in '30s'"),
+    Option(name="tolerance", read=_positive, default=None, metavar="SHARE",
+           help="the p95 increase that a regression must at least have (default 10%%)"),
+    Option(name="margin", read=_positive, default=0.30, metavar="SHARE",
+           help="a pass rules out an increase of this size (default 30%%)"),
+    Option(name="alpha", read=_share, default=0.05, metavar="SHARE",
+           help="share of unchanged suites that may go red (default 5%%)"),
+    Option(name="error-limit", read=_share, default=None, metavar="SHARE",
+           help="share of failed requests from which a test fails (default 1%%)"),
+    Option(name="on-inconclusive", read=_policy, default="warn", metavar="POLICY",
+           help="what an inconclusive verdict does: warn (default), fail or pass"),
+    Option(name="on-no-baseline", read=_policy, default="warn", metavar="POLICY",
+           help="what a missing or incomparable baseline does: warn (default), fail or pass"),
+    Option(name="region", read=_text, default=None, metavar="NAME", variable="LLM_LATENCY_REGION",
+           help="where this machine stands, for reports that compare regions"),
+)  # fmt: skip
+
+BY_NAME: Mapping[str, Option] = MappingProxyType({option.name: option for option in OPTIONS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every option's value, and for the plan's options which of them the command line set.
+
+    ``values`` has a value for each row of ``OPTIONS``; ``explicit`` names those from the command line.
+    """
+
+    values: Mapping[str, Any]
+    explicit: frozenset[str]
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401  (each row has its own type)
+        return self.values[name]
+
+    def from_command_line(self, name: str) -> Any:  # noqa: ANN401  (the same)
+        """Return the value if the command line set it, else ``None``."""
+        return self.values[name] if name in self.explicit else None
+
+    @property
+    def environment(self) -> str:
+        """The label of the environment, a simulated one being its own."""
+        if self.values["environment"] is not None:
+            return str(self.values["environment"])
+        return SIMULATOR_ENVIRONMENT if self.values["simulate"] else "default"
+
+
+def resolve(
+    command_line: Callable[[Option], str | bool | None], ini: Callable[[Option], str | None], root: Path
+) -> Settings:
+    """Merge command line, environment variables, ini file and defaults, in this order of weight.
+
+    Paths become absolute below ``root``. Raises ``SettingsError`` naming where the bad value stands.
+    """
+    values: dict[str, Any] = {}
+    explicit = set()
+    for option in OPTIONS:
+        given = command_line(option)
+        variable = os.environ.get(option.variable) if option.variable else None
+        configured = ini(option)
+        if given not in {None, False}:
+            values[option.name] = True if given is True else _read(option, str(given), option.flag)
+            explicit.add(option.name)
+        elif variable:
+            values[option.name] = _read(option, variable, f"the variable {option.variable}")
+        elif configured:
+            values[option.name] = _read(option, configured, f"the ini key {option.ini}")
+        else:
+            values[option.name] = option.default
+    absolute = {name: root / value for name, value in values.items() if isinstance(value, Path)}
+    return Settings(values=values | absolute, explicit=frozenset(explicit))
+
+
+def _read(option: Option, text: str, where: str) -> Any:  # noqa: ANN401  (each row has its own type)
+    try:
+        return option.read(text)
+    except LatencyError as error:
+        raise SettingsError(f"{where}: {error}") from None

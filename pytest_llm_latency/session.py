@@ -1,0 +1,235 @@
+"""The collecting side of a session: takes in outcomes as they come, stores them, and says the last word.
+
+Only this side writes. It knows nothing of pytest: what must turn red after the fact is returned.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_llm_latency import surroundings
+from pytest_llm_latency.errors import LatencyError, StorageError
+from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
+from pytest_llm_latency.model import Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.storage import atomic, baselines, results
+
+JSON_FILE = "results.json"
+HTML_FILE = Path("report") / "index.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How pytest's own session ended: whether a person cut it off, and whether all tests had their turn."""
+
+    interrupted: bool
+    stopped_early: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """A test that has to fail although its own report has passed, and why."""
+
+    test_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What a session came to: the report's noun, what must fail late, and the files that were written."""
+
+    session: Session
+    late: tuple[Late, ...]
+    artefacts: tuple[tuple[str, str], ...]
+
+
+class Collecting:
+    """Stores each outcome as it arrives and closes the session."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._began = time.monotonic()
+        self._results: dict[str, Result] = {}
+        self._stored: dict[str, results.StoredTest] = {}
+        self._problems: list[LatencyError] = []
+        self.expected: tuple[str, ...] = ()
+        self.narrowed = False
+        self.reported: set[str] = set()
+
+    @property
+    def _folder(self) -> Path:
+        folder: Path = self._origin.settings["results"]
+        return folder
+
+    def receive(self, outcome: Outcome) -> None:
+        """Take in one outcome; what cannot be stored is said at the end and fails the session."""
+        result = outcome.result
+        self._results[result.test_id] = result
+        try:
+            path = results.write_run(self._folder, outcome.run)
+            self._stored[result.test_id] = results.StoredTest(
+                test_id=result.test_id, file=path.name, status=result.status, fails=result.fails
+            )
+            results.write_manifest(self._folder, self._manifest(interrupted=False))
+        except StorageError as error:
+            self._problems.append(error)
+
+    def close(self, ending: Ending) -> Closing:
+        """Judge the session as a whole, write the reports and, where asked for, the baselines."""
+        late = [*self._reconsidered(), *self._lost(ending)]
+        session = self._session(ending)
+        artefacts = []
+        try:
+            artefacts = self._write(session, ending)
+            if self._origin.settings["accept"] and not ending.interrupted:
+                artefacts.append(("baselines", self._accept()))
+        except LatencyError as error:
+            self._problems.append(error)
+        late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
+        return Closing(session=session, late=tuple(late), artefacts=tuple(artefacts))
+
+    def _reconsidered(self) -> Iterator[Late]:
+        """Judge again the tests that the p values of the others may turn red."""
+        if not self._results:
+            return
+        from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
+
+        everything = list(self._results.values())
+        undecided = judge.undecided(everything, judge.session_policy(self._origin.settings.values, 0).gate)
+        if not undecided:
+            return
+        accepted = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
+        for test_id in undecided:
+            policy = judge.knowing(accepted.policy, [each for each in everything if each.test_id != test_id])
+            run = self._evidence()[test_id].run
+            result = judge.judge(run, accepted.baselines.get(test_id), policy, accepted.noise)
+            was_green = not self._results[test_id].fails
+            self._results[test_id] = result
+            if result.fails and was_green:
+                yield Late(test_id=test_id, message=_failure(result))
+
+    def _evidence(self) -> "_StoredEvidence":
+        folder = self._folder / "runs" / self._origin.session_id
+        return _StoredEvidence(self._origin, folder, self._stored)
+
+    def _lost(self, ending: Ending) -> Iterator[Late]:
+        if ending.interrupted or ending.stopped_early:
+            return
+        for test_id in self.expected:
+            if test_id not in self._results and test_id not in self.reported:
+                yield Late(
+                    test_id=test_id,
+                    message="the result of this latency test was lost: it was collected and never arrived, so "
+                    "nothing is known of it. Run it again; if it is lost again, run it without workers (-n 0).",
+                )
+
+    def _session(self, ending: Ending) -> Session:
+        settings = self._origin.settings
+        order = {test_id: position for position, test_id in enumerate(self.expected)}
+        return Session(
+            id=self._origin.session_id,
+            started_at=self._started_at,
+            duration_s=time.monotonic() - self._began,
+            interrupted=ending.interrupted,
+            expected=self.expected,
+            results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
+            environment=surroundings.describe(
+                label=settings.environment, region=settings["region"], root=self._origin.root
+            ),
+            settings={name: str(value) for name, value in settings.values.items() if value is not None},
+            warnings=self._warnings(ending),
+        )
+
+    def _warnings(self, ending: Ending) -> tuple[Notice, ...]:
+        if not ending.interrupted:
+            return ()
+        return (
+            Notice(
+                code="interrupted",
+                message="the session was interrupted: what was measured is kept, and nothing was accepted.",
+            ),
+        )
+
+    def _manifest(self, *, interrupted: bool) -> results.Manifest:
+        return results.Manifest(
+            session_id=self._origin.session_id,
+            started_at=self._started_at,
+            environment=self._origin.settings.environment,
+            interrupted=interrupted,
+            narrowed=self.narrowed,
+            expected=self.expected,
+            tests=tuple(self._stored.values()),
+        )
+
+    def _write(self, session: Session, ending: Ending) -> list[tuple[str, str]]:
+        from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (only a session with results needs these)
+        from pytest_llm_latency.report import html, json_report  # noqa: PLC0415
+
+        for result in session.results:
+            stored = self._stored.get(result.test_id)
+            if stored is not None:
+                self._stored[result.test_id] = results.StoredTest(
+                    test_id=stored.test_id, file=stored.file, status=result.status, fails=result.fails
+                )
+        manifest = results.write_manifest(self._folder, self._manifest(interrupted=ending.interrupted))
+        atomic.replace_text(
+            self._folder / JSON_FILE, json_report.dumps(json_report.document(session, definitions=METRICS))
+        )
+        atomic.replace_text(self._folder / HTML_FILE, html.render(session, self._evidence()))
+        results.prune_runs(self._folder)
+        return [
+            ("report", self._shown(self._folder / HTML_FILE)),
+            ("json", self._shown(self._folder / JSON_FILE)),
+            ("samples", self._shown(manifest.parent)),
+        ]
+
+    def _accept(self) -> str:
+        from pytest_llm_latency.storage import acceptance  # noqa: PLC0415  (pyarrow is slow to import)
+
+        settings = self._origin.settings
+        session = results.read_session(self._folder / "runs" / self._origin.session_id)
+        runs = [run for test in session.tests for run in session.runs(test)]
+        terms = acceptance.Acceptance(
+            accepted=datetime.now(UTC).date().isoformat(),
+            reason=settings["reason"],
+            commit=None,
+            verdicts={result.run_id: result.status for result in self._results.values()},
+            keep=settings["keep"],
+        )
+        changes = acceptance.accept(settings["baselines"], runs, terms)
+        return f"{self._shown(settings['baselines'])} ({len(changes)} accepted)"
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._origin.root) if path.is_relative_to(self._origin.root) else path)
+
+
+class _StoredEvidence(Mapping[str, Evidence]):
+    """Each test's raw runs, read when they are asked for, so that only one test's are in memory."""
+
+    def __init__(self, origin: Origin, folder: Path, tests: Mapping[str, results.StoredTest]) -> None:
+        self._origin = origin
+        self._session = results.StoredSession(folder=folder, manifest=None, tests=tuple(tests.values()))
+        self._tests = tests
+
+    def __getitem__(self, test_id: str) -> Evidence:
+        run: Run = self._session.runs(self._tests[test_id])[0]
+        settings = self._origin.settings
+        try:
+            accepted: Sequence[Run] = baselines.find(settings["baselines"], settings.environment, test_id)
+        except StorageError:  # the test itself has failed with this message
+            accepted = ()
+        return Evidence(run=run, baseline=tuple(accepted))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tests)
+
+    def __len__(self) -> int:
+        return len(self._tests)
+
+
+def _failure(result: Result) -> str:
+    from pytest_llm_latency.report.terminal import failure_message  # noqa: PLC0415  (only a failure needs it)
+
+    return failure_message(result)

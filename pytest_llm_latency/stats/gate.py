@@ -1,0 +1,188 @@
+"""The gate: is a run slower than its baseline, as far as the data can tell?
+
+Each series is compared on its own (``findings.py``, ``joint.py``); what they share is the noise
+between runs (``variance.py``) and the number of tests that the false alarms are spread over.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llm_latency.model import Verdict, VerdictStatus
+from pytest_llm_latency.stats import messages, power
+from pytest_llm_latency.stats.error_rate import Counts
+from pytest_llm_latency.stats.findings import Finding, examine, natural
+from pytest_llm_latency.stats.joint import Change
+from pytest_llm_latency.stats.policy import GatePolicy, Series
+from pytest_llm_latency.stats.quantiles import name
+from pytest_llm_latency.stats.variance import ASSUMPTION_WEIGHT, Noise, pool_noise
+
+_LARGEST_EXPONENT = 700.0
+_VISIBLE = 0.03  # a difference of two ratios that a reader would ask about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A finding with its adjusted p values and what all series of the session share."""
+
+    finding: Finding
+    slower: float
+    faster: float
+    policy: GatePolicy
+    noise: Noise
+    hypotheses: int
+
+    @property
+    def raw_p_value(self) -> float:
+        """The p value of the series alone, in the direction of its change."""
+        found = self.finding.slower if self.got_slower else self.finding.faster
+        return 1.0 if found is None else found
+
+    @property
+    def p_value(self) -> float:
+        """The adjusted p value in the direction of the change."""
+        return self.slower if self.got_slower else self.faster
+
+    @property
+    def got_slower(self) -> bool:
+        """Whether the change is towards slower."""
+        change = self.finding.change
+        return self.slower <= self.faster if change is None else change.size >= 0
+
+
+def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = None) -> list[Verdict]:
+    """Judge every series and return their verdicts in the same order.
+
+    ``noise`` is what ``pool_noise`` made of the whole session's baselines; without it, those of
+    the given series are taken. A verdict depends on the data, the policy, the noise and the
+    series' key, and on the other series only through the adjustment of its p value.
+    """
+    shared = pool_noise([each.baseline for each in series], policy) if noise is None else noise
+    findings = [examine(each, policy, shared) for each in series]
+    slower = adjusted([each.slower for each in findings], policy, elsewhere=policy.elsewhere)
+    faster = adjusted([each.faster for each in findings], policy)
+    hypotheses = policy.hypotheses(sum(each is not None for each in slower))
+    return [
+        finding.draft
+        if up is None or down is None
+        else _judge(_Case(finding=finding, slower=up, faster=down, policy=policy, noise=shared, hypotheses=hypotheses))
+        for finding, up, down in zip(findings, slower, faster, strict=True)
+    ]
+
+
+def adjusted(
+    values: Sequence[float | None], policy: GatePolicy, *, elsewhere: Sequence[float] = ()
+) -> list[float | None]:
+    """Return Benjamini–Hochberg adjusted p values; series that are not given yet count with 1.
+
+    ``elsewhere`` are p values of the same family whose own adjustment is not asked for.
+    """
+    both = [*values, *elsewhere]
+    known = sorted((value, place) for place, value in enumerate(both) if value is not None)
+    hypotheses = policy.hypotheses(len(known))
+    result: list[float | None] = [None] * len(both)
+    smallest = 1.0
+    for position, (value, place) in reversed(list(enumerate(known, start=1))):
+        smallest = min(smallest, value * hypotheses / position)
+        result[place] = smallest
+    return result[: len(values)]
+
+
+def _judge(case: _Case) -> Verdict:
+    change, failed = case.finding.change, case.finding.failed
+    if change is not None:
+        return _judge_change(case, change)
+    return case.finding.draft if failed is None else _judge_failures(case, failed)
+
+
+def _judge_change(case: _Case, change: Change) -> Verdict:
+    series, draft = case.finding.series, case.finding.draft
+    low, high = change.interval(1 - case.policy.alpha)
+    status = _status(case, change)
+    ends = sorted((_ratio(low, series), _ratio(high, series)))
+    question = _question(case, case.finding.failed)
+    needed = power.needed(change, question) if status == "inconclusive" else None
+    verdict = replace(
+        draft,
+        status=status,
+        ratio=_ratio(change.size, series),
+        interval=(ends[0], ends[1]),
+        raw_p_value=case.raw_p_value,
+        p_value=case.p_value,
+        detectable=_ratio(math.log(power.detectable(change, question)), series),
+        needed=None if needed is None else needed.requests,
+    )
+    target = None if needed is None else _ratio(needed.target, series)
+    return replace(verdict, reasons=_reasons(case, change, verdict, target))
+
+
+def _status(case: _Case, change: Change) -> VerdictStatus:
+    """Return what the change is: both significant and large, or excluded, or open."""
+    policy, series = case.policy, case.finding.series
+    enough = series.change(policy)
+    before = natural(change.baseline, series)
+
+    def moved(size: float) -> float:
+        return abs(natural(change.baseline + size, series) - before)
+
+    large = moved(change.size) > policy.floor_s
+    if case.slower < policy.alpha and change.size >= enough and large:
+        return "regressed"
+    if case.faster < policy.alpha and -change.size >= enough and large:
+        return "improved"
+    _, high = change.interval(1 - policy.alpha)
+    small = policy.floor_s > 0 and max(moved(high), moved(change.size)) <= policy.floor_s
+    return "pass" if high < math.log1p(policy.margin) or small else "inconclusive"
+
+
+def _ratio(size: float, series: Series) -> float:
+    return math.exp(min(-size if series.direction == "higher" else size, _LARGEST_EXPONENT))
+
+
+def _question(case: _Case, failed: Counts | None) -> power.Question:
+    return power.Question(
+        alpha=case.policy.alpha,
+        hypotheses=case.hypotheses,
+        tolerance=case.finding.series.change(case.policy),
+        margin=math.log1p(case.policy.margin),
+        requests=0 if failed is None else failed.candidate,
+    )
+
+
+def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None) -> tuple[str, ...]:
+    policy, series = case.policy, case.finding.series
+    quantile = name(policy.quantile)
+    reasons = [messages.change(quantile, verdict, series.unit, policy.alpha)]
+    if verdict.status == "inconclusive":
+        reasons.append(messages.inconclusive(verdict, target))
+    alone = _ratio(change.candidate - change.baseline, series)
+    if verdict.ratio is not None and abs(alone - verdict.ratio) > _VISIBLE * verdict.ratio:
+        reasons.append(messages.together(policy.quantiles, alone))
+    if case.noise.runs < ASSUMPTION_WEIGHT:
+        reasons.append(messages.assumed_noise(case.noise.run_variance**0.5, case.noise.runs))
+    elif verdict.baseline_runs == 1:
+        reasons.append(messages.borrowed_noise(case.noise.run_variance**0.5))
+    failed = case.finding.failed
+    if failed is not None and failed.candidate_failed:
+        reasons.append(messages.failures_rank(failed.candidate_failed, failed.candidate))
+    return tuple(reasons)
+
+
+def _judge_failures(case: _Case, failed: Counts) -> Verdict:
+    """Judge a quantile that falls on failed requests by their number."""
+    alpha, draft = case.policy.alpha, case.finding.draft
+    dead = failed.candidate_failed == failed.candidate and draft.baseline is not None
+    status: VerdictStatus = "inconclusive"
+    if draft.candidate is None and (case.slower < alpha or dead):
+        status = "regressed"
+    elif draft.candidate is not None and case.faster < alpha:
+        status = "improved"
+    return replace(
+        draft,
+        status=status,
+        raw_p_value=case.raw_p_value,
+        p_value=case.p_value,
+        reasons=(
+            messages.failures(name(case.policy.quantile), replace(draft, status=status, p_value=case.p_value), failed),
+        ),
+    )

@@ -1,0 +1,225 @@
+"""The joint test: is a run's upper half slower than the baseline's, and by how much is the quantile?"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_llm_latency.stats.policy import GatePolicy
+from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
+from pytest_llm_latency.stats.variance import Noise, Scatter, scatter
+
+_OWN_WEIGHT = 20.0  # the suite's noise counts as much as twenty runs of the series itself
+_TAIL_DEGREES = 1.5  # degrees of freedom of a tail's variance that one run brings (two are measured)
+_BODY_SHARE = 4  # requests for each degree of freedom of a location's variance
+_FEW_RUNS = 3  # below it, the candidate joins the resampled runs
+_LEAST_VARIANCE = 1e-12
+_LARGEST_SCORE = 37.0  # beyond it a normal probability is no float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """Finite logarithms of slowness: the accepted runs, the run to judge, and what seeds resampling."""
+
+    baseline: Sequence[Floats]
+    candidate: Floats
+    seed: Sequence[int]
+
+    @property
+    def shares(self) -> Floats:
+        """The candidate's requests over those of each accepted run."""
+        return np.array([self.candidate.size / run.size for run in self.baseline])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A run against its baseline, on the log scale.
+
+    ``size`` is the estimated change of the judged quantile and ``error`` its standard error.
+    ``slower`` and ``faster`` are the p values of the two directions. ``between`` and ``within``
+    are the parts of the location's variance that runs and requests make, with its ``degrees``.
+    """
+
+    baseline: float
+    candidate: float
+    size: float
+    error: float
+    slower: float
+    faster: float
+    between: float
+    within: float
+    degrees: float
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        """Return the two-sided interval of the size."""
+        half = self.error * t_quantile((1 + confidence) / 2, self.degrees)
+        return self.size - half, self.size + half
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contrast:
+    """One difference with its variance, degrees of freedom and third central moment."""
+
+    value: float
+    variance: float
+    degrees: float
+    third: float
+
+    def score(self, sign: int) -> float:
+        """Return the normal score of the difference in one direction, corrected for a skewed tail.
+
+        The correction inverts the first term of the Cornish–Fisher expansion; it only ever lowers
+        the score, so that the light side of a skewed tail is left conservative.
+        """
+        from scipy.special import ndtri, stdtr  # noqa: PLC0415  (slow to import)
+
+        ratio = sign * self.value / math.sqrt(self.variance)
+        probability = min(max(float(stdtr(self.degrees, -ratio)), 1e-300), 1 - 1e-16)
+        score = -float(ndtri(probability))
+        skewness = sign * self.third / math.pow(self.variance, 1.5)
+        if skewness <= 1e-6:  # noqa: PLR2004  (nothing to correct)
+            return score
+        inner = max(1 + 2 * skewness / 3 * (score + skewness / 6), 0.0)
+        return min(score, 3 / skewness * (math.sqrt(inner) - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Uncertainty:
+    """How the difference scatters when nothing changed: requests (``within``) and runs (``between``).
+
+    ``within`` and ``third`` multiply the variance and third moment of one resampled run.
+    """
+
+    resampled: Scatter
+    within: float
+    third: float
+    between: float
+    noise: Noise
+    runs: int
+    requests: int
+
+    def covariance(self, one: Floats, other: Floats) -> float:
+        return self.within * float(one @ self.resampled.covariance @ other)
+
+    def contrast(self, difference: Floats, contrast: Floats, own_degrees: float) -> _Contrast:
+        """Return a contrast that a noisy run shifts as a whole."""
+        within = self.covariance(contrast, contrast)
+        variance = max(within + self.between, _LEAST_VARIANCE)
+        return _Contrast(
+            value=float(difference @ contrast),
+            variance=variance,
+            degrees=self._degrees(within, own_degrees),
+            third=self.third * float(np.mean((self.resampled.draws @ contrast) ** 3)),
+        )
+
+    def _degrees(self, within: float, own: float) -> float:
+        """Return Satterthwaite's degrees of freedom of the two parts together."""
+        parts = within**2 / own + self.between**2 / self.noise.degrees
+        return max(1.0, (within + self.between) ** 2 / parts) if parts > 0 else self.noise.degrees
+
+    def location(self, difference: Floats) -> _Contrast:
+        """Return the shift of all quantiles."""
+        own = max(_TAIL_DEGREES * self.runs, self.requests / _BODY_SHARE)
+        return self.contrast(difference, self.resampled.weights, own)
+
+    def judged(self, difference: Floats) -> _Contrast:
+        """Return the shift of the judged quantile alone."""
+        last = self.resampled.weights + self.resampled.departure
+        found = self.contrast(difference, last, _TAIL_DEGREES * self.runs)
+        return _Contrast(
+            value=found.value,
+            variance=found.variance + self.departure_variance() * (1 - 1 / self.noise.tail_inflation),
+            degrees=found.degrees,
+            third=found.third,
+        )
+
+    def departure_variance(self) -> float:
+        """Return the variance of what the judged quantile moved beyond the location."""
+        departure = self.resampled.departure
+        return self.noise.tail_inflation * self.covariance(departure, departure)
+
+
+def compare(runs: Runs, policy: GatePolicy, noise: Noise) -> Change:
+    """Compare the quantiles of a run with the mean of its baseline's.
+
+    Two contrasts are tested together, the location (everything is slower) and the judged quantile
+    alone (the tail is): the larger normal score counts, and its p value allows for both.
+    """
+    accepted = np.array([harrell_davis(run, policy.quantiles) for run in runs.baseline])
+    measured = harrell_davis(runs.candidate, policy.quantiles)
+    uncertainty = _uncertainty(runs, accepted, policy, noise)
+    difference = measured - accepted.mean(axis=0)
+    location, judged = uncertainty.location(difference), uncertainty.judged(difference)
+    shared = uncertainty.covariance(uncertainty.resampled.weights, uncertainty.resampled.departure)
+    correlation = (location.variance + shared) / math.sqrt(location.variance * judged.variance)
+    size, error = _size(location, judged, uncertainty)
+    return Change(
+        baseline=float(accepted[:, -1].mean()),
+        candidate=float(measured[-1]),
+        size=size,
+        error=error,
+        slower=_larger(location.score(1), judged.score(1), correlation),
+        faster=_larger(location.score(-1), judged.score(-1), correlation),
+        between=uncertainty.between,
+        within=location.variance - uncertainty.between,
+        degrees=location.degrees,
+    )
+
+
+def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise) -> _Uncertainty:
+    few = len(runs.baseline) < _FEW_RUNS
+    sources = [*runs.baseline, runs.candidate] if few else runs.baseline
+    resampled = scatter(sources, runs.candidate.size, policy.quantiles, runs.seed)
+    number, shares = len(runs.baseline), runs.shares
+    expected = noise.run_variance + resampled.variance(resampled.weights) * float(shares.mean())
+    return _Uncertainty(
+        resampled=resampled,
+        within=1 + float(shares.sum()) / number**2,
+        third=max(0.0, 1 - float((shares**2).sum()) / number**3),
+        between=(noise.run_variance + _excess(accepted @ resampled.weights, expected)) * (1 + 1 / number),
+        noise=noise,
+        runs=len(sources),
+        requests=sum(run.size for run in sources),
+    )
+
+
+def _excess(locations: Floats, expected: float) -> float:
+    """Return what a series' own runs scatter beyond the suite's noise; never less than nothing."""
+    own = len(locations) - 1
+    if own < 1:
+        return 0.0
+    together = (_OWN_WEIGHT * expected + own * float(locations.var(ddof=1))) / (_OWN_WEIGHT + own)
+    return max(0.0, together - expected)
+
+
+def _size(location: _Contrast, judged: _Contrast, uncertainty: _Uncertainty) -> tuple[float, float]:
+    """Return the change of the judged quantile and its standard error.
+
+    The quantiles agree in a location as far as the judged one does not depart from it by more
+    than its noise: the departure counts by ``t² / (1 + t²)``, with ``t`` the departure in its
+    standard errors.
+    """
+    departure = judged.value - location.value
+    variance = max(uncertainty.departure_variance(), _LEAST_VARIANCE)
+    share = departure**2 / (departure**2 + variance)
+    shared = uncertainty.covariance(uncertainty.resampled.weights, uncertainty.resampled.departure)
+    total = location.variance + share * variance + 2 * share * shared
+    return location.value + share * departure, math.sqrt(max(total, _LEAST_VARIANCE))
+
+
+def _larger(one: float, other: float, correlation: float) -> float:
+    """Return the probability that the larger of two correlated normal scores is as large (Owen 1956)."""
+    from scipy.special import ndtr, owens_t  # noqa: PLC0415  (slow to import)
+
+    score = min(max(one, other, -_LARGEST_SCORE), _LARGEST_SCORE)
+    related = min(1.0, max(-1.0 + 1e-9, correlation))
+    both = float(ndtr(-score)) + 2 * float(owens_t(score, math.sqrt((1 - related) / (1 + related))))
+    return min(1.0, max(0.0, both))
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's distribution."""
+    from scipy.special import stdtrit  # noqa: PLC0415  (slow to import)
+
+    return float(stdtrit(degrees, probability))

@@ -1,0 +1,143 @@
+"""The sentences of the gate's verdicts, each complete, with its numbers and what to do next."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pytest_llm_latency.metrics import Unit
+from pytest_llm_latency.model import Verdict, VerdictStatus
+from pytest_llm_latency.stats.quantiles import name
+from pytest_llm_latency.units import (
+    format_change,
+    format_count,
+    format_interval,
+    format_percent,
+    format_probability,
+    format_value,
+)
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.stats.error_rate import Counts
+
+_MULTIPLE = 100.0  # from here on a percentage is harder to read
+
+NO_BASELINE = "no accepted run to compare with: accept this one with `llm-latency baseline accept`"
+NOT_MEASURED = "no request of this run has the figure, so that there is nothing to compare: see the run's errors"
+
+
+def too_few(requests: int, least: int) -> str:
+    """Say that there is no comparing so few requests."""
+    return f"inconclusive: {_requests(requests)} cannot be compared; raise requests to at least {least}"
+
+
+def change(quantile: str, verdict: Verdict, unit: Unit, alpha: float) -> str:
+    """Say what the quantile was and is, by how much it changed, and how sure that is."""
+    before, now = format_value(verdict.baseline, unit), format_value(verdict.candidate, unit)
+    interval = f"{format_percent(1 - alpha)} interval {_interval(verdict.interval)}"
+    return (
+        f"{quantile} {before} → {now} ({_change(verdict.ratio)}, {interval}), "
+        f"{_probability(verdict.p_value)} over {_runs(verdict.baseline_runs)}"
+    )
+
+
+def inconclusive(verdict: Verdict, target: float | None) -> str:
+    """Say what the run could have seen, and which change the needed requests would show."""
+    seen = f"inconclusive: this run could have seen {_change(verdict.detectable)} or more"
+    if verdict.needed is None:
+        return f"{seen}; more requests alone would not settle it: run it again, or accept more baseline runs"
+    return f"{seen}; about {_requests(verdict.needed)} would show {_change(target)}"
+
+
+def together(quantiles: Sequence[float], alone: float) -> str:
+    """Say that the change is an estimate from several quantiles."""
+    names = [name(each) for each in quantiles]
+    return (
+        f"the change is estimated from {', '.join(names[:-1])} and {names[-1]} together; "
+        f"{names[-1]} alone moved by {_change(alone)}"
+    )
+
+
+def assumed_noise(deviation: float, runs: int) -> str:
+    """Say that the noise between runs is an assumption, wholly or in part."""
+    noise = format_percent(deviation)
+    if runs == 0:
+        return (
+            f"run-to-run noise of {noise} is assumed, because one baseline run cannot show it: "
+            "accept further runs to measure it"
+        )
+    return f"run-to-run noise of {noise} is in part assumed, as few baseline runs show it: accept further runs"
+
+
+def borrowed_noise(deviation: float) -> str:
+    """Say that the noise between runs comes from the other series."""
+    return (
+        f"run-to-run noise of {format_percent(deviation)} is that of the other series, because one baseline run "
+        "cannot show it: accept further runs to measure it"
+    )
+
+
+def failures_rank(failed: int, requests: int) -> str:
+    """Say that failed requests are in the figures."""
+    return f"{format_count(failed)} of {_requests(requests)} failed and rank as slower than every success"
+
+
+def failures(quantile: str, verdict: Verdict, counts: "Counts") -> str:
+    """Say that the quantile falls on failed requests, and what follows."""
+    then = _share(counts.baseline_failed, counts.baseline)
+    now = _share(counts.candidate_failed, counts.candidate)
+    shares = f"{now} failed, {then} in the baseline ({_probability(verdict.p_value)})"
+    if verdict.candidate is None and verdict.baseline is None:
+        where = f"{quantile} falls on failed requests in this run and in its baseline"
+        remedy = "repair the errors and accept a run without them"
+    elif verdict.candidate is None:
+        where = f"{quantile} falls on failed requests"
+        remedy = "repair the errors first"
+    else:
+        where = f"{quantile} falls on failed requests in the baseline, not in this run"
+        remedy = "accept a baseline without errors"
+    unsure = "inconclusive: " if verdict.status == "inconclusive" else ""
+    return f"{unsure}{where}: {shares}; {remedy}"
+
+
+def error_rate(
+    status: VerdictStatus, counts: "Counts", p_value: float, bound: tuple[float, int | None]
+) -> tuple[str, ...]:
+    """Say what the error rate was and is; ``bound`` is its upper bound and the requests to settle it."""
+    then = _share(counts.baseline_failed, counts.baseline)
+    now = _share(counts.candidate_failed, counts.candidate)
+    reasons = [f"{then} failed in the baseline, {now} in this run, {_probability(p_value)}"]
+    highest, needed = bound
+    if status == "inconclusive":
+        enough = "run it again" if needed is None else f"about {_requests(needed)} would settle it"
+        reasons.append(f"inconclusive: the error rate may be as high as {format_percent(highest)}; {enough}")
+    return tuple(reasons)
+
+
+def _change(ratio: float | None) -> str:
+    """Write a ratio as a change, and a large one as a multiple."""
+    if ratio is None or ratio < _MULTIPLE or math.isinf(ratio):
+        return format_change(ratio)
+    return f"×{ratio:.3g}"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    if interval is None or interval[1] < _MULTIPLE:
+        return format_interval(interval)
+    return f"{_change(interval[0])} … {_change(interval[1])}"
+
+
+def _share(failed: int, requests: int) -> str:
+    return f"{format_count(failed)} of {_requests(requests)} ({format_percent(failed / requests)})"
+
+
+def _runs(count: int) -> str:
+    return f"{count} baseline run" if count == 1 else f"{count} baseline runs"
+
+
+def _requests(count: int) -> str:
+    return f"{format_count(count)} request" if count == 1 else f"{format_count(count)} requests"
+
+
+def _probability(value: float | None) -> str:
+    text = format_probability(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"

@@ -1,0 +1,82 @@
+"""Quantiles: Harrell–Davis estimates, their influence values, and what a sample can support."""
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LEVELS: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95, 0.99)
+CONFIDENCE = 0.95
+
+
+def name(quantile: float) -> str:
+    """Return the name of a quantile: 0.95 is ``p95``."""
+    return f"p{quantile * 100:g}"
+
+
+def needed_for(quantile: float, confidence: float = CONFIDENCE) -> int:
+    """Return the requests whose slowest is, with ``confidence``, an upper bound of the quantile.
+
+    It is the smallest n with ``quantile ** n <= 1 - confidence``: 59 for p95, 299 for p99.
+    """
+    return max(1, math.ceil(math.log(1 - confidence) / math.log(quantile)))
+
+
+def empirical(values: Sequence[float], quantile: float) -> float | None:
+    """Return the smallest value that at least the share ``quantile`` of the values does not exceed.
+
+    ``math.inf`` ranks above every other value. ``None`` when the sample is smaller than
+    ``needed_for`` says, or when the quantile falls on an infinite value.
+    """
+    if len(values) < needed_for(quantile):
+        return None
+    found = sorted(values)[rank(len(values), quantile) - 1]
+    return float(found) if math.isfinite(found) else None
+
+
+def rank(count: int, quantile: float) -> int:
+    """Return the position, from 1, of the quantile among ``count`` sorted values."""
+    return min(count, max(1, math.ceil(quantile * count - 1e-9)))
+
+
+@functools.lru_cache(maxsize=256)
+def harrell_davis_weights(count: int, quantiles: tuple[float, ...]) -> Floats:
+    """Return the weights of ``count`` sorted values, one row a quantile (Harrell & Davis 1982)."""
+    from scipy.special import betainc  # noqa: PLC0415  (slow to import; most imports of this module need none of it)
+
+    at = np.asarray(quantiles)[:, np.newaxis]
+    steps = betainc((count + 1) * at, (count + 1) * (1 - at), np.arange(count + 1) / count)
+    weights: Floats = np.diff(steps, axis=1)
+    weights.flags.writeable = False
+    return weights
+
+
+def harrell_davis(values: Floats, quantiles: tuple[float, ...]) -> Floats:
+    """Return the Harrell–Davis estimates of finite values, one a quantile."""
+    estimates: Floats = harrell_davis_weights(values.size, quantiles) @ np.sort(values)
+    return estimates
+
+
+def influences(values: Floats, quantiles: tuple[float, ...]) -> Floats:
+    """Return how far each value moves each Harrell–Davis estimate, by leaving it out (the jackknife).
+
+    One row a value, in the order of the values, and one column a quantile; columns sum to zero.
+    Their mean square over the count is the variance of the estimate (Harrell & Davis 1982).
+    """
+    count = values.size
+    if count < 2:  # noqa: PLR2004  (nothing is left to leave out)
+        return np.zeros((count, len(quantiles)))
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    weights = harrell_davis_weights(count - 1, quantiles)
+    below = np.cumsum(weights * ranked[:-1], axis=1)
+    above = np.cumsum((weights * ranked[1:])[:, ::-1], axis=1)[:, ::-1]
+    start = np.zeros((len(quantiles), 1))
+    without = np.hstack([start, below]) + np.hstack([above, start])
+    result = np.empty((count, len(quantiles)))
+    result[order] = ((count - 1) * (without.mean(axis=1, keepdims=True) - without)).T
+    return result

@@ -1,0 +1,141 @@
+"""Summaries: the figures of a run, or of several accepted ones together, step by step."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pytest_llm_latency import metrics
+from pytest_llm_latency.metrics import METRICS, Metric
+from pytest_llm_latency.model import Distribution, Failure, Run, Sample, Summary
+from pytest_llm_latency.plan import Limit, parse_limit
+from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_for
+
+BINS = 24
+_CLIENT_ERROR = 400
+
+
+def summarise(run: Run) -> tuple[Summary, ...]:
+    """Return one summary for each step of a run, in the order of the steps' first appearance."""
+    return pooled((run,))
+
+
+def pooled(runs: Sequence[Run]) -> tuple[Summary, ...]:
+    """Return one summary for each step over all requests of the runs together.
+
+    A run whose body failed before its first request has one step, without a name.
+    """
+    steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
+    if not steps and any(run.iteration_failures for run in runs):
+        steps = {None: None}
+    return tuple(_summary(runs, step) for step in steps)
+
+
+def _summary(runs: Sequence[Run], step: str | None) -> Summary:
+    requests = sum(metrics.request_count(run, step) for run in runs)
+    failures = [failure for run in runs for failure in metrics.failures(run, step)]
+    samples = [sample for run in runs for sample in metrics.measured(run, step)]
+    successes = requests - len(failures)
+    cost = metrics.total(sample.cost_usd for sample in samples if _billed(sample))
+    tokens = metrics.total(metrics.tokens_out(sample) for sample in samples if sample.status == "ok")
+    return Summary(
+        step=step,
+        requests=requests,
+        successes=successes,
+        error_rate=len(failures) / requests if requests else None,
+        errors=_errors(failures),
+        requests_per_s=_rate(successes, runs),
+        tokens_per_s=None if tokens is None else _rate(tokens, runs),
+        cost_usd=cost,
+        cost_per_1000_usd=None if cost is None or not requests else 1000 * cost / requests,
+        goodput=_goodput(runs, step, requests),
+        distributions=tuple(
+            distribution(metric.id, values)
+            for metric in METRICS.values()
+            if (values := [value for run in runs for value in metrics.series(run, step, metric)])
+        ),
+    )
+
+
+def _billed(sample: Sample) -> bool:
+    """Say whether the provider began to answer, so that the request has a cost, known or not."""
+    answered = sample.http_status is not None and sample.http_status < _CLIENT_ERROR
+    return sample.status == "ok" or answered or sample.cost_usd is not None
+
+
+def _errors(failures: Sequence[Failure]) -> Mapping[str, int]:
+    return dict(Counter(failure.error_class for failure in failures).most_common())
+
+
+def _rate(amount: float, runs: Sequence[Run]) -> float | None:
+    duration = math.fsum(run.duration_s for run in runs)
+    return amount / duration if duration > 0 else None
+
+
+def _goodput(runs: Sequence[Run], step: str | None, requests: int) -> float | None:
+    """Return the share of requests that met every limit on a metric they have, in iterations that succeeded."""
+    limits = [limit for text in runs[-1].plan.limits if (limit := parse_limit(text)).statistic is not None]
+    if not limits or not requests:
+        return None
+    good = sum(
+        _meets(sample, limits)
+        for run in runs
+        for sample in metrics.measured(run, step)
+        if sample.iteration not in {iteration for iteration, _ in run.iteration_failures}
+    )
+    return good / requests
+
+
+def _meets(sample: Sample, limits: Sequence[Limit]) -> bool:
+    values = [(limit, metrics.value(METRICS[limit.figure], sample)) for limit in limits]
+    return sample.status == "ok" and all(value is None or limit.allows(value) for limit, value in values)
+
+
+def distribution(metric: str, values: Sequence[float]) -> Distribution:
+    """Return the distribution of a metric's values, one a request; failed requests rank as worst.
+
+    Quantiles run towards the worse side: where higher is better, p95 is what 95 % of the requests
+    reach or exceed.
+    """
+    row = METRICS[metric]
+    ranked = [_badness(row, value) for value in values]
+    successes = [value for value, bad in zip(values, ranked, strict=True) if math.isfinite(bad)]
+    found = {name(level): empirical(ranked, level) for level in LEVELS}
+    sign = -1 if row.direction == "higher" else 1
+    quantile = {label: None if bad is None else sign * bad for label, bad in found.items()}
+    return Distribution(
+        metric=metric,
+        count=len(values),
+        successes=len(successes),
+        mean=math.fsum(successes) / len(successes) if successes else None,
+        minimum=min(successes, default=None),
+        maximum=max(successes, default=None),
+        p50=quantile["p50"],
+        p75=quantile["p75"],
+        p90=quantile["p90"],
+        p95=quantile["p95"],
+        p99=quantile["p99"],
+        needed={name(level): needed_for(level) for level in LEVELS if len(values) < needed_for(level)},
+        histogram=histogram(successes),
+    )
+
+
+def _badness(metric: Metric, value: float) -> float:
+    """Return the value so that more is worse, ``inf`` for a failed request."""
+    if metric.direction == "lower":
+        return value
+    return -value if value > 0 else math.inf
+
+
+def histogram(values: Sequence[float], bins: int = BINS) -> tuple[int, ...]:
+    """Count values in bins of equal width on a log scale between the least and the greatest.
+
+    Nothing where a value is not above 0; all in the first bin where they are equal.
+    """
+    if not values or min(values) <= 0:
+        return ()
+    low, high = math.log(min(values)), math.log(max(values))
+    counts = [0] * bins
+    for value in values:
+        share = (math.log(value) - low) / (high - low) if high > low else 0.0
+        counts[min(bins - 1, int(share * bins))] += 1
+    return tuple(counts)

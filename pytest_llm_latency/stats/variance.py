@@ -1,0 +1,211 @@
+"""Variance: what requests of one run scatter, and what runs of the same code scatter beyond it.
+
+Everything here is on the logarithm of the values, so that a difference is a ratio.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pytest_llm_latency.metrics import Direction
+from pytest_llm_latency.stats.policy import GatePolicy
+from pytest_llm_latency.stats.quantiles import Floats, harrell_davis, harrell_davis_weights
+
+RESAMPLES = 300
+SMALLEST = 1e-9  # one nanosecond, the resolution of a stamp: what zero counts as
+NOISE_FLOOR = 0.01  # no two runs are trusted to agree closer than this
+ASSUMPTION_WEIGHT = 8.0  # the assumed noise counts as much as eight further runs
+_RIDGE = 0.1
+_MOST_INFLATION = 10.0
+_CANDIDATES = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How much runs of the same code differ, pooled over the suite's baselines.
+
+    ``run_variance`` is the variance between runs of the location, ``degrees`` how many degrees of
+    freedom it rests on, the assumption's included; ``runs`` how many of them were observed.
+    ``tail_inflation`` is what the tail varies between runs over what resampling expects.
+    """
+
+    run_variance: float
+    degrees: float
+    runs: int
+    tail_inflation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scatter:
+    """How the estimates from one run of ``count`` requests scatter.
+
+    ``draws`` has one row a resample and one column a quantile, centred. ``weights`` turns the
+    quantiles into the location, a shift of all of them; ``departure`` into what the judged
+    quantile has beyond the location. Variances go as one over the count.
+    """
+
+    count: int
+    draws: Floats
+    covariance: Floats
+    weights: Floats
+
+    @property
+    def departure(self) -> Floats:
+        """The contrast of the judged quantile with the location."""
+        last = np.zeros_like(self.weights)
+        last[-1] = 1.0
+        return last - self.weights
+
+    def variance(self, contrast: Floats) -> float:
+        """Return the variance of a contrast of the quantiles."""
+        return float(contrast @ self.covariance @ contrast)
+
+
+def logarithms(values: ArrayLike, direction: Direction = "lower") -> Floats:
+    """Return slowness: the logarithm, turned where higher is better; ``inf`` for a failed request."""
+    found = np.atleast_1d(np.asarray(values, dtype=np.float64)).ravel()
+    failed = ~np.isfinite(found) | ((found <= 0) if direction == "higher" else False)
+    slow = np.log(np.where(failed, 1.0, np.maximum(found, SMALLEST)))
+    return np.where(failed, np.inf, -slow if direction == "higher" else slow)
+
+
+def level_failures(runs: Sequence[Floats]) -> list[Floats]:
+    """Return the runs with each failed request at the slowest success of them all."""
+    ceiling = max((float(run[np.isfinite(run)].max()) for run in runs if np.isfinite(run).any()), default=0.0)
+    return [np.minimum(run, ceiling) for run in runs]
+
+
+def block_length(runs: Sequence[Floats]) -> int:
+    """Return how many consecutive requests are resampled together.
+
+    The optimum for a mean of an autoregressive series with the runs' average lag-1 correlation
+    (Carlstein 1986): 1 where requests are independent.
+    """
+    correlation = min(0.9, max(0.0, float(np.mean([_lag_one(run) for run in runs]))))
+    count = min(run.size for run in runs)
+    length = math.ceil((2 * correlation / (1 - correlation**2)) ** (2 / 3) * count ** (1 / 3))
+    return int(min(max(1, length), max(1, count // 4)))
+
+
+def _lag_one(run: Floats) -> float:
+    centred = run - run.mean()
+    total = float(centred @ centred)
+    if run.size < 2 or total <= 1e-12:  # noqa: PLR2004  (a pair; and what rounding leaves of a constant)
+        return 0.0
+    return float(centred[1:] @ centred[:-1]) / total + 1 / run.size
+
+
+def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], seed: Sequence[int]) -> Scatter:
+    """Resample blocks of the runs, each run about its median, as runs of ``count`` requests (Künsch 1989)."""
+    centred = [run - np.median(run) for run in runs]
+    pooled = np.concatenate(centred)
+    if float(np.ptp(pooled)) <= 1e-12:  # noqa: PLR2004  (what rounding leaves of a constant)
+        draws = np.zeros((2, len(quantiles)))
+    else:
+        random = np.random.default_rng(list(seed))
+        chosen = _positions([run.size for run in runs], count, block_length(runs), random)
+        draws = np.sort(pooled[chosen], axis=1) @ harrell_davis_weights(count, quantiles).T
+    draws = draws - draws.mean(axis=0)
+    covariance = draws.T @ draws / (len(draws) - 1)
+    return Scatter(count=count, draws=draws, covariance=covariance, weights=_location_weights(covariance, quantiles))
+
+
+def _positions(sizes: Sequence[int], count: int, length: int, random: np.random.Generator) -> NDArray[np.int64]:
+    total = sum(sizes)
+    if length == 1:
+        return random.integers(0, total, (RESAMPLES, count))
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    first = random.integers(0, total, (RESAMPLES, -(-count // length)))
+    run = np.searchsorted(starts, first, side="right") - 1
+    offsets = (first - starts[run])[:, :, np.newaxis] + np.arange(length)
+    inside = offsets % np.asarray(sizes)[run][:, :, np.newaxis]
+    chosen: NDArray[np.int64] = (starts[run][:, :, np.newaxis] + inside).reshape(RESAMPLES, -1)[:, :count]
+    return chosen
+
+
+def _location_weights(covariance: Floats, quantiles: tuple[float, ...]) -> Floats:
+    """Return generalised least-squares weights of a common shift, none negative."""
+    spread = np.diag(np.diag(covariance))
+    reference = _normal_covariance(quantiles) * (1e-3 * float(np.trace(covariance)) / len(quantiles) + 1e-12)
+    solved = np.linalg.solve(covariance + _RIDGE * spread + reference, np.ones(len(quantiles)))
+    weights = np.maximum(solved, 0.0)
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+@functools.lru_cache(maxsize=16)
+def _normal_covariance(quantiles: tuple[float, ...]) -> Floats:
+    """Return the large-sample covariance of a normal sample's quantiles."""
+    from scipy.special import ndtri  # noqa: PLC0415  (slow to import)
+
+    at = np.asarray(quantiles)
+    density = np.exp(-(ndtri(at) ** 2) / 2) / math.sqrt(2 * math.pi)
+    joint = np.minimum.outer(at, at) - np.outer(at, at)
+    return np.asarray(joint / np.outer(density, density), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Observed:
+    """One series' runs: what their locations and tails scatter, and what resampling expects."""
+
+    expected: float
+    location: float
+    tail: float | None
+    degrees: int
+
+
+def pool_noise(series_baselines: Sequence[Sequence[ArrayLike]], policy: GatePolicy) -> Noise:
+    """Estimate from the baselines alone how much runs of the same code differ.
+
+    The order of the series does not matter. Series with a single run tell nothing of it.
+    """
+    observed = sorted(each for runs in series_baselines if (each := _observe(runs, policy)) is not None)
+    assumed = max(policy.assumed_noise, NOISE_FLOOR) ** 2
+    variance = _run_variance(observed, assumed)
+    information = math.fsum(each.degrees * (variance / (variance + each.expected)) ** 2 for each in observed)
+    tails = [(each.tail, each.degrees) for each in observed if each.tail is not None]
+    inflation = (ASSUMPTION_WEIGHT + math.fsum(tail * degrees for tail, degrees in tails)) / (
+        ASSUMPTION_WEIGHT + sum(degrees for _, degrees in tails)
+    )
+    return Noise(
+        run_variance=variance,
+        degrees=ASSUMPTION_WEIGHT + information,
+        runs=sum(each.degrees for each in observed),
+        tail_inflation=max(1.0, inflation),
+    )
+
+
+def _observe(baseline: Sequence[ArrayLike], policy: GatePolicy) -> _Observed | None:
+    found = [np.asarray(run, dtype=np.float64).ravel() for run in baseline]
+    runs = [logarithms(run) for run in found if run.size]
+    if len(runs) < 2 or not all(np.isfinite(run).any() for run in runs):  # noqa: PLR2004  (a difference needs two)
+        return None
+    runs = level_failures(runs)
+    count = int(np.median([run.size for run in runs]))
+    resampled = scatter(runs, count, policy.quantiles, (policy.seed, count))
+    estimates = np.array([harrell_davis(run, policy.quantiles) for run in runs])
+    scale = float(np.mean([count / run.size for run in runs]))
+    tail = resampled.variance(resampled.departure) * scale
+    ratio = float((estimates @ resampled.departure).var(ddof=1)) / tail if tail > 1e-10 else None  # noqa: PLR2004  (none)
+    return _Observed(
+        expected=resampled.variance(resampled.weights) * scale,
+        location=float((estimates @ resampled.weights).var(ddof=1)),
+        tail=None if ratio is None else min(_MOST_INFLATION, ratio),
+        degrees=len(runs) - 1,
+    )
+
+
+def _run_variance(observed: Sequence[_Observed], assumed: float) -> float:
+    """Return the mean of the variance given the observations, after an inverse-χ² belief in the assumed one."""
+    if not observed:
+        return assumed
+    variances = np.geomspace(NOISE_FLOOR, 2.0, _CANDIDATES) ** 2
+    loss = ASSUMPTION_WEIGHT * (np.log(variances) + assumed / variances)
+    for each in observed:
+        total = variances + each.expected
+        loss += each.degrees * (np.log(total) + each.location / total)
+    likelihood = np.exp((loss.min() - loss) / 2)
+    return float(variances @ likelihood / likelihood.sum())
