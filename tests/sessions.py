@@ -20,7 +20,7 @@ def regressed() -> tuple[Result, Evidence]:
             nouns.comparison("ttft", "regressed"),
             nouns.comparison("e2e", baseline=1.6, candidate=1.61, ratio=1.006, interval=(0.97, 1.04)),
         ),
-        limits=(nouns.limit("ttft.p95 < 500ms", "regressed", message="ttft.p95 is 561 ms, above 500 ms."),),
+        limits=(nouns.limit("ttft.p95 < 500ms", "regressed", message="ttft p95 is 561 ms, above the limit of 500 ms"),),
         environment_changes=("litellm 1.99.0 → 1.100.0",),
         warnings=(Notice(code="loop_lag", message="The event loop lagged 12 ms: lower concurrency."),),
     )
@@ -43,12 +43,29 @@ def inconclusive() -> tuple[Result, Evidence]:
         interval=(0.93, 1.5),
         p_value=0.09,
         needed=240,
-        reasons=("Needs about 240 requests to tell +20 % from noise.",),
+        reasons=(
+            "p95 610 ms → 720 ms (+18 %, 95 % interval -7 … +50 %), p = 0.09 over 1 baseline run",
+            "inconclusive: this run could have seen +42 % or more; about 240 requests would show +20 %",
+        ),
     )
     improved = nouns.comparison("e2e", "improved", baseline=1.9, candidate=1.5, ratio=0.79, interval=(0.7, 0.9))
-    return nouns.result("inconclusive", of=run, baseline=[baseline], comparisons=(undecided, improved)), nouns.evidence(
-        run, baseline
+    errors = nouns.comparison(
+        "error_rate",
+        "inconclusive",
+        baseline=0.0,
+        candidate=0.0625,
+        ratio=None,
+        interval=None,
+        reasons=("0 of 60 requests (0 %) failed in the baseline, 4 of 64 requests (6.2 %) in this run, p = 0.07",),
     )
+    result = nouns.result(
+        "inconclusive",
+        of=run,
+        baseline=[baseline],
+        comparisons=(undecided, improved, errors),
+        reasons=tuple(f"{each.metric}: {reason}" for each in (undecided, errors) for reason in each.verdict.reasons),
+    )
+    return result, nouns.evidence(run, baseline)
 
 
 def talk() -> Run:

@@ -65,6 +65,7 @@ def test_failed_requests_lift_the_curve_where_more_is_better() -> None:
     chart = charts.ecdf([0.0, 10.0], [], unit="tokens/s", p95=(None, None))
     assert chart is not None
     assert chart.run.startswith(f"M{charts.LEFT} {(charts.TOP + charts.BOTTOM) / 2:g}")
+    assert chart.run.endswith(f"V{charts.TOP}H{charts.RIGHT}")
     assert chart.baseline == ""
 
 
@@ -138,6 +139,8 @@ def test_phases_follow_each_other() -> None:
     )
     assert dns is not None and wait is not None and first is not None and streaming is not None  # noqa: PT018  (all are there)
     assert dns.faint
+    assert dns.x == phases.BAR_LEFT
+    assert wait.x == pytest.approx(phases.BAR_LEFT, abs=0.2)
     assert not wait.faint
     assert wait.x + wait.width == pytest.approx(first.x, abs=0.2)
     assert first.x + first.width == pytest.approx(streaming.x, abs=1.1)

@@ -74,7 +74,7 @@ def test_an_infinite_number_is_null_and_named() -> None:
         "comparisons"
     ]
     assert (found["ratio"], found["interval_low"], found["interval_high"]) == (None, 1.5, None)
-    assert found["infinite"] == ["candidate_p95", "ratio", "interval_high"]
+    assert found["infinite"] == ["candidate", "ratio", "interval_high"]
 
 
 def test_what_is_not_a_number_is_null() -> None:

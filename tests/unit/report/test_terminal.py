@@ -86,3 +86,11 @@ def test_a_failure_shows_no_escape_sequence_of_a_provider() -> None:
     """A message may come from anywhere."""
     result = nouns.result("invalid", reasons=("boom \x1b[2J",))
     assert "\x1b" not in terminal.failure_message(result) + terminal.section(result)
+
+
+def test_an_error_rate_that_got_worse_is_coloured() -> None:
+    """The metrics of a test may all pass while more of its requests fail."""
+    worse = nouns.comparison("error_rate", "regressed", reasons=("7 of 100 requests failed",))
+    session = nouns.session(nouns.result("regressed", comparisons=(nouns.comparison("ttft"), worse)))
+    row = next(line for line in terminal.lines(session, width=80, verbosity=0, artefacts=()) if "ttft" in line.text)
+    assert [span.markup for span in row.spans if span.text.endswith("  0 %")] == [("red", "bold")]

@@ -7,31 +7,29 @@ import pytest
 import nouns
 from pytest_llm_latency.model import Notice, VerdictStatus
 from pytest_llm_latency.report import wording
+from pytest_llm_latency.report.rows import rows
 
 
 def test_the_headline_of_a_regression_stands_by_itself() -> None:
     """It is the line of pytest's short summary."""
     result = nouns.result("regressed", comparisons=(nouns.comparison("ttft", "regressed"), nouns.comparison("e2e")))
-    expected = "regressed: ttft p95 412 ms → 561 ms (+36 %, 95 % interval +21 … +53 %), p = 0.0004"
+    expected = "regressed: ttft p95 412 ms → 561 ms (+36 %, 95 % interval +21 … +53 %), p = 0.0004 over 3 baseline runs"
     assert wording.headline(result) == expected
 
 
 def test_the_headline_names_the_largest_of_several_regressions_and_its_step() -> None:
     """The others are counted."""
-    worse = nouns.comparison("ttft", "regressed", step="answer", ratio=2.0, interval=(1.8, 2.3))
+    worse = nouns.comparison("ttft", "regressed", step="answer", ratio=2.0, reasons=())
     result = nouns.result("regressed", comparisons=(nouns.comparison("e2e", "regressed"), worse))
     headline = wording.headline(result)
-    assert headline.startswith("regressed: ttft of step 'answer' p95 412 ms → 561 ms (+100 %")
+    assert headline.startswith("regressed: ttft of step 'answer' p95 412 ms → 561 ms (+100 %, 95 % interval +21")
     assert headline.endswith("(and 1 more)")
 
 
 def test_the_headline_of_a_limit_says_what_was_measured() -> None:
     """A limit has its own message."""
     limit = nouns.limit("error_rate < 1%", "regressed", message="error_rate is 7 %, above 1 %.")
-    assert (
-        wording.headline(nouns.result("regressed", limits=(limit,)))
-        == "regressed: limit error_rate < 1% error_rate is 7 %, above 1 %."
-    )
+    assert wording.headline(nouns.result("regressed", limits=(limit,))) == "regressed: error_rate is 7 %, above 1 %."
 
 
 def test_the_headline_of_an_invalid_run_is_its_reason() -> None:
@@ -44,12 +42,13 @@ def test_the_headline_of_an_undecided_gate_is_what_it_needs() -> None:
     """A change that cannot be told from noise is not told as one."""
     undecided = nouns.comparison("ttft", "inconclusive", reasons=("Needs about 240 requests.",))
     result = nouns.result("inconclusive", fails=True, comparisons=(undecided,))
-    assert wording.headline(result) == "inconclusive: ttft Needs about 240 requests."
+    assert wording.headline(result) == "inconclusive: ttft: Needs about 240 requests."
 
 
 def test_an_unbounded_change_is_told_without_a_made_up_number() -> None:
     """All requests failed, so that the p95 has no end."""
-    comparison = nouns.comparison("ttft", "regressed", candidate=math.inf, ratio=math.inf, interval=(1.5, math.inf))
+    unbounded = {"candidate": math.inf, "ratio": math.inf, "interval": (1.5, math.inf), "reasons": ()}
+    comparison = nouns.comparison("ttft", "regressed", **unbounded)
     headline = wording.headline(nouns.result("regressed", comparisons=(comparison,)))
     assert "p95 412 ms → ∞ (+∞, 95 % interval +50 … +∞)" in headline
 
@@ -132,5 +131,29 @@ def test_the_same_warning_of_several_tests_is_said_once() -> None:
 def test_a_reason_that_a_finding_has_said_is_not_said_again() -> None:
     """A test often repeats the reasons of its series."""
     comparison = nouns.comparison("ttft", "inconclusive", reasons=("Too few.",))
-    result = nouns.result("inconclusive", comparisons=(comparison,), reasons=("Too few.", "Another."))
+    limit = nouns.limit(message="Near the limit.")
+    reasons = ("ttft: Too few.", "Near the limit.", "Another.")
+    result = nouns.result("inconclusive", comparisons=(comparison,), limits=(limit,), reasons=reasons)
     assert wording.other_reasons(result) == ["Another."]
+
+
+def test_the_error_rate_is_judged_beside_the_metrics() -> None:
+    """It is told like a metric, and a new baseline is no remedy."""
+    worse = nouns.comparison(
+        "error_rate", "regressed", step="answer", baseline=0.0, candidate=0.07, reasons=("7 of 100 requests failed",)
+    )
+    result = nouns.result("regressed", comparisons=(nouns.comparison("ttft", step="answer"), worse))
+    assert wording.headline(result) == "regressed: error_rate of step 'answer': 7 of 100 requests failed"
+    advice = wording.advice(result, command="accept")
+    assert advice is not None
+    assert advice.command is None
+
+
+@pytest.mark.parametrize("status", ["invalid", "incomparable"])
+def test_a_run_that_cannot_be_compared_is_not_told_as_one_that_was(status: VerdictStatus) -> None:
+    """What the gate says of its series means nothing."""
+    comparison = nouns.comparison("ttft", "no_baseline", reasons=("no accepted run",))
+    result = nouns.result(status, comparisons=(comparison,), reasons=("the model differs", "ttft: no accepted run"))
+    assert wording.findings(result, passing=True) == []
+    assert wording.headline(result) == f"{status}: the model differs"
+    assert {row.status for row in rows(result)} == {status}
