@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "pytest_llm_latency").rglob("*.py"))
 SOURCES = sorted({*MODULES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")})
@@ -73,9 +71,6 @@ def test_nothing_is_imported_under_a_computed_name() -> None:
     assert [each for each in found if not each.startswith("pytest_llm_latency/__init__.py:")] == []
 
 
-@pytest.mark.skipif(
-    not (ROOT / "pytest_llm_latency" / "plugin.py").exists(), reason="pytest_llm_latency/plugin.py is not written yet"
-)
 def test_loading_the_plugin_imports_only_the_standard_library_pytest_and_light_modules(tmp_path: Path) -> None:
     """What a suite without latency tests pays is the difference between two runs of it."""
     (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")

@@ -23,7 +23,7 @@ def test_drawing():
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """Return a project with this suite's own conftest and two tests."""
     pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text(encoding="utf-8"))
-    pytester.makeini("[pytest]\nmarkers = needs")
+    pytester.makeini("[pytest]\nmarkers = needs\nasyncio_default_fixture_loop_scope = function")
     pytester.makepyfile(TESTS)
     return pytester
 
