@@ -4,12 +4,15 @@
 """
 
 import argparse
+import inspect
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_llm_latency import errors
+from pytest_llm_latency import errors, marker
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
+from pytest_llm_latency.options import OPTIONS, Option
 
 DOCS = Path(__file__).parent
 
@@ -62,9 +65,53 @@ def errors_page() -> str:
     ])
 
 
+def option_row(option: Option) -> str:
+    """Return one line of the table of options."""
+    flag = option.flag if option.metavar is None else f"{option.flag}={option.metavar}"
+    variable = "" if option.variable is None else f"`{option.variable}`"
+    return f"| `{flag}` | `{option.ini}` | {variable} | {option.help.replace('%%', '%')} |"
+
+
+def options_page() -> str:
+    """Return the reference of all options."""
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/options.py"),
+        "# Options",
+        "",
+        "`--llm-latency` measures the marked tests; without it they are skipped. Every other option begins with",
+        "`--llm-latency-` and is also an ini key (in `pyproject.toml` or `pytest.ini`). The command line counts more",
+        "than the marker, the marker more than the ini key. A variable counts where the command line says nothing.",
+        "",
+        "| option | ini key | variable | what it does |",
+        "|---|---|---|---|",
+        *map(option_row, OPTIONS),
+        "",
+    ])
+
+
+def marker_page() -> str:
+    """Return the reference of the marker, as its signature and docstring say."""
+    parameters = inspect.signature(marker.llm_latency).parameters.values()
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/marker.py"),
+        "# The marker",
+        "",
+        "```text",
+        "@pytest.mark.llm_latency(",
+        *(f"    {each.name}: {re.sub(r'[a-z_.]+[.](?=[A-Z])', '', str(each.annotation))}," for each in parameters),
+        ")",
+        "```",
+        "",
+        (inspect.getdoc(marker.llm_latency) or "").replace("``", "`"),
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
+    "reference/options.md": options_page,
+    "reference/marker.md": marker_page,
 }
 
 

@@ -8,7 +8,7 @@ ARTICLE = (
 )
 
 
-@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=5, concurrency=10)
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=10, concurrency=10)
 async def test_summarise(llm):
     """The body is one request; the plugin repeats it under the load that the marker names."""
     reply = await llm(f"Summarise in one sentence: {ARTICLE}")

@@ -3,7 +3,7 @@
 import pytest
 
 
-@pytest.mark.llm_latency(model="anthropic/claude-haiku-4-5", requests=40, warmup=4, concurrency=8)
+@pytest.mark.llm_latency(model="anthropic/claude-haiku-4-5", requests=60, warmup=8, concurrency=8)
 async def test_support_chat(llm):
     """The second turn carries the first one's answer, as a real conversation does."""
     messages = [{"role": "user", "content": "My parcel has not arrived. What can I do?"}]

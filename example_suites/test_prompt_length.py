@@ -6,7 +6,7 @@ PARAGRAPH = "The committee met again and found that the matter needs more time t
 
 
 @pytest.mark.parametrize("paragraphs", [1, 20, 200])
-@pytest.mark.llm_latency(model="gemini/gemini-2.5-flash", requests=30, warmup=3, concurrency=6, gate=["ttft"])
+@pytest.mark.llm_latency(model="gemini/gemini-2.5-flash", requests=60, warmup=6, concurrency=6, gate=["ttft"])
 async def test_prompt_length(llm, paragraphs):
     """Only the time to the first token is compared with the baseline here."""
     reply = await llm(f"Answer with one word. Is this a decision? {PARAGRAPH * paragraphs}", max_tokens=20)

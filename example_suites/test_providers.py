@@ -7,7 +7,7 @@ import pytest
     "model",
     ["openai/gpt-4o-mini", "anthropic/claude-haiku-4-5", "gemini/gemini-2.5-flash"],
 )
-@pytest.mark.llm_latency(requests=40, warmup=4, concurrency=8)
+@pytest.mark.llm_latency(requests=60, warmup=8, concurrency=8)
 async def test_translate(llm, model):
     """A call may name the model itself; the marker then needs none."""
     reply = await llm("Translate into French: the meeting starts at ten.", model=model, max_tokens=100)

@@ -18,7 +18,7 @@ WEATHER = {
 }
 
 
-@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=5, concurrency=10)
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=10, concurrency=10)
 async def test_weather_tool(llm):
     """An assertion that fails is a failed request: it counts as an error and is never left out."""
     reply = await llm("How warm is it in Lisbon?", tools=[WEATHER], tool_choice="required")
