@@ -11,9 +11,9 @@ import ssl
 import struct
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llm_latency.model import ClockSource
 
@@ -22,7 +22,15 @@ _TIMESTAMP_OPTION = getattr(socket, "SO_TIMESTAMPNS", 35)  # the value on Linux;
 _TIMESPEC = struct.Struct("@ll")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
-Receive = Callable[[bytes, int], None]
+
+class Listener(Protocol):
+    """What a connection tells of: each piece with its stamp, and the end of the stream."""
+
+    def receive(self, data: bytes, at_ns: int) -> None:
+        """Take one piece."""
+
+    def end(self, error: OSError | None, at_ns: int) -> None:
+        """Take the end of the stream; ``error`` says how it broke, ``None`` that the peer closed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,59 +60,65 @@ class Opening:
 
 
 class Connection:
-    """An open connection. ``receive`` gets each piece with its stamp; ``b""`` means the end of the stream."""
+    """An open connection, which belongs to the event loop that it was made in."""
 
     def __init__(self, sock: socket.socket, tls: "_Tls | None") -> None:
         self._socket = sock
         self._tls = tls
-        self._loop = asyncio.get_running_loop()
-        self._receive: Receive | None = None
+        self._listener: Listener | None = None
+        self.loop = asyncio.get_running_loop()
         self.clock: ClockSource = "kernel" if _ask_for_stamps(sock) else "loop"
         self.closed = False
         self.idle_since_ns = 0
-        self._loop.add_reader(sock.fileno(), self._on_readable)
+        self.loop.add_reader(sock.fileno(), self._on_readable)
 
-    def listen(self, receive: Receive | None) -> None:
-        """Hand everything that arrives from now on to ``receive``; ``None`` marks the connection as idle."""
-        self._receive = receive
+    def listen(self, listener: Listener | None) -> None:
+        """Hand everything that arrives from now on to ``listener``; ``None`` marks the connection as idle."""
+        self._listener = listener
         self.idle_since_ns = time.monotonic_ns()
 
-    async def send(self, data: bytes) -> tuple[int, int]:
-        """Hand ``data`` to the kernel; return the stamps before its first and after its last byte."""
-        start_ns = time.monotonic_ns()
+    def settle(self) -> None:
+        """Take in now what arrived while the connection was idle: it closes if that is its end."""
+        if not self.closed:
+            self._on_readable()
+
+    async def send(self, data: bytes) -> None:
+        """Return when the kernel has taken ``data``; raise ``OSError`` when the connection breaks before."""
         wire = data if self._tls is None else self._tls.encrypt(data)
         try:
             sent = self._socket.send(wire)
         except BlockingIOError:
             sent = 0
         if sent < len(wire):
-            await self._loop.sock_sendall(self._socket, memoryview(wire)[sent:])
-        return start_ns, time.monotonic_ns()
+            await self.loop.sock_sendall(self._socket, memoryview(wire)[sent:])
 
     def close(self) -> None:
         """Close the socket; calling it again does nothing."""
         if not self.closed:
             self.closed = True
-            if not self._loop.is_closed():
-                self._loop.remove_reader(self._socket.fileno())
+            if not self.loop.is_closed():
+                self.loop.remove_reader(self._socket.fileno())
             self._socket.close()
 
     def _on_readable(self) -> None:
+        error = None
         try:
             data, at_ns = _read(self._socket)
+            ended = not data
             if data and self._tls is not None:
                 data = self._tls.decrypt(data)
-                if not data and not self._tls.ended:
-                    return
+                ended = self._tls.ended
         except (BlockingIOError, InterruptedError):
             return
-        except (OSError, ssl.SSLError):
-            data, at_ns = b"", time.monotonic_ns()
-        receive = self._receive
-        if not data or receive is None:  # the end, or bytes that nobody asked for
+        except OSError as broken:  # TLS errors are among them
+            data, at_ns, ended, error = b"", time.monotonic_ns(), True, broken
+        listener = self._listener
+        if ended or (data and listener is None):  # the end, or bytes that nobody asked for
             self.close()
-        if receive is not None:
-            receive(data, at_ns)
+        if data and listener is not None:
+            listener.receive(data, at_ns)
+        if ended and listener is not None:
+            listener.end(error, at_ns)
 
 
 class _Tls:
@@ -135,7 +149,9 @@ class _Tls:
             await asyncio.get_running_loop().sock_sendall(sock, self._outgoing.read())
 
     def encrypt(self, data: bytes) -> bytes:
-        self._object.write(data)
+        view = memoryview(data)
+        while view:  # a large text may take several writes
+            view = view[self._object.write(view) :]
         return self._outgoing.read()
 
     def decrypt(self, data: bytes) -> bytes:
@@ -208,10 +224,10 @@ def _ask_for_stamps(sock: socket.socket) -> bool:
 
 def _read(sock: socket.socket) -> tuple[bytes, int]:
     data, ancillary, _, _ = sock.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
-    now_ns = time.monotonic_ns()
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == _TIMESTAMP_OPTION:
             whole, fraction = _TIMESPEC.unpack(payload)
             age_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - (whole * 1_000_000_000 + fraction)
-            return data, now_ns - max(0, age_ns)
-    return data, now_ns
+            # Read last: an interruption in between makes the stamp late, as the loop's would be, and never early.
+            return data, time.monotonic_ns() - max(0, age_ns)
+    return data, time.monotonic_ns()

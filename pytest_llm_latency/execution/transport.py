@@ -44,6 +44,10 @@ class Exchange:
     failure: Failure | None
 
 
+class HTTPProtocolError(ValueError):
+    """What came is not an answer in HTTP/1.1."""
+
+
 class _Answer:
     """Collects one answer from the pieces of a connection; ``done`` resolves at its end."""
 
@@ -62,21 +66,23 @@ class _Answer:
         self._parser = httptools.HttpResponseParser(self)
 
     def receive(self, data: bytes, at_ns: int) -> None:
-        self._at_ns = at_ns
-        if not data:
-            self._end_of_stream()
+        if self.done.done():  # more than an answer: whatever follows on this connection cannot be trusted
+            self.keep_alive = False
             return
-        if self.first_byte is None:
-            self.first_byte = at_ns
+        self._at_ns = at_ns
         try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._fail(HTTPProtocolError("the server switched to a protocol that was not asked for"))
         except httptools.HttpParserError as error:
-            self._fail(ValueError(f"the answer is not HTTP/1.1: {error}"))
+            self._fail(HTTPProtocolError(f"the answer is not HTTP/1.1: {error}"))
 
-    def _end_of_stream(self) -> None:
-        if self.headers_end is not None and not self._sized:
-            self.keep_alive = False
-            self._finish()
+    def end(self, error: OSError | None, at_ns: int) -> None:
+        self._at_ns = at_ns
+        if error is not None:
+            self._fail(error)
+        elif self.headers_end is not None and not self._sized:
+            self._finish(keep_alive=False)
         else:
             self._fail(ConnectionResetError("the server closed the connection before the answer was complete"))
 
@@ -84,13 +90,20 @@ class _Answer:
         if not self.done.done():
             self.closed = self._at_ns
             self.done.set_exception(error)
+        self.keep_alive = False
 
-    def _finish(self) -> None:
+    def _finish(self, *, keep_alive: bool) -> None:
         if not self.done.done():
             self.closed = self._at_ns
+            self.keep_alive = keep_alive
             self.done.set_result(None)
 
     # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        if self.done.done():
+            raise ValueError("a second answer to one request")  # stops the parser
+        self.first_byte = self._at_ns  # set again where an interim answer went before
 
     def on_header(self, name: bytes, value: bytes) -> None:
         text = name.decode("latin-1").lower()
@@ -111,8 +124,7 @@ class _Answer:
             self.headers.clear()
             self.headers_end = self.http_status = None
             return
-        self.keep_alive = bool(self._parser.should_keep_alive())
-        self._finish()
+        self._finish(keep_alive=bool(self._parser.should_keep_alive()))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,7 +174,7 @@ class _Progress:
 
 
 class Transport:
-    """Keeps connections and sends requests over them. It belongs to the event loop that it is used in."""
+    """Keeps connections and sends requests over them, one loop after another: no connection outlives its own."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -174,17 +186,18 @@ class Transport:
         Whatever goes wrong on the way is in the exchange's ``status`` and ``failure``, with the
         stamps of what did happen. Only a cancellation is raised.
         """
+        tls = self._context(request.origin)  # loading certificates takes tens of milliseconds, once
         progress = _Progress(started=time.monotonic_ns())
         try:
-            async with asyncio.timeout(deadline_s):
-                await self._attempt(request, progress)
-        except TimeoutError:
+            async with asyncio.timeout(deadline_s) as deadline:
+                await self._attempt(request, progress, tls)
+        except (OSError, ValueError) as error:
+            if not deadline.expired():  # the network has time-outs of its own
+                return self._abandon(progress, "error", _failure(error, request, progress.phase))
             message = f"no complete answer within {deadline_s:g} s; it was waiting for: {progress.phase}"
             return self._abandon(
                 progress, "timeout", Failure(error_class="Timeout", message=message, phase=progress.phase)
             )
-        except (OSError, ValueError) as error:
-            return self._abandon(progress, "error", _failure(error, request, progress.phase))
         except BaseException:
             self._abandon(progress, "cancelled", None)
             raise
@@ -197,28 +210,36 @@ class Transport:
                 connection.close()
         self._idle.clear()
 
-    async def _attempt(self, request: WireRequest, progress: _Progress) -> None:
+    async def _attempt(self, request: WireRequest, progress: _Progress, tls: ssl.SSLContext | None) -> None:
         connection = self._reusable(request.origin)
         progress.reused = connection is not None
         if connection is None:
-            connection = await connect(request.origin, progress.opening, self._context(request.origin))
-        answer = _Answer()
-        progress.connection, progress.answer = connection, answer
-        connection.listen(answer.receive)
-        progress.send_start, progress.send_end = await connection.send(request.head + request.body)
-        await answer.done
-        if answer.keep_alive and not connection.closed:
+            connection = await connect(request.origin, progress.opening, tls)
+        progress.connection = connection
+        progress.answer = answer = _Answer()
+        connection.listen(answer)
+        progress.send_start = time.monotonic_ns()
+        try:
+            await connection.send(request.head + request.body)
+        except ConnectionError as error:
+            await _answer_before_break(answer, error)
+        else:
+            progress.send_end = time.monotonic_ns()
+            await answer.done
+        if answer.keep_alive and progress.send_end is not None and not connection.closed:
             connection.listen(None)
             self._idle[request.origin].append(connection)
         else:
             connection.close()
 
     def _reusable(self, origin: Origin) -> Connection | None:
-        idle = self._idle[origin]
+        idle, loop = self._idle[origin], asyncio.get_running_loop()
         while idle:
             connection = idle.pop()
-            if not connection.closed and time.monotonic_ns() - connection.idle_since_ns < KEEP_ALIVE_NS:
-                return connection
+            if connection.loop is loop and time.monotonic_ns() - connection.idle_since_ns < KEEP_ALIVE_NS:
+                connection.settle()  # a busy loop may not have seen yet that the server has closed it
+                if not connection.closed:
+                    return connection
             connection.close()
         return None
 
@@ -235,9 +256,18 @@ class Transport:
     def _abandon(progress: _Progress, status: Status, failure: Failure | None) -> Exchange:
         if progress.connection is not None:
             progress.connection.close()
-        if progress.answer is not None and not progress.answer.done.cancel():
-            progress.answer.done.exception()  # retrieved here, so that the loop does not report it again
+        answer = progress.answer
+        if answer is not None and not answer.done.cancel() and not answer.done.cancelled():
+            answer.done.exception()  # retrieved here, so that the loop does not report it again
         return progress.exchange(status, failure)
+
+
+async def _answer_before_break(answer: _Answer, broken: ConnectionError) -> None:
+    """Wait for an answer to a request that was not sent in full: a server may refuse it half-way and close."""
+    try:
+        await answer.done
+    except (OSError, ValueError):
+        raise broken from None
 
 
 _REMEDIES = {
