@@ -25,7 +25,7 @@ from pytest_llm_latency.model import (
 )
 
 DONE = "[DONE]"
-_HTTP_ERROR = 400
+_REDIRECTION = 300  # from here on an answer is none: redirections are not followed, a POST would be lost
 _TOO_MANY_REQUESTS = 429
 
 Json = Mapping[str, object]
@@ -73,14 +73,14 @@ class _Reading:
             self.calls[part.index] = _joined(self.calls.get(part.index), part)
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.served_model = delta.served_model or self.served_model
-        self.usage = delta.usage or self.usage
+        self.usage = _merged(self.usage, delta.usage)
 
 
 def decode(recording: Recording, protocol: Protocol) -> Decoded:
     """Return what the recording says; whatever is wrong with it is in ``status`` and ``failure``."""
     reading = _Reading()
     status, failure = recording.status, recording.failure
-    if recording.http_status is not None and recording.http_status >= _HTTP_ERROR:
+    if recording.http_status is not None and recording.http_status >= _REDIRECTION:
         status, failure = refusal(recording)
     elif recording.http_status is not None:
         read = _read_stream if recording.request.parameters.get("stream") else _read_answer
@@ -91,9 +91,9 @@ def decode(recording: Recording, protocol: Protocol) -> Decoded:
 
 
 def refusal(recording: Recording) -> tuple[Status, Failure | None]:
-    """Return the status and the reason of an answer with an HTTP error; ``ok`` for any other."""
+    """Return the status and the reason of an answer with an HTTP error; the recording's own for any other."""
     code = recording.http_status
-    if code is None or code < _HTTP_ERROR:
+    if code is None or code < _REDIRECTION:
         return recording.status, recording.failure
     status: Status = "refused" if code == _TOO_MANY_REQUESTS else "error"
     message = f"HTTP {code}: {_error_text(recording)}"
@@ -101,6 +101,9 @@ def refusal(recording: Recording) -> tuple[Status, Failure | None]:
 
 
 def _error_text(recording: Recording) -> str:
+    target = sse.header(recording, "location")
+    if target is not None:
+        return f"the server redirects to {target[:200]}: set api_base to where it is"
     try:
         text = sse.body(recording).decode("utf-8", "replace")
         answer = json.loads(text)
@@ -125,6 +128,9 @@ def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) ->
         return Failure(error_class="MalformedStream", message=str(error), phase="protocol")
     if reading.ended:
         return None
+    if not reading.kinds and recording.status == "ok" and recording.pieces:
+        message = f"the answer to a streamed request has no events: {_error_text(recording)}"
+        return Failure(error_class="NotAStream", message=message, phase="protocol")
     return Failure(
         error_class="TruncatedStream",
         message="the stream ended before its protocol's own end: the answer is not whole",
@@ -137,7 +143,13 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
         reading.add_event(event.at_ns, CONTROL, 0)
         reading.ended = reading.ended or protocol.ends(None)
         return None
-    chunk = json.loads(event.data)
+    if not event.data.strip():  # some servers keep a connection alive so
+        reading.add_event(event.at_ns, CONTROL, 0)
+        return None
+    try:
+        chunk = json.loads(event.data)
+    except ValueError as error:
+        raise ValueError(f"an event is not JSON ({error}): {event.data[:100]}") from None
     if not isinstance(chunk, dict):
         raise ValueError(f"an event is not an object: {event.data[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
     if chunk.get("error"):
@@ -163,11 +175,25 @@ def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) ->
 def _classify(delta: Delta) -> tuple[EventKind, int]:
     if delta.content:
         return CONTENT, len(delta.content)
-    if delta.tool_calls:
-        return TOOL_CALL, sum(len(part.name or "") + len(part.arguments) for part in delta.tool_calls)
+    called = sum(len(part.name or "") + len(part.arguments) for part in delta.tool_calls)
+    if called:
+        return TOOL_CALL, called
     if delta.reasoning:
         return REASONING, len(delta.reasoning)
     return CONTROL, 0
+
+
+def _merged(earlier: Usage | None, later: Usage | None) -> Usage | None:
+    """Return the later usage; what only the earlier one states, as Anthropic's first event does, stays."""
+    if earlier is None or later is None:
+        return later or earlier
+    return Usage(
+        tokens_in=later.tokens_in or earlier.tokens_in,
+        tokens_out=later.tokens_out or earlier.tokens_out,
+        tokens_reasoning=later.tokens_reasoning or earlier.tokens_reasoning,
+        tokens_cached=later.tokens_cached or earlier.tokens_cached,
+        source=later.source,
+    )
 
 
 def _joined(call: ToolCall | None, part: ToolCallDelta) -> ToolCall:

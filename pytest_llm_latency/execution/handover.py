@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     import httpx
 
 _PORTS = {"http": 80, "https": 443}
+_ENCODINGS = b"gzip, deflate"  # what can be decoded later; httpx offers more where it finds the packages
 
 
 def wire_request(request: "httpx.Request") -> WireRequest:
     """Return a built request as the bytes that go over the wire."""
     url = request.url
     lines = [f"{request.method} {url.raw_path.decode('ascii')} HTTP/1.1".encode("ascii")]
-    lines += [name + b": " + value for name, value in request.headers.raw]
+    lines += [
+        name + b": " + (_ENCODINGS if name.lower() == b"accept-encoding" else value)
+        for name, value in request.headers.raw
+    ]
     return WireRequest(
         origin=Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme]),
         endpoint=url.netloc.decode("ascii"),

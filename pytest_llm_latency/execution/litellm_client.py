@@ -5,18 +5,20 @@ the request out of its hands; our transport sends it. Later, litellm's own parse
 reads what was recorded. So litellm spends nothing inside the measured window.
 """
 
+import copy
+import functools
 import json
 import os
 import time
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError, UnknownModelError
-from pytest_llm_latency.execution import decode, delta, endings, handover, redaction
-from pytest_llm_latency.execution.decode import Json, Protocol
-from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution import decode, endings, handover, parsing, redaction
+from pytest_llm_latency.execution.decode import Protocol
+from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam
 from pytest_llm_latency.execution.transport import Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
@@ -25,13 +27,16 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("LITELLM_LOG", "ERROR")
 
 import httpx
-import litellm
-from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
-from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
-from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
-    ModelResponseIterator as GeminiIterator,
-)
-from litellm.utils import ProviderConfigManager
+
+with Quiet():
+    import litellm
+    from litellm.litellm_core_utils.litellm_logging import Logging
+    from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+    from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
+        ModelResponseIterator as GeminiIterator,
+    )
+    from litellm.utils import ProviderConfigManager
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 _BUILT_KEPT = 256
@@ -51,7 +56,8 @@ class LiteLLMClient:
         self._api_bases = api_bases
         self._transport = Transport()
         self._built: dict[str, WireRequest] = {}
-        self._secrets: set[str] = set()
+        self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
+        self._handler = _handler()
         _configure()
 
     def prepare(self, model: str | None) -> None:
@@ -80,8 +86,9 @@ class LiteLLMClient:
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
         model, provider = _resolve(recording.request.model)
-        decoded = decode.decode(recording, _protocol(provider, model, recording.request))
-        cost_usd = _cost(decoded.usage, model=model, provider=provider)
+        with Quiet():
+            decoded = decode.decode(recording, _protocol(provider, model, recording.request))
+            cost_usd = _cost(decoded.usage, model=model, provider=provider)
         return replace(decoded, cost_usd=cost_usd, failure=self._redacted(decoded.failure))
 
     def close(self) -> None:
@@ -108,9 +115,10 @@ class LiteLLMClient:
         arguments = self._arguments(request, provider)
         building = BUILDING.set(True)
         try:
-            answer = await litellm.acompletion(**arguments)
-            if request.parameters.get("stream"):
-                await anext(aiter(answer), None)  # some providers send only when the stream is read
+            with Quiet():
+                answer = await litellm.acompletion(**arguments)
+                if request.parameters.get("stream"):
+                    await anext(aiter(answer), None)  # some providers send only when the stream is read
         except Handover as taken:
             return taken.request
         except LatencyError:
@@ -127,14 +135,16 @@ class LiteLLMClient:
     def _arguments(self, request: Request, provider: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": request.model,
-            "messages": [dict(message) for message in request.messages],
+            "messages": copy.deepcopy(list(request.messages)),  # litellm changes what it gets
             "num_retries": 0,
             "max_retries": 0,
             "timeout": request.deadline_s,
-            **request.parameters,
+            **copy.deepcopy(dict(request.parameters)),
         }
+        if "tools" in arguments:
+            arguments["_skip_mcp_handler"] = True  # it needs a package that litellm does not install
         if provider not in _THROUGH_OPENAI_SDK:
-            arguments["client"] = AsyncHTTPHandler(transport=Seam())
+            arguments["client"] = self._handler
         elif arguments.get("stream"):
             arguments.setdefault("stream_options", {"include_usage": True})
         if self._api_bases is not None:
@@ -156,6 +166,13 @@ def _configure() -> None:
     litellm.in_memory_llm_clients_cache.flush_cache()
 
 
+def _handler() -> AsyncHTTPHandler:
+    handler = AsyncHTTPHandler()  # older versions take no transport
+    handler.client = httpx.AsyncClient(transport=Seam(), headers=handler.client.headers, follow_redirects=True)
+    return handler
+
+
+@functools.cache
 def _resolve(model: str) -> tuple[str, str]:
     try:
         name, provider, _, _ = litellm.get_llm_provider(model)
@@ -184,24 +201,11 @@ def _cannot_build(error: Exception, model: str) -> ProviderError:
 
 def _protocol(provider: str, model: str, request: Request) -> Protocol:
     dialect = _DIALECTS.get(provider, _OPENAI)
-    iterator = dialect.iterator(_config(provider, model), request)
-
-    def parse_event(chunk: Json) -> Delta | None:
-        try:
-            return delta.delta(iterator.chunk_parser(dict(chunk)))
-        except Exception as failure:  # litellm's parsers raise anything
-            raise ValueError(f"litellm cannot read an event: {redaction.redact(str(failure))[:200]}") from failure
-
-    def parse_answer(recording: Recording, body: bytes) -> Delta:
-        try:
-            answer = delta.delta(_transformed(provider, model, recording, body))
-        except Exception as failure:  # the same
-            raise ValueError(f"litellm cannot read the answer: {redaction.redact(str(failure))[:200]}") from failure
-        if answer is None:
-            raise ValueError("the answer has no content")
-        return answer
-
-    return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=dialect.ends)
+    return parsing.protocol(
+        iterator=lambda: dialect.iterator(_config(provider, model), request),
+        transformed=functools.partial(_transformed, provider, model),
+        ends=dialect.ends,
+    )
 
 
 def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
@@ -216,7 +220,7 @@ def _transformed(provider: str, model: str, recording: Recording, body: bytes) -
         model=model,
         raw_response=httpx.Response(200, content=body, request=sent),
         model_response=litellm.ModelResponse(),
-        logging_obj=_silent_logging(recording.request),
+        logging_obj=_logging(recording.request),
         request_data={},
         messages=list(recording.request.messages),
         optional_params=dict(recording.request.parameters),
@@ -226,10 +230,19 @@ def _transformed(provider: str, model: str, recording: Recording, body: bytes) -
     )
 
 
-def _silent_logging(request: Request) -> types.SimpleNamespace:
-    return types.SimpleNamespace(
-        optional_params=dict(request.parameters), model_call_details={}, post_call=lambda **_: None
+def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)
+    """Return what litellm's parsers expect beside an answer; nothing is logged to it."""
+    logging = Logging(
+        model=request.model,
+        messages=[],
+        stream=bool(request.parameters.get("stream")),
+        call_type="acompletion",
+        start_time=datetime.now(UTC),
+        litellm_call_id="",
+        function_id="",
     )
+    logging.update_environment_variables(litellm_params={}, optional_params=dict(request.parameters))
+    return logging
 
 
 def _cost(usage: Usage | None, *, model: str, provider: str) -> float | None:
@@ -253,7 +266,7 @@ class _Dialect:
     """One row: litellm's parser for a protocol's events, and the protocol's own end."""
 
     iterator: Callable[[Any, Request], Any]
-    ends: Callable[[Json | None], bool]
+    ends: parsing.Ends
 
 
 _OPENAI = _Dialect(
@@ -267,7 +280,7 @@ _DIALECTS = {
     ),
     "gemini": _Dialect(
         iterator=lambda _, request: GeminiIterator(
-            streaming_response=iter(()), sync_stream=True, logging_obj=_silent_logging(request)
+            streaming_response=iter(()), sync_stream=True, logging_obj=_logging(request)
         ),
         ends=endings.gemini_ends,
     ),

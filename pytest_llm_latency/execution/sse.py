@@ -27,9 +27,9 @@ def plain_pieces(recording: Recording) -> Iterator[tuple[bytes, int]]:
 
     Raises ``ValueError`` for an encoding that is unknown or broken.
     """
-    encoding = header(recording, "content-encoding")
+    encoding = (header(recording, "content-encoding") or "identity").strip().lower()
     stamped = zip(recording.pieces, recording.piece_ns, strict=True)
-    if encoding is None or encoding == "identity":
+    if encoding == "identity":
         return stamped
     if encoding not in _WINDOW_BITS:
         raise ValueError(f"the content encoding {encoding!r} is not known")
