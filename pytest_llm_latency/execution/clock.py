@@ -61,6 +61,6 @@ class FakeClock:
             for _ in range(20):  # let every other task run until it waits
                 await asyncio.sleep(0)
             moment_ns, _, wake = heapq.heappop(self._sleepers)
-            self._now_ns = max(self._now_ns, moment_ns)
-            if not wake.done():
+            if not wake.done():  # a cancelled sleeper moves no clock
+                self._now_ns = max(self._now_ns, moment_ns)
                 wake.set_result(None)

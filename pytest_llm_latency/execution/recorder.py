@@ -1,5 +1,7 @@
 """What a test body calls: sends a request for the iteration that is under way, and keeps the recording."""
 
+import copy
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
@@ -42,7 +44,8 @@ class Recorder:
         """Send one request within the iteration that is under way.
 
         ``name`` labels the step; the calls of a body that have no name are told apart by their
-        order. Raises ``RequestFailedError`` when the request failed, after recording it.
+        order. ``timeout`` is the deadline of this request in seconds, in place of the plan's. Raises
+        ``RequestFailedError`` when the request failed, after recording it.
         """
         iteration = ITERATION.get()
         if iteration is None:
@@ -50,14 +53,14 @@ class Recorder:
                 "llm(...) was called outside of the test body, where nothing is measured: call it in the body "
                 "of a test that is marked with llm_latency."
             )
+        scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
         request = self._request(prompt, step=_step(iteration, name), model=model, parameters=parameters)
         recording = await self._client.send(request)
-        if sum(iteration.calls.values()) == 1:
-            recording = replace(recording, stamps=replace(recording.stamps, scheduled=iteration.scheduled_ns))
+        recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
         self.spool.append(
             Entry(iteration=iteration.index, phase=iteration.phase, step=request.step, recording=recording)
         )
-        _raise_for(recording)
+        self._raise_for(recording)
         return Reply(recording, self._client.decode)
 
     def _request(
@@ -71,10 +74,17 @@ class Recorder:
         return Request(
             model=chosen,
             messages=_messages(prompt),
-            parameters={"stream": True, **parameters},
+            parameters={"stream": True, **_sendable(parameters)},
             step=step,
-            deadline_s=self._plan.timeout_s,
+            deadline_s=_deadline(parameters, self._plan.timeout_s),
         )
+
+    def _raise_for(self, recording: Recording) -> None:
+        if refusal(recording)[0] == "ok":
+            return
+        decoded = self._client.decode(recording)  # the client keeps its keys out of messages
+        known = decoded.failure or Failure(error_class=decoded.status, message=decoded.status, phase="body")
+        raise RequestFailedError(f"{known.error_class}: {known.message}")
 
 
 def _step(iteration: Iteration, name: object) -> str | None:
@@ -96,11 +106,17 @@ def _messages(prompt: object) -> tuple[Mapping[str, object], ...]:
             f"llm(...) takes a prompt or a list of messages, not {type(prompt).__name__}: "
             "write llm('...') or llm([{'role': 'user', 'content': '...'}])."
         )
-    return tuple(prompt)
+    return tuple(copy.deepcopy(dict(message)) for message in prompt)  # a body may go on to change its own
 
 
-def _raise_for(recording: Recording) -> None:
-    status, failure = refusal(recording)
-    if status != "ok":
-        known = failure or Failure(error_class=status, message=status, phase="body")
-        raise RequestFailedError(f"{known.error_class}: {known.message}")
+def _sendable(parameters: Mapping[str, object]) -> Mapping[str, object]:
+    if "messages" in parameters:
+        raise BodyError("llm(...) takes the messages as its first argument: write llm([...]) without messages=.")
+    return {name: value for name, value in parameters.items() if name != "timeout"}
+
+
+def _deadline(parameters: Mapping[str, object], usual_s: float) -> float:
+    timeout = parameters.get("timeout", usual_s)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 < timeout < math.inf:
+        raise BodyError(f"timeout={timeout!r} is not a deadline: write it in seconds, as in llm('...', timeout=30).")
+    return float(timeout)

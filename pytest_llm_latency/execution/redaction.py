@@ -5,7 +5,9 @@ from collections.abc import Iterable
 
 SIMULATOR_KEY = "llm-latency-simulator"
 _MASK = "***"
-_LOOKS_SECRET = re.compile(r"\b(?:sk|pk|gsk|xai|AIza)[-_A-Za-z0-9]{12,}|(?<=Bearer )\S+|(?<=[?&]key=)[^&\s'\"]+")
+_LOOKS_SECRET = re.compile(
+    r"\b(?:(?:sk|pk|gsk|xai)[-_]|AIza)[-_A-Za-z0-9]{10,}|(?<=Bearer )\S+|(?<=[?&]key=)[^&\s'\"]+"
+)
 _CREDENTIALS = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key", "key"})
 
 

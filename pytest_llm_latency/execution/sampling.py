@@ -115,6 +115,7 @@ def blame(samples: Iterable[Sample], failures: Mapping[int, Failure]) -> tuple[S
 class _StepFacts:
     def __init__(self) -> None:
         self.requests: Counter[str] = Counter()
+        self.parameters: Counter[str] = Counter()
         self.seen: defaultdict[str, set[str]] = defaultdict(set)
         self.served: Counter[str] = Counter()
         self.sources: Counter[TokenSource] = Counter()
@@ -125,7 +126,7 @@ class _StepFacts:
         self.seen["model"].add(request.model)
         self.seen["provider"].add(recording.provider)
         self.seen["endpoint"].add(str(recording.endpoint))
-        self.seen["parameters"].add(_parameters(request.parameters))
+        self.parameters[_parameters(request.parameters)] += 1
         self.seen["stream"].add(str(bool(request.parameters.get("stream"))))
         if decoded.served_model is not None:
             self.served[decoded.served_model] += 1
@@ -139,8 +140,8 @@ class _StepFacts:
             provider=self._all("provider"),
             served_model=_commonest(self.served),
             endpoint=self._all("endpoint"),
-            prompts=_digest_of_prompts(self.requests),
-            parameters=self._all("parameters"),
+            prompts=VARIED if _is_varied(self.requests) else _digest(" ".join(sorted(self.requests))),
+            parameters=VARIED if _is_varied(self.parameters) else ", ".join(sorted(self.parameters)),
             stream=self.seen["stream"] == {"True"},
             token_source=_commonest(self.sources),
             load=load.describe(plan.load),
@@ -198,10 +199,9 @@ def _prompt(request: Request) -> str:
     return _digest(json.dumps(written, sort_keys=True, default=repr))
 
 
-def _digest_of_prompts(requests: Counter[str]) -> str:
-    if len(requests) > 1 and len(requests) > requests.total() / 2:
-        return VARIED
-    return _digest(" ".join(sorted(requests)))
+def _is_varied(seen: Counter[str]) -> bool:
+    """Whether most requests have one of their own, as where a seed or a prompt changes each time."""
+    return len(seen) > 1 and len(seen) > seen.total() / 2
 
 
 def _parameters(parameters: Mapping[str, object]) -> str:

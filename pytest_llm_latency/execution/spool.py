@@ -5,10 +5,13 @@ The file has no name, so that it is gone with the process, and only this process
 
 import marshal
 import tempfile
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pytest_llm_latency.errors import UnwritableError
 from pytest_llm_latency.model import Failure, Phase, Recording, Request, Stamps
 
 _STAMPS = tuple(field.name for field in fields(Stamps))
@@ -32,7 +35,9 @@ class Spool:
     """An append-only store of entries. Identical requests are kept once; they alone stay in memory."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="llm-latency-")  # noqa: SIM115  (lives as long as the spool)
+        with _unwritable():
+            self._file = tempfile.TemporaryFile(prefix="llm-latency-")  # noqa: SIM115  (lives as long as the spool)
+        weakref.finalize(self, self._file.close)  # a benchmark that failed at once never reads its spool
         self._requests: list[Request] = []
         self._positions: dict[str, int] = {}
         self._count = 0
@@ -51,12 +56,14 @@ class Spool:
             None if failure is None else _values(failure, _FAILURE),
             _values(recording, _PLAIN),
         )
-        marshal.dump(row, self._file)
+        with _unwritable():
+            marshal.dump(row, self._file)
         self._count += 1
 
     def read(self) -> Iterator[Entry]:
         """Return the entries in the order in which they were stored."""
-        self._file.seek(0)
+        with _unwritable():
+            self._file.seek(0)  # writes what is still in memory
         for _ in range(self._count):
             yield self._entry(*marshal.load(self._file))  # noqa: S302  (written by this very object)
         self._file.seek(0, 2)
@@ -66,7 +73,7 @@ class Spool:
         self._file.close()
 
     def _position(self, request: Request) -> int:
-        identity = repr((request.model, request.messages, request.parameters, request.step))
+        identity = repr(request)
         if identity not in self._positions:
             self._positions[identity] = len(self._requests)
             self._requests.append(request)
@@ -81,6 +88,17 @@ class Spool:
             **dict(zip(_PLAIN, plain, strict=True)),
         )
         return Entry(iteration=iteration, phase=phase, step=step, recording=recording)
+
+
+@contextmanager
+def _unwritable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableError(
+            f"the recordings cannot be kept in the temporary folder ({error.strerror or error}): "
+            "free some space there, or set TMPDIR to another folder."
+        ) from None
 
 
 def _values(noun: object, names: tuple[str, ...]) -> tuple[Any, ...]:
