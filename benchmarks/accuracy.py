@@ -80,7 +80,8 @@ class Contender:
 
 
 def plain_litellm(base: str, _: aiohttp.ClientSession) -> Contender:
-    """litellm as people use it."""
+    """Plain litellm, as people use it."""
+
     async def send() -> Seen:
         called = time.monotonic_ns()
         stream = await litellm.acompletion(

@@ -147,7 +147,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         comparisons=comparisons,
         limits=limits,
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
-        warnings=(*run.warnings, *distrust),
+        warnings=run.warnings,
     )
     if distrust:
         return _concluded(result, policy, "invalid", tuple(notice.message for notice in distrust))

@@ -12,11 +12,6 @@ from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.model import Load, Plan
 from pytest_llm_latency.options import Settings
 
-HELP = (
-    "llm_latency(model, requests, warmup, concurrency, load, timeout, limits, gate, tolerance, version): "
-    "measure the LLM calls of this test and compare them with its baseline; "
-    "runs with --llm-latency, is skipped without it."
-)
 DEFAULT_OPEN_WARMUP = 5
 
 

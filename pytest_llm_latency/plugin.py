@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_llm_latency import marker, options
+from pytest_llm_latency import options
 from pytest_llm_latency.errors import LatencyError
 
 if TYPE_CHECKING:
     from pytest_llm_latency.active import Active
 
 MARKER = "llm_latency"
+_HELP = (
+    "llm_latency(model, requests, warmup, concurrency, load, timeout, limits, gate, tolerance, version): "
+    "measure the LLM calls of this test and compare them with its baseline; "
+    "runs with --llm-latency, is skipped without it."
+)
 SKIP_REASON = "latency tests need --llm-latency"
 _ACTIVE: "pytest.StashKey[Active]" = pytest.StashKey()
 
@@ -39,7 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, with the switch, resolve the settings."""
-    config.addinivalue_line("markers", marker.HELP)
+    config.addinivalue_line("markers", _HELP)
     if config.getoption("--llm-latency"):
         from pytest_llm_latency.active import Active  # noqa: PLC0415  (only with the switch)
 
