@@ -15,7 +15,7 @@ from pytest_llm_latency.stats.findings import Finding, examine, natural
 from pytest_llm_latency.stats.joint import Change
 from pytest_llm_latency.stats.policy import GatePolicy, Series
 from pytest_llm_latency.stats.quantiles import name
-from pytest_llm_latency.stats.variance import ASSUMPTION_WEIGHT, Noise, pool_noise
+from pytest_llm_latency.stats.variance import ASSUMED_DEGREES, Noise, pool_noise
 
 _LARGEST_EXPONENT = 700.0
 _VISIBLE = 0.03  # a difference of two ratios that a reader would ask about
@@ -158,7 +158,7 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     alone = _ratio(change.candidate - change.baseline, series)
     if verdict.ratio is not None and abs(alone - verdict.ratio) > _VISIBLE * verdict.ratio:
         reasons.append(messages.together(policy.quantiles, alone))
-    if case.noise.runs < ASSUMPTION_WEIGHT:
+    if case.noise.runs < ASSUMED_DEGREES:
         reasons.append(messages.assumed_noise(case.noise.run_variance**0.5, case.noise.runs))
     elif verdict.baseline_runs == 1:
         reasons.append(messages.borrowed_noise(case.noise.run_variance**0.5))

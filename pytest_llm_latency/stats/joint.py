@@ -10,7 +10,7 @@ from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
 from pytest_llm_latency.stats.variance import Noise, Scatter, scatter
 
-_OWN_WEIGHT = 20.0  # the suite's noise counts as much as twenty runs of the series itself
+_OWN_WEIGHT = 12.0  # the suite's noise counts as much as twelve runs of the series itself
 _TAIL_DEGREES = 1.5  # degrees of freedom of a tail's variance that one run brings (two are measured)
 _BODY_SHARE = 4  # requests for each degree of freedom of a location's variance
 _FEW_RUNS = 3  # below it, the candidate joins the resampled runs

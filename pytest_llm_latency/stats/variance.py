@@ -18,8 +18,10 @@ from pytest_llm_latency.stats.quantiles import Floats, harrell_davis, harrell_da
 RESAMPLES = 300
 SMALLEST = 1e-9  # one nanosecond, the resolution of a stamp: what zero counts as
 NOISE_FLOOR = 0.01  # no two runs are trusted to agree closer than this
-ASSUMPTION_WEIGHT = 8.0  # the assumed noise counts as much as eight further runs
+ASSUMPTION_WEIGHT = 4.0  # against observed runs, the assumed noise counts as much as four
+ASSUMED_DEGREES = 8.0  # where nothing is observed, it is relied on as if it came from eight
 _RIDGE = 0.1
+_BLOCKS = 2.0
 _MOST_INFLATION = 10.0
 _CANDIDATES = 400
 
@@ -82,12 +84,13 @@ def level_failures(runs: Sequence[Floats]) -> list[Floats]:
 def block_length(runs: Sequence[Floats]) -> int:
     """Return how many consecutive requests are resampled together.
 
-    The optimum for a mean of an autoregressive series with the runs' average lag-1 correlation
-    (Carlstein 1986): 1 where requests are independent.
+    Twice the optimum for a mean of an autoregressive series with the runs' average lag-1
+    correlation (Carlstein 1986), because a variance that is too small costs more than one that
+    varies: 1 where requests are independent.
     """
     correlation = min(0.9, max(0.0, float(np.mean([_lag_one(run) for run in runs]))))
     count = min(run.size for run in runs)
-    length = math.ceil((2 * correlation / (1 - correlation**2)) ** (2 / 3) * count ** (1 / 3))
+    length = math.ceil(_BLOCKS * (2 * correlation / (1 - correlation**2)) ** (2 / 3) * count ** (1 / 3))
     return int(min(max(1, length), max(1, count // 4)))
 
 
@@ -107,8 +110,10 @@ def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], se
         draws = np.zeros((2, len(quantiles)))
     else:
         random = np.random.default_rng(list(seed))
-        chosen = _positions([run.size for run in runs], count, block_length(runs), random)
+        length = block_length(runs)
+        chosen = _positions([run.size for run in runs], count, length, random)
         draws = np.sort(pooled[chosen], axis=1) @ harrell_davis_weights(count, quantiles).T
+        draws *= math.sqrt(count / max(1, count - length))  # what blocks lose at their ends
     draws = draws - draws.mean(axis=0)
     covariance = draws.T @ draws / (len(draws) - 1)
     return Scatter(count=count, draws=draws, covariance=covariance, weights=_location_weights(covariance, quantiles))
@@ -172,7 +177,7 @@ def pool_noise(series_baselines: Sequence[Sequence[ArrayLike]], policy: GatePoli
     )
     return Noise(
         run_variance=variance,
-        degrees=ASSUMPTION_WEIGHT + information,
+        degrees=ASSUMED_DEGREES + information,
         runs=sum(each.degrees for each in observed),
         tail_inflation=max(1.0, inflation),
     )

@@ -1,0 +1,324 @@
+"""The gate: verdicts that are right, honest and the same each time."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_llm_latency.model import Verdict
+from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
+from pytest_llm_latency.stats.gate import adjusted
+from pytest_llm_latency.stats.quantiles import Floats
+
+POLICY = GatePolicy()
+
+
+def latencies(seed: int, count: int = 100, median: float = 0.4, deviation: float = 0.25) -> Floats:
+    """Return log-normal latencies in seconds."""
+    values: Floats = median * np.exp(deviation * np.random.default_rng(seed).standard_normal(count))
+    return values
+
+
+def judge(baseline: Sequence[Any], candidate: Any, policy: GatePolicy = POLICY, **changes: Any) -> Verdict:
+    """Judge one series."""
+    return gate([Series(key="test|ttft", baseline=baseline, candidate=candidate, **changes)], policy)[0]
+
+
+BASELINE = [latencies(seed) for seed in range(5)]
+
+
+def test_a_deterministic_service_that_slows_down_is_regressed() -> None:
+    """No variance at all, thirty requests and one baseline run."""
+    verdict = judge([np.full(30, 0.4)], np.full(30, 0.6))
+
+    assert verdict.status == "regressed"
+    assert verdict.ratio == pytest.approx(1.5)
+    assert verdict.p_value is not None
+    assert verdict.p_value < 0.001
+
+
+def test_an_identical_rerun_passes() -> None:
+    """No variance, no change; and variance, no change."""
+    assert judge([np.full(30, 0.4)], np.full(30, 0.4)).status == "pass"
+    assert judge([latencies(1)], latencies(1)).status == "pass"
+
+
+def test_everything_slower_is_regressed_with_size_and_interval() -> None:
+    """A third slower, at a hundred requests."""
+    verdict = judge(BASELINE, 1.35 * latencies(9))
+
+    assert verdict.status == "regressed"
+    assert verdict.interval is not None
+    assert verdict.interval[0] < 1.35 < verdict.interval[1]
+    assert verdict.baseline_runs == 5
+
+
+def test_a_slower_tail_alone_is_regressed() -> None:
+    """The slowest tenth takes twice as long; the median stands."""
+    run = latencies(9, 200)
+    slow = np.where(run >= np.quantile(run, 0.9), 2 * run, run)
+
+    verdict = judge([latencies(seed, 200) for seed in range(5)], slow)
+
+    assert verdict.status == "regressed"
+    assert verdict.ratio is not None
+    assert verdict.ratio > 1.5
+
+
+def test_a_faster_run_is_improved() -> None:
+    """The mirror of a regression."""
+    verdict = judge(BASELINE, latencies(9) / 1.5)
+
+    assert verdict.status == "improved"
+    assert verdict.ratio == pytest.approx(1 / 1.5, rel=0.15)
+
+
+def test_a_lower_throughput_is_regressed_and_a_higher_one_improved() -> None:
+    """Where higher is better, the ratio of a regression is below 1."""
+    rates = [1 / run for run in BASELINE]
+
+    slower = judge(rates, rates[0] / 1.5, direction="higher", unit="tokens/s")
+    faster = judge(rates, rates[0] * 1.5, direction="higher", unit="tokens/s")
+
+    assert (slower.status, faster.status) == ("regressed", "improved")
+    assert slower.ratio is not None
+    assert slower.ratio < 0.8
+    assert slower.detectable is not None
+    assert slower.detectable < 1
+    assert slower.interval is not None
+    assert slower.interval[0] < slower.ratio < slower.interval[1]
+
+
+def test_a_significant_change_below_the_tolerance_is_no_regression() -> None:
+    """Five percent more of a service without noise is seen, and is not enough."""
+    policy = GatePolicy(assumed_noise=0.01)
+
+    verdict = judge([np.full(200, 0.4)] * 5, np.full(200, 0.42), policy)
+
+    assert verdict.status == "pass"
+    assert verdict.p_value is not None
+    assert verdict.p_value < 0.05
+
+
+def test_the_tolerance_of_a_series_stands_before_that_of_the_policy() -> None:
+    """What counts as large is the test's to say."""
+    assert judge(BASELINE, 1.35 * latencies(9), tolerance=0.5).status != "regressed"
+
+
+def test_a_change_below_the_floor_is_no_regression() -> None:
+    """Half as much again of a millisecond is half a millisecond."""
+    baseline, candidate = [np.full(30, 0.001)], np.full(30, 0.0015)
+
+    assert judge(baseline, candidate).status == "regressed"
+    assert judge(baseline, candidate, GatePolicy(floor_s=0.005)).status == "pass"
+
+
+def test_what_a_run_cannot_tell_is_inconclusive_with_what_would() -> None:
+    """Twenty wide requests exclude nothing; the reason has the numbers."""
+    verdict = judge([latencies(seed, 20, deviation=0.6) for seed in range(5)], latencies(9, 20, deviation=0.6))
+
+    assert verdict.status == "inconclusive"
+    assert verdict.detectable is not None
+    assert verdict.detectable > 1.3
+    assert verdict.needed is not None
+    assert verdict.needed > 20
+    assert any("could have seen" in reason and str(verdict.needed) in reason for reason in verdict.reasons)
+
+
+def test_noise_between_runs_makes_a_single_difference_inconclusive() -> None:
+    """Runs that differ by a third say that a third is nothing."""
+    factors = [0.7, 1.0, 1.35, 0.8, 1.25]
+    noisy = [factor * latencies(seed, 300) for seed, factor in enumerate(factors)]
+
+    assert judge(noisy, 1.35 * latencies(9, 300)).status == "inconclusive"
+    assert judge([latencies(seed, 300) for seed in range(5)], 1.35 * latencies(9, 300)).status == "regressed"
+
+
+def test_one_baseline_run_says_that_noise_is_assumed() -> None:
+    """The reader learns what the verdict rests on."""
+    assert any("is assumed" in reason for reason in judge([latencies(1)], latencies(2)).reasons)
+
+
+def test_the_reason_of_a_regression_has_then_now_change_interval_and_certainty() -> None:
+    """One complete sentence."""
+    reason = judge([np.full(30, 0.4)] * 2, np.full(30, 0.6)).reasons[0]
+
+    assert reason.startswith("p95 400 ms → 600 ms (+50 %, 95 % interval +")
+    assert reason.endswith("over 2 baseline runs")
+
+
+def test_a_few_failures_rank_as_slow_and_are_named() -> None:
+    """Three of a hundred do not move p95 onto a failure."""
+    verdict = judge(BASELINE, np.r_[latencies(9)[:97], [math.inf] * 3])
+
+    assert verdict.ratio is not None
+    assert math.isfinite(verdict.ratio)
+    assert any("3 of 100 requests failed" in reason for reason in verdict.reasons)
+
+
+def test_a_quantile_on_failed_requests_is_regressed_with_an_endless_ratio() -> None:
+    """One of ten failed, none before."""
+    verdict = judge(BASELINE, np.r_[latencies(9)[:90], [math.inf] * 10])
+
+    assert verdict.status == "regressed"
+    assert verdict.ratio == math.inf
+    assert verdict.candidate is None
+    assert "falls on failed requests" in verdict.reasons[0]
+
+
+def test_a_few_failures_that_chance_explains_are_inconclusive() -> None:
+    """The p95 of ten requests falls on a single failure, as it does in every tenth run of a one percent error rate."""
+    verdict = judge([latencies(1, 10)], [*latencies(2, 9), math.inf])
+
+    assert (verdict.status, verdict.ratio) == ("inconclusive", math.inf)
+
+
+def test_a_baseline_of_failures_is_improved_by_a_run_without_them() -> None:
+    """And says that the baseline should be replaced."""
+    verdict = judge([[math.inf] * 50], latencies(9))
+
+    assert (verdict.status, verdict.ratio) == ("improved", 0.0)
+
+
+def test_failures_then_and_now_leave_nothing_to_compare() -> None:
+    """No ratio is made up."""
+    verdict = judge([[math.inf] * 50], [math.inf] * 50)
+
+    assert (verdict.status, verdict.ratio) == ("inconclusive", None)
+
+
+@pytest.mark.parametrize("values", [[math.inf], [math.inf] * 30])
+def test_a_dead_endpoint_is_regressed_however_few_its_requests(values: list[float]) -> None:
+    """Every request failed."""
+    assert judge([[0.4] * len(values)], values).status == "regressed"
+
+
+def test_without_a_baseline_there_is_no_verdict() -> None:
+    """Empty runs are no baseline."""
+    assert judge([], [0.4]).status == "no_baseline"
+    assert judge([[], []], [0.4]).status == "no_baseline"
+
+
+def test_a_run_without_the_figure_is_inconclusive() -> None:
+    """Nothing was measured of it."""
+    assert judge([[0.4] * 30], []).status == "inconclusive"
+
+
+EXTREMES = {
+    "one": [0.4],
+    "two": [0.4, 0.5],
+    "seven": [0.4] * 7,
+    "zeros": [0.0] * 20,
+    "huge": [1e300] * 20,
+    "tiny": [1e-300] * 20,
+    "failed": [math.inf] * 20,
+    "not a number": [math.nan] * 20,
+    "one failed": [math.inf],
+    "half zeros": [0.0, 1.0] * 10,
+    "ties": [0.1] * 19 + [9.0],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+@pytest.mark.parametrize(("before", "now"), list(itertools.product(EXTREMES, EXTREMES)))
+def test_extreme_values_get_a_verdict_without_warnings(before: str, now: str, direction: Any) -> None:
+    """And no figure of it is not-a-number."""
+    for runs in (1, 3):
+        verdict = judge([EXTREMES[before]] * runs, EXTREMES[now], direction=direction)
+
+        figures = (verdict.baseline, verdict.candidate, verdict.ratio, verdict.p_value, verdict.detectable)
+        assert not any(each is not None and math.isnan(each) for each in figures)
+        assert verdict.reasons
+
+
+def test_the_order_of_the_series_changes_nothing() -> None:
+    """Bit for bit."""
+    series = [
+        Series(key=str(seed), baseline=[latencies(10 * seed + run) for run in range(3)], candidate=latencies(seed + 500))
+        for seed in range(6)
+    ]
+
+    assert gate(series[::-1], POLICY) == gate(series, POLICY)[::-1]
+
+
+def test_p_values_are_adjusted_by_benjamini_and_hochberg() -> None:
+    """Series without a test have none."""
+    found = adjusted([0.01, None, 0.04, 0.03, 0.5], POLICY)
+
+    assert found == pytest.approx([0.04, None, 0.04 * 4 / 3, 0.04 * 4 / 3, 0.5])
+
+
+def test_series_that_are_not_given_yet_count_as_tested() -> None:
+    """The family is the session's."""
+    assert adjusted([0.01], GatePolicy(family=20)) == pytest.approx([0.2])
+
+
+def test_an_early_regression_stands_when_the_other_series_arrive() -> None:
+    """Given the same noise, what comes later only ever lowers the adjusted p value."""
+    series = [
+        Series(
+            key=str(seed),
+            baseline=[latencies(10 * seed + run) for run in range(3)],
+            candidate=(1.0 + 0.08 * seed) * latencies(seed + 500),
+        )
+        for seed in range(8)
+    ]
+    policy = GatePolicy(family=8)
+    noise = pool_noise([each.baseline for each in series], policy)
+
+    early = [gate([each], policy, noise=noise)[0] for each in series]
+    late = gate(series, policy, noise=noise)
+
+    assert [each.status for each in early].count("regressed") > 2
+    assert all(now.status == "regressed" for then, now in zip(early, late, strict=True) if then.status == "regressed")
+    assert all((then.p_value or 0) >= (now.p_value or 0) for then, now in zip(early, late, strict=True))
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.9, 0.99])
+def test_another_quantile_can_be_judged(quantile: float) -> None:
+    """The reason names it."""
+    verdict = judge(BASELINE, 1.5 * latencies(9), GatePolicy(quantile=quantile))
+
+    assert verdict.status == "regressed"
+    assert verdict.reasons[0].startswith(f"p{quantile * 100:g} ")
+
+
+def suites(number: int, change: float, seed: int) -> list[list[Verdict]]:
+    """Judge suites of ten series with run-to-run noise of 5 %, the first of which has changed."""
+    random = np.random.default_rng(seed)
+
+    def run() -> Floats:
+        values: Floats = np.exp(0.4 * random.standard_normal(100) + 0.05 * random.standard_normal())
+        return values
+
+    return [
+        gate(
+            [
+                Series(
+                    key=str(each), baseline=[run() for _ in range(5)], candidate=(change if each == 0 else 1.0) * run()
+                )
+                for each in range(10)
+            ],
+            POLICY,
+        )
+        for _ in range(number)
+    ]
+
+
+def test_unchanged_suites_are_rarely_red() -> None:
+    """At a level of 5 %, three red ones of twenty are already improbable (0.08)."""
+    red = sum(any(each.status == "regressed" for each in suite) for suite in suites(20, 1.0, seed=11))
+
+    assert red <= 2
+
+
+def test_a_series_half_as_slow_again_is_found() -> None:
+    """At a hundred requests, in nearly every suite; the others stand."""
+    found = suites(8, 1.5, seed=12)
+
+    assert sum(suite[0].status == "regressed" for suite in found) >= 7
+    assert np.mean([each.status == "pass" for suite in found for each in suite[1:]]) > 0.7
