@@ -88,6 +88,7 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType({
     ">": operator.gt,
     ">=": operator.ge,
 })
+_SYNONYMS: Mapping[str, str] = MappingProxyType({"median": "p50", "average": "mean", "avg": "mean"})
 _LIMIT = re.compile(r"\s*([A-Za-z_0-9]+)(?:\.([A-Za-z_0-9]+))?\s*(<=|>=|<|>)\s*(.+?)\s*")
 
 
@@ -141,10 +142,17 @@ def _parser(text: str, figure: str, statistic: str | None) -> Callable[[str], fl
     if statistic is None:
         raise MarkerError(f"the limit {text!r} lacks a statistic: write {figure}.p95, or another of {_known()}.")
     if statistic not in STATISTICS:
-        raise MarkerError(
-            f"the limit {text!r} names the statistic {statistic!r}: {nearest(statistic, list(STATISTICS))}"
-        )
+        raise MarkerError(f"the limit {text!r} names the statistic {statistic!r}: {_nearest_statistic(statistic)}")
     return _PARSERS[METRICS[figure].unit]
+
+
+def _nearest_statistic(word: str) -> str:
+    """Suggest the quantile with the nearest number, what another word means, or the nearest name."""
+    number = re.fullmatch(r"p([0-9]+)", word)
+    if number is not None:
+        quantiles = [name for name, share in STATISTICS.items() if share is not None]
+        return f"did you mean {min(quantiles, key=lambda name: abs(int(name[1:]) - int(number[1])))!r}?"
+    return nearest(_SYNONYMS.get(word, word), list(STATISTICS))
 
 
 def _known() -> str:

@@ -238,7 +238,9 @@ def test_extreme_values_get_a_verdict_without_warnings(before: str, now: str, di
 def test_the_order_of_the_series_changes_nothing() -> None:
     """Bit for bit."""
     series = [
-        Series(key=str(seed), baseline=[latencies(10 * seed + run) for run in range(3)], candidate=latencies(seed + 500))
+        Series(
+            key=str(seed), baseline=[latencies(10 * seed + run) for run in range(3)], candidate=latencies(seed + 500)
+        )
         for seed in range(6)
     ]
 

@@ -68,9 +68,7 @@ def test_independent_requests_are_resampled_almost_alone_and_correlated_ones_in_
 def test_resampling_finds_the_standard_error_of_the_quantiles(correlation: float, tolerance: float) -> None:
     """The truth comes from many runs, drawn anew."""
     random = np.random.default_rng(5)
-    truth = np.std(
-        [harrell_davis(correlated(random, 200, correlation), POLICY.quantiles) for _ in range(2000)], axis=0
-    )
+    truth = np.std([harrell_davis(correlated(random, 200, correlation), POLICY.quantiles) for _ in range(2000)], axis=0)
 
     found = scatter([correlated(random, 200, correlation) for _ in range(20)], 200, POLICY.quantiles, (1,))
 
