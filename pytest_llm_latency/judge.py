@@ -47,13 +47,14 @@ class Policy:
     """How a session judges: the gate's policy and what the statuses without a clear answer do.
 
     ``accepting`` says that the run becomes the baseline: then a difference to the old one fails
-    nothing, while limits and errors still do.
+    nothing, while limits and errors still do. ``folders`` is passed on to the results.
     """
 
     gate: GatePolicy
     on_inconclusive: Reaction
     on_no_baseline: Reaction
     accepting: bool
+    folders: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +90,14 @@ def digest(runs: Sequence[Run]) -> Baseline | None:
     )
 
 
-def session_policy(values: Mapping[str, Any], family: int) -> Policy:
+def session_policy(values: Mapping[str, Any], family: int, folders: Mapping[str, str]) -> Policy:
     """Return the policy that the options' values ask for; ``family`` is the session's number of compared series."""
     return Policy(
         gate=GatePolicy(alpha=values["alpha"], margin=values["margin"], family=family),
         on_inconclusive=values["on-inconclusive"],
         on_no_baseline=values["on-no-baseline"],
         accepting=values["accept"],
+        folders=folders,
     )
 
 
@@ -148,6 +150,8 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         limits=limits,
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
         warnings=run.warnings,
+        accepting=policy.accepting,
+        folders=policy.folders,
     )
     if distrust:
         return _concluded(result, policy, "invalid", tuple(notice.message for notice in distrust))

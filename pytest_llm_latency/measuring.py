@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llm_latency import surroundings
 from pytest_llm_latency.errors import LatencyError, SettingsError
 from pytest_llm_latency.model import Plan, Result, Run
-from pytest_llm_latency.options import Settings
+from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
@@ -37,6 +37,19 @@ class Origin:
     root: Path
     settings: Settings
     worker: str | None
+
+    def shown(self, path: Path) -> str:
+        """Return a path as a person below the root would write it."""
+        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folders that are not the usual ones, by the option that names them."""
+        return {
+            name: self.shown(self.settings[name])
+            for name in ("results", "baselines")
+            if self.settings[name] != self.root / BY_NAME[name].default
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +107,7 @@ def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
             if digest is not None:
                 found[test_id] = digest
     gates = {test_id: plan.gate for test_id, plan in plans.items()}
-    policy = judge.session_policy(settings.values, judge.family(found, gates))
+    policy = judge.session_policy(settings.values, judge.family(found, gates), origin.folders)
     noise = judge.shared_noise(found, gates, policy.gate)
     return Accepted(baselines=found, unreadable=unreadable, policy=policy, noise=noise)
 

@@ -97,7 +97,9 @@ class Collecting:
         from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
 
         everything = list(self._results.values())
-        undecided = judge.undecided(everything, judge.session_policy(self._origin.settings.values, 0).gate)
+        undecided = judge.undecided(
+            everything, judge.session_policy(self._origin.settings.values, 0, self._origin.folders).gate
+        )
         if not undecided:
             return
         accepted = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
@@ -180,9 +182,9 @@ class Collecting:
         atomic.replace_text(self._folder / HTML_FILE, html.render(session, self._evidence()))
         results.prune_runs(self._folder)
         return [
-            ("report", self._shown(self._folder / HTML_FILE)),
-            ("json", self._shown(self._folder / JSON_FILE)),
-            ("samples", self._shown(manifest.parent)),
+            ("report", self._origin.shown(self._folder / HTML_FILE)),
+            ("json", self._origin.shown(self._folder / JSON_FILE)),
+            ("samples", self._origin.shown(manifest.parent)),
         ]
 
     def _accept(self) -> str:
@@ -199,10 +201,7 @@ class Collecting:
             keep=settings["keep"],
         )
         changes = acceptance.accept(settings["baselines"], runs, terms)
-        return f"{self._shown(settings['baselines'])} ({len(changes)} accepted)"
-
-    def _shown(self, path: Path) -> str:
-        return str(path.relative_to(self._origin.root) if path.is_relative_to(self._origin.root) else path)
+        return f"{self._origin.shown(settings['baselines'])} ({len(changes)} accepted)"
 
 
 class _StoredEvidence(Mapping[str, Evidence]):

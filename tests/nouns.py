@@ -346,6 +346,8 @@ def result(
         limits=(),
         environment_changes=(),
         warnings=(),
+        accepting=False,
+        folders={},
     )
     return dataclasses.replace(values, **changes)
 

@@ -105,7 +105,9 @@ class Result:
     """Everything that is said of one test: what reports render and what travels between processes.
 
     ``baseline`` are the summaries of the pooled baseline runs, step by step. ``fails`` is whether
-    the native test fails under the policy in force.
+    the native test fails under the policy in force. ``accepting`` says that the run becomes the
+    baseline by itself; ``folders`` has the results and the baselines folder where they are not the
+    usual ones, by the option of ``llm-latency baseline`` that names them.
     """
 
     test_id: str
@@ -128,6 +130,8 @@ class Result:
     limits: tuple[LimitCheck, ...]
     environment_changes: tuple[str, ...]
     warnings: tuple[Notice, ...]
+    accepting: bool
+    folders: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

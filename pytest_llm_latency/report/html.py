@@ -82,7 +82,7 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
         totals=wording.totals(session.results),
         attention=[each for each in _attention(benchmarks) if each.result not in alike],
         alike=alike,
-        accept_all=wording.accept_command(None),
+        accept_all=wording.advice(alike[0], command=wording.accept_all_command(alike[0])) if alike else None,
         missing=wording.missing(session),
         notices=wording.notices(session),
         changes=wording.environment_changes(session.results),

@@ -185,7 +185,7 @@ def _without_baseline(results: Sequence[Result], screen: Screen) -> list[Line]:
             Span(text=f": {wording.benchmarks(len(results))}"),
         )
     )
-    return [head, *_advice(results[0], wording.accept_command(None), screen)]
+    return [head, *_advice(results[0], wording.accept_all_command(results[0]), screen)]
 
 
 def _finding(result: Result, screen: Screen) -> list[Line]:

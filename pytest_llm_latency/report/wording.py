@@ -192,16 +192,22 @@ def headline(result: Result) -> str:
     return f"{TITLES[result.status]}: {found[0].text}{rest}"
 
 
-def accept_command(result: Result | None) -> str:
-    """Return the command that makes the last run the baseline of one test, or of all."""
-    if result is None:
-        return "llm-latency baseline accept"
+def accept_command(result: Result) -> str:
+    """Return the command that makes the last run the baseline of a test."""
     name = result.test_id.rpartition("::")[2].partition("[")[0]
-    return f"llm-latency baseline accept -k {shlex.quote(name)}"
+    return f"{accept_all_command(result)} -k {shlex.quote(name)}"
+
+
+def accept_all_command(result: Result) -> str:
+    """Return the command that makes the last run the baseline of all tests that it measured."""
+    folders = "".join(f" --{option} {shlex.quote(folder)}" for option, folder in sorted(result.folders.items()))
+    return f"llm-latency baseline accept{folders}"
 
 
 def advice(result: Result, *, command: str) -> Advice | None:
     """Say what to do about a verdict, or ``None`` where nothing is to be done."""
+    if result.accepting and not result.fails:
+        return None if result.status == "pass" else Advice(sentence="This run becomes the baseline.")
     slower = [each.metric for each in result.comparisons if each.verdict.status == "regressed"]
     if result.status == "regressed" and not {*slower} - {ERROR_RATE}:
         return Advice(sentence="Find what made it slower or less reliable; a limit that is wrong stands in the marker.")

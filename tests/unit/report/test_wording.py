@@ -157,3 +157,16 @@ def test_a_run_that_cannot_be_compared_is_not_told_as_one_that_was(status: Verdi
     assert wording.findings(result, passing=True) == []
     assert wording.headline(result) == f"{status}: the model differs"
     assert {row.status for row in rows(result)} == {status}
+
+
+def test_the_accept_command_names_folders_that_are_not_the_usual_ones() -> None:
+    """Copied from the terminal, the command has to find what this session wrote."""
+    result = nouns.result("regressed", folders={"results": "out put", "baselines": "perf"})
+    assert wording.accept_all_command(result) == "llm-latency baseline accept --baselines perf --results 'out put'"
+
+
+def test_nothing_is_left_to_accept_where_the_run_becomes_the_baseline_by_itself() -> None:
+    """With the option to accept, the advice to accept would be done twice."""
+    advice = wording.advice(nouns.result("no_baseline", accepting=True), command="llm-latency baseline accept")
+    assert advice is not None
+    assert advice.command is None
