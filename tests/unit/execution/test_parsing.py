@@ -1,0 +1,137 @@
+"""A library's parser may raise anything: that is data which cannot be read."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_llm_latency.execution import parsing
+from pytest_llm_latency.execution.decode import decode
+from pytest_llm_latency.execution.delta import Delta, ToolCallDelta, delta
+from pytest_llm_latency.model import Usage
+from recordings import decoded, recording
+
+
+def chunk(message: str = "delta", **parts: Any) -> SimpleNamespace:
+    """Return an object in the shape of litellm's."""
+    said = SimpleNamespace(content=None, reasoning_content=None, tool_calls=None)
+    vars(said).update({name: value for name, value in parts.items() if hasattr(said, name)})
+    choice = SimpleNamespace(finish_reason=parts.get("finish_reason"), **{message: said})
+    return SimpleNamespace(choices=[choice], model=parts.get("model"), usage=parts.get("usage"))
+
+
+def protocol(chunk_parser: Any = None, transformed: Any = None) -> Any:
+    """Return a protocol by these parsers."""
+    return parsing.protocol(
+        iterator=lambda: SimpleNamespace(chunk_parser=chunk_parser),
+        transformed=transformed,
+        ends=lambda event: event is None,
+    )
+
+
+@pytest.mark.parametrize("failure", [KeyError("choices"), AttributeError("no usage"), ValueError("x"), TypeError()])
+def test_whatever_a_parser_raises_is_an_answer_that_cannot_be_read(failure: Exception) -> None:
+    """The message names its class and keeps no key."""
+
+    def refuse(*_: object) -> Any:
+        raise failure
+
+    said = decode(recording(b"data: {}\n\ndata: [DONE]\n\n"), protocol(refuse))
+    assert said.failure is not None
+    assert said.failure.error_class == "MalformedStream"
+    assert said.failure.message.startswith(f"litellm cannot read an event: {type(failure).__name__}")
+    with pytest.raises(ValueError, match="litellm cannot read the answer"):
+        protocol(transformed=refuse).parse_answer(recording(), b"")
+
+
+def test_a_parser_that_cannot_be_made_is_an_answer_that_cannot_be_read() -> None:
+    """Another version of a library may want other arguments."""
+
+    def refuse() -> Any:
+        raise TypeError("unexpected keyword argument")
+
+    made = parsing.protocol(iterator=refuse, transformed=lambda *_: None, ends=lambda _: True)
+    said = decode(recording(b"data: {}\n\n"), made)
+    assert said.failure is not None
+    assert "unexpected keyword argument" in said.failure.message
+
+
+def test_an_error_of_a_parser_is_short_and_without_keys() -> None:
+    """Litellm puts the whole answer into some."""
+
+    def refuse(_: object) -> Any:
+        raise ValueError("sk-proj-abcdefghijklmnop " + "x" * 5000)
+
+    with pytest.raises(ValueError, match=r"\*\*\*") as caught:
+        protocol(refuse).parse_event({})
+    assert len(str(caught.value)) < 300
+
+
+def test_one_parser_reads_all_events_of_an_answer() -> None:
+    """Some keep what went before."""
+    made = []
+
+    def iterator() -> Any:
+        made.append(1)
+        return SimpleNamespace(chunk_parser=lambda _: chunk(content="a"))
+
+    read = parsing.protocol(iterator=iterator, transformed=lambda *_: None, ends=lambda event: event is None)
+    assert decode(recording(b"data: {}\n\ndata: {}\n\ndata: [DONE]\n\n"), read).text == "aa"
+    assert len(made) == 1
+
+
+def test_no_whole_answer_is_an_error() -> None:
+    """A parser may return nothing."""
+    with pytest.raises(ValueError, match="has no content"):
+        protocol(transformed=lambda *_: None).parse_answer(recording(), b"")
+
+
+@pytest.mark.parametrize("message", ["delta", "message"])
+def test_a_chunk_and_a_whole_answer_are_read_alike(message: str) -> None:
+    """By the attributes that both have."""
+    call = SimpleNamespace(index=1, id="c", function=SimpleNamespace(name="weather", arguments=None))
+    details = SimpleNamespace(reasoning_tokens=2), SimpleNamespace(cached_tokens=1)
+    usage = SimpleNamespace(
+        prompt_tokens=3, completion_tokens=4, completion_tokens_details=details[0], prompt_tokens_details=details[1]
+    )
+    found = delta(
+        chunk(
+            message,
+            content="a",
+            reasoning_content="b",
+            tool_calls=[call],
+            finish_reason="stop",
+            model="m",
+            usage=usage,
+        )
+    )
+    assert found == Delta(
+        content="a",
+        reasoning="b",
+        tool_calls=(ToolCallDelta(index=1, id="c", name="weather", arguments=""),),
+        finish_reason="stop",
+        served_model="m",
+        usage=Usage(tokens_in=3, tokens_out=4, tokens_reasoning=2, tokens_cached=1, source="usage"),
+    )
+
+
+def test_calls_without_an_index_are_told_apart_by_their_place() -> None:
+    """A whole answer lists them."""
+    calls = [SimpleNamespace(id=name, function=SimpleNamespace(name=name, arguments="{}")) for name in "ab"]
+    found = delta(chunk("message", tool_calls=calls))
+    assert found is not None
+    assert [part.index for part in found.tool_calls] == [0, 1]
+
+
+def test_an_answer_without_choices_or_details_has_empty_parts() -> None:
+    """The usage event of OpenAI's stream has no choices."""
+    usage = SimpleNamespace(
+        prompt_tokens=3, completion_tokens=4, completion_tokens_details=None, prompt_tokens_details=None
+    )
+    found = delta(SimpleNamespace(choices=[], model="m", usage=usage))
+    assert found is not None
+    assert (found.content, found.reasoning, found.tool_calls, found.finish_reason) == ("", "", (), None)
+    assert found.usage is not None
+    assert (found.usage.tokens_reasoning, found.usage.tokens_cached) == (None, None)
+    assert delta(None) is None
+    assert decoded().usage != found.usage

@@ -1,0 +1,162 @@
+"""What a body calls: steps, prompts, parameters and failures."""
+
+from typing import Any
+
+import pytest
+
+import nouns
+from pytest_llm_latency.errors import BodyError, MarkerError, RequestFailedError
+from pytest_llm_latency.execution.clock import FakeClock
+from pytest_llm_latency.execution.fake_client import Answer, FakeClient
+from pytest_llm_latency.execution.recorder import ITERATION, Iteration, Recorder
+from pytest_llm_latency.model import Decoded, Failure, Recording
+
+BROKEN = Failure(error_class="HTTP500", message="the server has trouble", phase="provider")
+
+
+def recorder(answer: Answer | None = None, **plan: Any) -> tuple[Recorder, FakeClient]:
+    """Return a recorder and the client behind it."""
+    client = FakeClient(lambda _, number: answer or Answer(ttft_s=0.1), FakeClock())
+    return Recorder(nouns.plan(**plan), client), client
+
+
+@pytest.fixture
+def iteration() -> Any:
+    """Be within an iteration."""
+    under_way = Iteration(index=3, phase="measure", scheduled_ns=7)
+    token = ITERATION.set(under_way)
+    yield under_way
+    ITERATION.reset(token)
+
+
+async def test_a_call_outside_of_the_body_is_an_error() -> None:
+    """A fixture is set up while nothing is measured."""
+    with pytest.raises(BodyError, match=r"outside of the test body.*call it in the body"):
+        await recorder()[0].call("Hi")
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_calls_are_told_apart_by_name_or_by_order() -> None:
+    """The first without a name has no step, the second is its second call, named ones keep their names."""
+    made, _ = recorder()
+    for name in (None, "plan", None, "plan", None):
+        await made.call("Hi", name=name)
+    assert [entry.step for entry in made.spool.read()] == [None, "plan", "call 2", "plan", "call 3"]
+
+
+async def test_an_entry_knows_its_place(iteration: Iteration) -> None:
+    """Iteration, phase and the planned start, which only the first call has."""
+    made, _ = recorder()
+    await made.call("Hi")
+    await made.call("Hi")
+    entries = list(made.spool.read())
+    assert [(entry.iteration, entry.phase) for entry in entries] == [(3, "measure")] * 2
+    assert [entry.recording.stamps.scheduled for entry in entries] == [7, None]
+    assert iteration.calls.total() == 2
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_text_is_one_message_of_the_user() -> None:
+    """It goes streamed, to the plan's model, under the plan's deadline."""
+    made, client = recorder(timeout_s=12.5)
+    await made.call("Hi", temperature=0)
+    (sent,) = client.requests
+    assert sent.messages == ({"role": "user", "content": "Hi"},)
+    assert sent.parameters == {"stream": True, "temperature": 0}
+    assert (sent.model, sent.deadline_s) == ("openai/gpt-4o-mini", 12.5)
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_call_may_choose_another_model_deadline_and_form() -> None:
+    """``timeout`` is the deadline and not a parameter of the request."""
+    made, client = recorder(timeout_s=60)
+    await made.call("Hi", model="anthropic/claude", timeout=3, stream=False)
+    (sent,) = client.requests
+    assert (sent.model, sent.deadline_s, sent.parameters) == ("anthropic/claude", 3.0, {"stream": False})
+
+
+@pytest.mark.usefixtures("iteration")
+@pytest.mark.parametrize("wrong", [0, -1, float("inf"), float("nan"), True, "30", None])
+async def test_a_deadline_that_is_none_is_refused(wrong: object) -> None:
+    """A request without an end would hold up the run."""
+    with pytest.raises(BodyError, match=r"timeout=.* in seconds, as in"):
+        await recorder()[0].call("Hi", timeout=wrong)
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_messages_are_kept_as_they_were_sent() -> None:
+    """A body goes on to change its own list."""
+    made, client = recorder()
+    messages: list[dict[str, Any]] = [{"role": "user", "content": [{"type": "text", "text": "one"}]}]
+    await made.call(messages)
+    messages[0]["content"][0]["text"] = "two"
+    messages.append({"role": "user", "content": "three"})
+    assert client.requests[0].messages == ({"role": "user", "content": [{"type": "text", "text": "one"}]},)
+
+
+@pytest.mark.usefixtures("iteration")
+@pytest.mark.parametrize("prompt", [None, 3, [], b"Hi", {"role": "user"}, ["Hi"], [{"role": "user"}, 3]])
+async def test_what_is_no_prompt_is_refused_with_an_example(prompt: Any) -> None:
+    """Before anything is sent."""
+    made, client = recorder()
+    with pytest.raises(BodyError, match=r"takes a prompt or a list of messages.*write llm\("):
+        await made.call(prompt)
+    assert client.requests == []
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_messages_have_one_place() -> None:
+    """As a keyword they would replace the prompt without a word."""
+    with pytest.raises(BodyError, match="first argument"):
+        await recorder()[0].call("Hi", messages=[{"role": "user", "content": "other"}])
+
+
+@pytest.mark.usefixtures("iteration")
+@pytest.mark.parametrize("name", ["", 3, ["a"]])
+async def test_what_cannot_label_a_step_is_refused(name: Any) -> None:
+    """A step is a short text."""
+    with pytest.raises(BodyError, match=r"cannot label a step.*name='summary'"):
+        await recorder()[0].call("Hi", name=name)
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_missing_model_is_an_error_that_shows_both_places() -> None:
+    """The marker or the call names it."""
+    with pytest.raises(MarkerError, match=r"no model is named.*llm\(\.\.\., model="):
+        await recorder(model=None)[0].call("Hi")
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_failed_request_is_recorded_before_it_is_raised() -> None:
+    """Nothing is lost."""
+    made, _ = recorder(Answer(ttft_s=0.1, failure=BROKEN))
+    with pytest.raises(RequestFailedError, match=r"^HTTP500: the server has trouble$"):
+        await made.call("Hi")
+    (entry,) = made.spool.read()
+    assert entry.recording.failure == BROKEN
+
+
+class Discreet(FakeClient):
+    """Sees a key in an HTTP error and takes it out of the message, as the real client does."""
+
+    async def send(self, request: Any) -> Recording:
+        """Return a refusal that repeats the key."""
+        sent = await super().send(request)
+        return nouns.dataclasses.replace(sent, http_status=401, pieces=(b'{"error": {"message": "bad key: s3cr3t"}}',))
+
+    def decode(self, recording: Recording) -> Decoded:
+        """Return the refusal without the key."""
+        said = super().decode(recording)
+        failure = Failure(error_class="HTTP401", message="HTTP 401: bad key: ***", phase="provider")
+        return nouns.dataclasses.replace(said, status="error", failure=failure)
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_the_message_of_a_refusal_comes_from_the_client_which_knows_its_keys() -> None:
+    """A gateway may repeat the key that it refuses."""
+    made = Recorder(nouns.plan(), Discreet(lambda *_: Answer(ttft_s=0.1), FakeClock()))
+    with pytest.raises(RequestFailedError) as caught:
+        await made.call("Hi")
+    assert "s3cr3t" not in str(caught.value)
+    assert str(caught.value) == "HTTP401: HTTP 401: bad key: ***"
+    assert caught.value.__cause__ is None

@@ -1,0 +1,53 @@
+"""Keys stay out of messages."""
+
+import pytest
+
+from pytest_llm_latency.execution.redaction import SIMULATOR_KEY, credentials, redact
+
+
+def test_the_credentials_of_a_request_are_found_in_headers_and_query() -> None:
+    """By the names under which the providers take them, in any case."""
+    headers = [
+        ("Authorization", "Bearer abc"),
+        ("x-api-key", "def"),
+        ("API-Key", "ghi"),
+        ("X-Goog-Api-Key", "jkl"),
+        ("user-agent", "x"),
+    ]
+    assert credentials(headers, [("key", "mno"), ("alt", "sse")]) == {"abc", "def", "ghi", "jkl", "mno"}
+
+
+def test_the_simulators_key_is_no_secret() -> None:
+    """Its name may stand in messages."""
+    assert credentials([("authorization", f"Bearer {SIMULATOR_KEY}")]) == set()
+
+
+def test_known_secrets_are_replaced_wherever_they_stand() -> None:
+    """Also in the middle of a word, and more than once; an empty secret is none."""
+    assert redact("a hunter2! chunter2c", {"hunter2", ""}) == "a ***! c***c"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("key sk-proj-abcDEF1234567890", "key ***"),
+        ("sk-ant-api03-abcdefghijk is wrong", "*** is wrong"),
+        ("gsk_abcdefghijklmnop.", "***."),
+        ("xai-abcdefghijklmnop", "***"),
+        ("AIzaSyA1234567890abcdef", "***"),
+        ("Authorization: Bearer whatever.it-is", "Authorization: Bearer ***"),
+        ("https://x/v1?alt=sse&key=topsecret'", "https://x/v1?alt=sse&key=***'"),
+        ("POST /v1?key=topsecret&x=1", "POST /v1?key=***&x=1"),
+    ],
+)
+def test_what_looks_like_a_key_is_replaced_although_nobody_knows_it(text: str, expected: str) -> None:
+    """Each provider's form."""
+    assert redact(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["skateboarding-lessons", "the pkgconfig-files-are", "task-sk", "monkey=banana", "ask me"]
+)
+def test_plain_words_are_left_alone(text: str) -> None:
+    """A message must stay readable."""
+    assert redact(text) == text
