@@ -60,10 +60,17 @@ class Active:
 
     def pytest_report_header(self) -> str:
         """Say what is measured against what."""
-        settings, folder = self._settings, self._settings["baselines"]
-        known = len(baselines.entries(folder, settings.environment))
+        settings = self._settings
         against = "the embedded simulator" if settings["simulate"] else "providers"
-        return f"llm latency: {against}, environment {settings.environment}, {known} baselines in {folder.name}/"
+        return f"llm latency: {against}, environment {settings.environment}, {self._known_baselines()}"
+
+    def _known_baselines(self) -> str:
+        folder = self._settings["baselines"]
+        try:
+            known = len(baselines.entries(folder, self._settings.environment))
+        except LatencyError:  # each test that needs them says what is wrong
+            return f"unreadable baselines in {folder.name}/"
+        return f"{known or 'no'} baseline{'' if known == 1 else 's'} in {folder.name}/"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -71,17 +71,17 @@ def _usage_errors() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_pycollect_makeitem(obj: object) -> Generator[None, Any, Any]:
+def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
     """Mark async latency tests for pytest-asyncio, inside of its own wrapper."""
     collected = yield
-    if inspect.iscoroutinefunction(inspect.unwrap(obj)) if callable(obj) else False:
-        for item in collected if isinstance(collected, list) else [collected]:
-            if (
-                isinstance(item, pytest.Item)
-                and item.get_closest_marker(MARKER)
-                and not item.get_closest_marker("asyncio")
-            ):
-                item.add_marker("asyncio")
+    for item in collected if isinstance(collected, list) else ():
+        if (
+            isinstance(item, pytest.Function)
+            and item.get_closest_marker(MARKER)
+            and inspect.iscoroutinefunction(item.obj)
+            and not item.get_closest_marker("asyncio")
+        ):
+            item.add_marker("asyncio")
     return collected
 
 
