@@ -37,6 +37,11 @@ CHANGING = (
 )
 
 
+# A machine that runs tests is busy. With simulated answers that take five times as long as usual,
+# its own delays are too small to be taken for the provider's.
+SLOWER = '{"profiles": {"*": {"slowdown": 5}}}'
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """One fenced block with the mark before it: ``file: NAME``, ``run``, ``run: STATUS`` or ``not run: WHY``."""
@@ -94,14 +99,15 @@ def shows(expected: list[str], actual: str) -> bool:
     return rest.endswith(parts[-1]) if len(parts) > 1 else rest == parts[-1]
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, profile: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the documentation as a reader would, with this environment's programs."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV_", "LLM_LATENCY"))}
+    options = f"--llm-latency-simulate-profile={profile} -o asyncio_default_fixture_loop_scope=function"
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=clean | {"PATH": programs, "COLUMNS": "80", "NO_COLOR": "1"},
+        env=clean | {"PATH": programs, "PYTEST_ADDOPTS": options, "COLUMNS": "80", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -110,7 +116,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def follow(example: Example, folder: Path, page: str) -> None:
+def follow(example: Example, folder: Path, profile: Path, page: str) -> None:
     """Write the file or run the commands of one example."""
     where = f"{page}:{example.line}"
     if example.verb == "file":
@@ -122,7 +128,7 @@ def follow(example: Example, folder: Path, page: str) -> None:
     shown = list(commands(example.body))
     assert shown, f"{where}: a block that is run has lines that begin with '$ '"
     for command, output in shown:
-        done = run(command, folder)
+        done = run(command, folder, profile)
         report = f"{where}: $ {command}\n{done.stdout}"
         assert done.returncode == status, f"{report}\nended with status {done.returncode} and not {status}"
         if output:
@@ -153,9 +159,12 @@ def test_every_example_of_a_page_says_how_it_is_checked(page: Path) -> None:
 )
 def test_the_examples_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
     """They run from top to bottom in one empty folder."""
+    profile, folder = tmp_path / "profile.json", tmp_path / "project"
+    profile.write_text(SLOWER, encoding="utf-8")
+    folder.mkdir()
     for example in examples(page.read_text(encoding="utf-8")):
         if example.verb != "not run":
-            follow(example, tmp_path, page.relative_to(ROOT).as_posix())
+            follow(example, folder, profile, page.relative_to(ROOT).as_posix())
 
 
 @pytest.mark.parametrize(
