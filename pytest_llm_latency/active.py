@@ -253,10 +253,7 @@ def _as_failures() -> Iterator[None]:
     try:
         yield
     except LatencyError as error:
-        message = str(error)
-    else:
-        return
-    pytest.fail(message, pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _is_narrowed(config: pytest.Config) -> bool:

@@ -63,7 +63,6 @@ def inconclusive() -> tuple[Result, Evidence]:
         of=run,
         baseline=[baseline],
         comparisons=(undecided, improved, errors),
-        reasons=tuple(f"{each.metric}: {reason}" for each in (undecided, errors) for reason in each.verdict.reasons),
     )
     return result, nouns.evidence(run, baseline)
 

@@ -40,6 +40,7 @@ with Quiet():
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 _BUILT_KEPT = 256
+_OWN_ACCESS = frozenset({"api_key", "api_base", "base_url"})  # with one of these a call needs no key of the environment
 
 # Which of litellm's two documented seams a provider's requests leave through.
 _THROUGH_OPENAI_SDK = frozenset({"openai", "azure", "perplexity", "custom_openai"})
@@ -61,12 +62,10 @@ class LiteLLMClient:
         _configure()
 
     def prepare(self, model: str | None) -> None:
-        """Check that litellm knows the model and that its key is set."""
+        """Check that litellm knows the model and, for a dry run, that the simulator speaks for it."""
         if model is not None:
             _, provider = _resolve(model)
-            if self._api_bases is None:
-                _require_key(model)
-            elif provider not in self._api_bases:
+            if self._api_bases is not None and provider not in self._api_bases:
                 raise ProviderError(
                     f"the simulator does not speak the protocol of {provider!r} (model {model!r}): "
                     f"it speaks {', '.join(self._api_bases)}. Measure this test without --llm-latency-simulate."
@@ -147,7 +146,10 @@ class LiteLLMClient:
             arguments["client"] = self._handler
         elif arguments.get("stream"):
             arguments.setdefault("stream_options", {"include_usage": True})
-        if self._api_bases is not None:
+        if self._api_bases is None:
+            if not _OWN_ACCESS & arguments.keys():
+                _require_key(request.model)
+        else:
             self.prepare(request.model)
             arguments |= {"api_base": self._api_bases[provider], "api_key": redaction.SIMULATOR_KEY}
         return arguments

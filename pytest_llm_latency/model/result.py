@@ -105,7 +105,8 @@ class Result:
     """Everything that is said of one test: what reports render and what travels between processes.
 
     ``baseline`` are the summaries of the pooled baseline runs, step by step. ``fails`` is whether
-    the native test fails under the policy in force. ``accepting`` says that the run becomes the
+    the native test fails under the policy in force. ``reasons`` are those that stand in no
+    comparison and no limit: why the test is invalid or incomparable. ``accepting`` says that the run becomes the
     baseline by itself; ``folders`` has the results and the baselines folder where they are not the
     usual ones, by the option of ``llm-latency baseline`` that names them.
     """

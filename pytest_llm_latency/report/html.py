@@ -159,7 +159,7 @@ def _benchmarks(results: Sequence[Result], evidence: Mapping[str, Evidence]) -> 
             result=result,
             unfolded=len(results) <= FEW or result.status not in {"pass", "improved"},
             findings=tuple(wording.findings(result, passing=True)),
-            reasons=tuple(wording.other_reasons(result)),
+            reasons=result.reasons,
             steps=details.steps(result, evidence.get(result.test_id)),
             lines=tuple(
                 TableRow(anchor=f"benchmark-{number}", result=result, row=row, bar=_bar(result, row, widest))
@@ -189,7 +189,7 @@ def _attention(benchmarks: Sequence[Benchmark]) -> list[Attention]:
             anchor=anchors[result.test_id],
             result=result,
             findings=tuple(wording.findings(result)),
-            reasons=tuple(wording.other_reasons(result)),
+            reasons=result.reasons,
             advice=wording.advice(result, command=wording.accept_command(result)),
         )
         for result in by_severity(told)

@@ -110,7 +110,7 @@ def _benchmark(result: Result, summary: Summary | None, definitions: Mapping[str
     return {
         "metadata": _metadata(result, step),
         "config": _plan(result.plan),
-        "verdict": {"status": result.status, "fails": result.fails, "reasons": list(result.reasons)},
+        "verdict": {"status": result.status, "fails": result.fails, "reasons": wording.reasons(result)},
         "results": _results(summary),
         "metrics": {} if summary is None else _distributions(summary, definitions),
         "baseline": {

@@ -196,7 +196,7 @@ def _finding(result: Result, screen: Screen) -> list[Line]:
         status = "" if each.status == result.status else f"{wording.TITLES[each.status]}: "
         found += screen.sentence(f"{status}{each.text}", 2)
         found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
-    found += [part for reason in wording.other_reasons(result) for part in screen.sentence(reason, 2)]
+    found += [part for reason in result.reasons for part in screen.sentence(reason, 2)]
     return [*found, *_advice(result, wording.accept_command(result), screen)]
 
 
@@ -257,7 +257,7 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
     for each in wording.findings(result, passing=True):
         found.append(f"{wording.TITLES[each.status]}: {each.text}")
         found += [f"  {reason}" for reason in each.reasons]
-    found += wording.other_reasons(result)
+    found += result.reasons
     found += [f"environment: {each}" for each in result.environment_changes]
     found += [f"warning: {each.message}" for each in result.warnings]
     advice = wording.advice(result, command=wording.accept_command(result))
@@ -281,5 +281,5 @@ def section(result: Result, *, unicode: bool = True) -> str:
     screen = Screen(width=100, verbosity=0, unicode=unicode)
     table = [each.text.rstrip() for each in _table([result], screen)]
     facts = [part for fact in _facts(result)[1:] for part in textwrap.wrap(screen.text(fact), screen.width)]
-    reasons = [screen.text(each) for each in dict.fromkeys(result.reasons)]
+    reasons = [screen.text(each) for each in wording.reasons(result)]
     return "\n".join([f"{wording.TITLES[result.status]}: {facts[0]}", *facts[1:], *table, *reasons])

@@ -150,6 +150,8 @@ def errors(requests: int, failed: int) -> str:
 def findings(result: Result, *, passing: bool = False) -> list[Finding]:
     """Return what is to be said of a test, the most severe first; what passed only when asked for."""
     judged = [row for row in rows(result) if row.verdict is not None and result.status not in NOT_COMPARED]
+    if result.status != "no_baseline":  # something else is to be said: not that nothing could be compared
+        judged = [row for row in judged if row.status != "no_baseline"]
     judged.sort(key=lambda row: (SEVERITY[row.status], -(row.ratio or 0.0)))
     found = [_of_row(row) for row in judged]
     if result.status not in NOT_COMPARED:
@@ -173,20 +175,17 @@ def _of_errors(comparison: Comparison) -> Finding:
     return Finding(status=verdict.status, subject=name, sentence=sentence, reasons=tuple(reasons))
 
 
-def other_reasons(result: Result) -> list[str]:
-    """Return the test's own reasons that are not those of its comparisons and limits."""
-    said = {limit.message for limit in result.limits}
-    for each in result.comparisons:
-        name = each.metric if each.step is None else f"{each.step} {each.metric}"
-        said |= {form for reason in each.verdict.reasons for form in (reason, f"{name}: {reason}")}
-    return [reason for reason in dict.fromkeys(result.reasons) if reason not in said]
+def reasons(result: Result) -> list[str]:
+    """Return everything that speaks for a test's status, a sentence each."""
+    told = [text for each in findings(result) for text in (each.text, *each.reasons)]
+    return [*result.reasons, *told]
 
 
 def headline(result: Result) -> str:
     """Say the worst of a test in one line that stands by itself."""
     found = [each for each in findings(result) if each.status == result.status]
     if result.status in NOT_COMPARED or not found:
-        reason = next(iter(other_reasons(result) or result.reasons), None)
+        reason = next(iter(result.reasons), None)
         return f"{TITLES[result.status]}: {change(rows(result)[0]) if reason is None else reason}"
     rest = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return f"{TITLES[result.status]}: {found[0].text}{rest}"

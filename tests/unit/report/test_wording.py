@@ -128,15 +128,6 @@ def test_the_same_warning_of_several_tests_is_said_once() -> None:
     assert wording.notices(session) == [(warning, 2)]
 
 
-def test_a_reason_that_a_finding_has_said_is_not_said_again() -> None:
-    """A test often repeats the reasons of its series."""
-    comparison = nouns.comparison("ttft", "inconclusive", reasons=("Too few.",))
-    limit = nouns.limit(message="Near the limit.")
-    reasons = ("ttft: Too few.", "Near the limit.", "Another.")
-    result = nouns.result("inconclusive", comparisons=(comparison,), limits=(limit,), reasons=reasons)
-    assert wording.other_reasons(result) == ["Another."]
-
-
 def test_the_error_rate_is_judged_beside_the_metrics() -> None:
     """It is told like a metric, and a new baseline is no remedy."""
     worse = nouns.comparison(
