@@ -85,7 +85,9 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
         candidates = (settings.from_command_line(name), getattr(arguments, name), settings[name], default)
         return next((value for value in candidates if value is not None), None)
 
-    load = _load(arguments, chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
+    load = _load(chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
+    if settings.from_command_line("load") is None:
+        _check_concurrency(arguments, load)
     users = loads.concurrency(load)
     plan = Plan(
         model=chosen("model"),
@@ -104,18 +106,28 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
     return plans.check(plan)
 
 
-def _load(arguments: Arguments, load: Load | str, concurrency: int) -> Load:
+def _load(load: Load | str, concurrency: int) -> Load:
+    if isinstance(load, Load):
+        return load
     if not isinstance(load, str):
-        if isinstance(load, Load):
-            return load
         raise MarkerError(f"load={load!r} is not a load: write 'closed', a rate such as '20/s', or constant(20).")
-    parsed = loads.parse(load, concurrency=concurrency)
-    if arguments.concurrency is not None and loads.concurrency(parsed) is None:
-        raise MarkerError(
-            f"concurrency={arguments.concurrency} does not go with load={load!r}, which starts requests without "
-            "waiting for answers: leave one of the two out."
-        )
-    return parsed
+    return loads.parse(load, concurrency=concurrency)
+
+
+def _check_concurrency(arguments: Arguments, load: Load) -> None:
+    """Refuse a concurrency of the marker that its load would ignore; a load of the command line may ignore it."""
+    if arguments.concurrency is None or arguments.concurrency == loads.concurrency(load):
+        return
+    if loads.concurrency(load) is None:
+        why = "which starts requests without waiting for answers"
+    elif isinstance(arguments.load, Load):
+        why = "which has a concurrency of its own"
+    else:
+        return
+    raise MarkerError(
+        f"concurrency={arguments.concurrency} does not go with the load '{loads.describe(load)}', {why}: "
+        "leave one of the two out."
+    )
 
 
 def _seconds(timeout: object) -> Any:  # noqa: ANN401  (a wrong type is refused by the plan's check)

@@ -101,9 +101,7 @@ class Suite:
     @property
     def verdicts(self) -> dict[str, str]:
         """The verdict of each test of the last run, by the test's name."""
-        return {
-            each["metadata"]["test_id"].partition("::")[2]: each["verdict"]["status"] for each in self.benchmarks
-        }
+        return {each["metadata"]["test_id"].partition("::")[2]: each["verdict"]["status"] for each in self.benchmarks}
 
     @property
     def session(self) -> results.StoredSession:

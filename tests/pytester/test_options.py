@@ -78,18 +78,19 @@ def test_a_switch_can_stand_in_the_ini_file(suite: Suite) -> None:
     assert "OPENAI_API_KEY" in printed(result)
 
 
-@pytest.mark.parametrize("value", ['"4"', "4"])
-def test_native_toml_values_are_read(suite: Suite, value: str) -> None:
-    """Whole numbers and switches need no quotes there."""
+def test_values_of_a_toml_file_are_texts(suite: Suite) -> None:
+    """One that is not is a usage error that names the key."""
     suite.write(COUNTED.format(arguments="model='openai/gpt-4o-mini'"))
     (suite.path / "pytest.ini").unlink()
-    (suite.path / "pytest.toml").write_text(
-        "[pytest]\nasyncio_default_fixture_loop_scope = 'function'\n"
-        f"llm_latency_requests = {value}\nllm_latency_simulate = true\n",
-        encoding="utf-8",
-    )
+    toml = suite.path / "pytest.toml"
+    lines = "[pytest]\nasyncio_default_fixture_loop_scope = 'function'\nllm_latency_simulate = 'true'\n"
+    toml.write_text(f"{lines}llm_latency_requests = '4'\n", encoding="utf-8")
     suite.run(SWITCH).assert_outcomes(passed=1)
     assert requests(suite) == 4
+    toml.write_text(f"{lines}llm_latency_requests = 4\n", encoding="utf-8")
+    result = suite.run(SWITCH)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "config option 'llm_latency_requests' expects a string, got int: 4" in printed(result)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,10 @@ def test_the_marker_is_registered_and_explained(suite: Suite) -> None:
     ("arguments", "line"),
     [
         ((SWITCH,), "llm latency: providers, environment default, no baselines in baselines/"),
-        ((SWITCH, "--llm-latency-environment=ci"), "llm latency: providers, environment ci, no baselines in baselines/"),
+        (
+            (SWITCH, "--llm-latency-environment=ci"),
+            "llm latency: providers, environment ci, no baselines in baselines/",
+        ),
         (MEASURED, "llm latency: the embedded simulator, environment simulator, no baselines in baselines/"),
     ],
 )
