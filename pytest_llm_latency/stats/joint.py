@@ -13,7 +13,8 @@ from pytest_llm_latency.stats.variance import Noise, Scatter, scatter
 _OWN_WEIGHT = 12.0  # the suite's noise counts as much as twelve runs of the series itself
 _TAIL_DEGREES = 1.5  # degrees of freedom of a tail's variance that one run brings (two are measured)
 _BODY_SHARE = 4  # requests for each degree of freedom of a location's variance
-_FEW_RUNS = 3  # below it, the candidate joins the resampled runs
+_FEW_RUNS = 3  # below it, the candidate joins the resampled runs, so that a slower tail widens its own variance:
+_JOINED_TAIL_DEGREES = 8.0  # that alone holds the level
 _LEAST_VARIANCE = 1e-12
 _LARGEST_SCORE = 37.0  # beyond it a normal probability is no float
 
@@ -96,7 +97,7 @@ class _Uncertainty:
     third: float
     between: float
     noise: Noise
-    runs: int
+    tail_degrees: float
     requests: int
 
     def covariance(self, one: Floats, other: Floats) -> float:
@@ -120,13 +121,13 @@ class _Uncertainty:
 
     def location(self, difference: Floats) -> _Contrast:
         """Return the shift of all quantiles."""
-        own = max(_TAIL_DEGREES * self.runs, self.requests / _BODY_SHARE)
+        own = max(self.tail_degrees, self.requests / _BODY_SHARE)
         return self.contrast(difference, self.resampled.weights, own)
 
     def judged(self, difference: Floats) -> _Contrast:
         """Return the shift of the judged quantile alone."""
         last = self.resampled.weights + self.resampled.departure
-        found = self.contrast(difference, last, _TAIL_DEGREES * self.runs)
+        found = self.contrast(difference, last, self.tail_degrees)
         return _Contrast(
             value=found.value,
             variance=found.variance + self.departure_variance() * (1 - 1 / self.noise.tail_inflation),
@@ -179,7 +180,7 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
         third=max(0.0, 1 - float((shares**2).sum()) / number**3),
         between=(noise.run_variance + _excess(accepted @ resampled.weights, expected)) * (1 + 1 / number),
         noise=noise,
-        runs=len(sources),
+        tail_degrees=len(sources) * (_JOINED_TAIL_DEGREES if few else _TAIL_DEGREES),
         requests=sum(run.size for run in sources),
     )
 

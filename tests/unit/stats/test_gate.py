@@ -88,6 +88,9 @@ def test_a_lower_throughput_is_regressed_and_a_higher_one_improved() -> None:
     assert slower.ratio < 0.8
     assert slower.detectable is not None
     assert slower.detectable < 1
+    assert slower.baseline is not None
+    assert slower.candidate is not None
+    assert 1 < slower.candidate < slower.baseline < 2.5
     assert slower.interval is not None
     assert slower.interval[0] < slower.ratio < slower.interval[1]
 
@@ -135,6 +138,20 @@ def test_noise_between_runs_makes_a_single_difference_inconclusive() -> None:
 
     assert judge(noisy, 1.35 * latencies(9, 300)).status == "inconclusive"
     assert judge([latencies(seed, 300) for seed in range(5)], 1.35 * latencies(9, 300)).status == "regressed"
+
+
+def test_a_series_that_is_noisier_than_the_suite_is_judged_by_its_own_runs() -> None:
+    """Noise that is pooled over quiet series does not make a restless one red."""
+    quiet = pool_noise([[latencies(10 * series + run) for run in range(5)] for series in range(20)], POLICY)
+    restless = [factor * latencies(seed, 300) for seed, factor in enumerate([0.7, 1.0, 1.35, 0.8, 1.25])]
+    calm = [latencies(seed, 300) for seed in range(5)]
+
+    found = [
+        gate([Series(key="key", baseline=runs, candidate=1.25 * latencies(9, 300))], POLICY, noise=quiet)[0]
+        for runs in (restless, calm)
+    ]
+
+    assert [each.status for each in found] == ["inconclusive", "regressed"]
 
 
 def test_one_baseline_run_says_that_noise_is_assumed() -> None:

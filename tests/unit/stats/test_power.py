@@ -69,3 +69,15 @@ def test_where_the_requests_should_have_been_enough_no_number_is_made_up() -> No
     enough = dataclasses.replace(CHANGE, within=0.0001, between=0.0)
 
     assert needed(enough, QUESTION) is None
+
+
+def test_an_estimate_near_a_decision_needs_more_requests() -> None:
+    """Halfway between tolerance and margin, both are as near as can be."""
+    between = dataclasses.replace(CHANGE, size=QUESTION.target, between=0.0001)
+    clear = dataclasses.replace(between, size=0.0)
+
+    near, far = needed(between, QUESTION), needed(clear, QUESTION)
+
+    assert near is not None
+    assert far is not None
+    assert near.requests > far.requests
