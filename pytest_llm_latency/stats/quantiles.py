@@ -1,4 +1,4 @@
-"""Quantiles: Harrell–Davis estimates, their influence values, and what a sample can support."""
+"""Quantiles: Harrell–Davis estimates, empirical ones, and what a sample can support."""
 
 import functools
 import math
@@ -59,24 +59,3 @@ def harrell_davis(values: Floats, quantiles: tuple[float, ...]) -> Floats:
     """Return the Harrell–Davis estimates of finite values, one a quantile."""
     estimates: Floats = harrell_davis_weights(values.size, quantiles) @ np.sort(values)
     return estimates
-
-
-def influences(values: Floats, quantiles: tuple[float, ...]) -> Floats:
-    """Return how far each value moves each Harrell–Davis estimate, by leaving it out (the jackknife).
-
-    One row a value, in the order of the values, and one column a quantile; columns sum to zero.
-    Their mean square over the count is the variance of the estimate (Harrell & Davis 1982).
-    """
-    count = values.size
-    if count < 2:  # noqa: PLR2004  (nothing is left to leave out)
-        return np.zeros((count, len(quantiles)))
-    order = np.argsort(values, kind="stable")
-    ranked = values[order]
-    weights = harrell_davis_weights(count - 1, quantiles)
-    below = np.cumsum(weights * ranked[:-1], axis=1)
-    above = np.cumsum((weights * ranked[1:])[:, ::-1], axis=1)[:, ::-1]
-    start = np.zeros((len(quantiles), 1))
-    without = np.hstack([start, below]) + np.hstack([above, start])
-    result = np.empty((count, len(quantiles)))
-    result[order] = ((count - 1) * (without.mean(axis=1, keepdims=True) - without)).T
-    return result

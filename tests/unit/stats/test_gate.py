@@ -159,6 +159,15 @@ def test_one_baseline_run_says_that_noise_is_assumed() -> None:
     assert any("is assumed" in reason for reason in judge([latencies(1)], latencies(2)).reasons)
 
 
+def test_one_baseline_run_among_many_says_whose_noise_it_borrows() -> None:
+    """The other series have shown how runs differ."""
+    quiet = pool_noise([[latencies(10 * series + run) for run in range(5)] for series in range(4)], POLICY)
+
+    [verdict] = gate([Series(key="key", baseline=[latencies(1)], candidate=latencies(2))], POLICY, noise=quiet)
+
+    assert any("is that of the other series" in reason for reason in verdict.reasons)
+
+
 def test_the_reason_of_a_regression_has_then_now_change_interval_and_certainty() -> None:
     """One complete sentence."""
     reason = judge([np.full(30, 0.4)] * 2, np.full(30, 0.6)).reasons[0]
