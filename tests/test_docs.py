@@ -32,7 +32,7 @@ CHANGING = (
     (re.compile(r"\b\d[\d,]*(?:\.\d+)?/s\b"), "<rate>"),
     (re.compile(r"[+±-]?\d+(?:\.\d+)? %"), "<share>"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|µs|ms|s|min)\b"), "<time>"),
-    (re.compile(r"\b\d+\.\d+\b"), "<number>"),
+    (re.compile(r"(?:< )?\b\d+\.\d+\b"), "<number>"),
     (re.compile(r"([=_-])\1{2,}"), r"\1\1\1"),
 )
 
@@ -107,7 +107,7 @@ def run(command: str, folder: Path, profile: Path) -> subprocess.CompletedProces
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=clean | {"PATH": programs, "PYTEST_ADDOPTS": options, "COLUMNS": "80", "NO_COLOR": "1"},
+        env=clean | {"PATH": programs, "PYTEST_ADDOPTS": options, "COLUMNS": "100", "NO_COLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
