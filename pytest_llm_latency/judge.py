@@ -292,5 +292,4 @@ def _array(run: Run, step: str | None, name: str) -> np.ndarray:
 
 
 def _errors(run: Run, step: str | None) -> tuple[int, int]:
-    samples = metrics.measured(run, step)
-    return sum(sample.status != "ok" for sample in samples), len(samples)
+    return len(metrics.failures(run, step)), metrics.request_count(run, step)

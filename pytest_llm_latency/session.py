@@ -80,11 +80,12 @@ class Collecting:
         """Judge the session as a whole, write the reports and, where asked for, the baselines."""
         late = [*self._reconsidered(), *self._lost(ending)]
         session = self._session(ending)
-        artefacts = []
+        artefacts: list[tuple[str, str]] = []
         try:
-            artefacts = self._write(session, ending)
-            if self._origin.settings["accept"] and not ending.interrupted:
-                artefacts.append(("baselines", self._accept()))
+            if self._results:
+                artefacts += self._write(session, ending)
+                if self._origin.settings["accept"] and not ending.interrupted:
+                    artefacts.append(("baselines", self._accept()))
         except LatencyError as error:
             self._problems.append(error)
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
