@@ -12,6 +12,7 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,6 +67,8 @@ class Connection:
         self._socket = sock
         self._tls = tls
         self._listener: Listener | None = None
+        self._unsent = memoryview(b"")
+        self._sent: asyncio.Future[None] | None = None
         self.loop = asyncio.get_running_loop()
         self.clock: ClockSource = "kernel" if _ask_for_stamps(sock) else "loop"
         self.closed = False
@@ -84,21 +87,44 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         """Return when the kernel has taken ``data``; raise ``OSError`` when the connection breaks before."""
-        wire = data if self._tls is None else self._tls.encrypt(data)
-        try:
-            sent = self._socket.send(wire)
-        except BlockingIOError:
-            sent = 0
-        if sent < len(wire):
-            await self.loop.sock_sendall(self._socket, memoryview(wire)[sent:])
+        self._unsent = memoryview(data if self._tls is None else self._tls.encrypt(data))
+        self._write()
+        if self._unsent:
+            self._sent = self.loop.create_future()
+            self.loop.add_writer(self._socket.fileno(), self._on_writable)
+            try:
+                await self._sent
+            finally:
+                if not self.closed:
+                    self.loop.remove_writer(self._socket.fileno())
 
     def close(self) -> None:
         """Close the socket; calling it again does nothing."""
-        if not self.closed:
-            self.closed = True
-            if not self.loop.is_closed():
-                self.loop.remove_reader(self._socket.fileno())
-            self._socket.close()
+        if self.closed:
+            return
+        self.closed = True
+        if not self.loop.is_closed():
+            self.loop.remove_reader(self._socket.fileno())
+            self.loop.remove_writer(self._socket.fileno())
+        self._socket.close()
+        if self._sent is not None and not self._sent.done():
+            self._sent.set_exception(ConnectionResetError("the connection was closed while the request was sent"))
+
+    def _write(self) -> None:
+        with suppress(BlockingIOError, InterruptedError):
+            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+
+    def _on_writable(self) -> None:
+        sent = self._sent
+        if sent is None or sent.done():
+            return
+        try:
+            self._write()
+        except OSError as error:
+            sent.set_exception(error)
+        else:
+            if not self._unsent:
+                sent.set_result(None)
 
     def _on_readable(self) -> None:
         error = None

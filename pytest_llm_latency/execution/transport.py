@@ -5,6 +5,7 @@ they have been idle for less than a server is likely to close them.
 """
 
 import asyncio
+import os
 import ssl
 import time
 from collections import defaultdict
@@ -279,6 +280,9 @@ _REMEDIES = {
 
 def _failure(error: Exception, request: WireRequest, phase: str) -> Failure:
     where = f"{request.origin.host}:{request.origin.port}"
-    detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    message = f"{where}: {detail or type(error).__name__}. {_REMEDIES.get(phase, '')}".strip()
+    if phase == "connect" and isinstance(error, OSError) and error.errno is not None:
+        detail = os.strerror(error.errno)  # asyncio's own words repeat the address
+    else:
+        detail = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    message = f"{where}: {detail}. {_REMEDIES.get(phase, '')}".strip()
     return Failure(error_class=type(error).__name__, message=message, phase=phase)

@@ -1,5 +1,6 @@
 """What a body calls: steps, prompts, parameters and failures."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,13 +143,13 @@ class Discreet(FakeClient):
     async def send(self, request: Any) -> Recording:
         """Return a refusal that repeats the key."""
         sent = await super().send(request)
-        return nouns.dataclasses.replace(sent, http_status=401, pieces=(b'{"error": {"message": "bad key: s3cr3t"}}',))
+        return replace(sent, http_status=401, pieces=(b'{"error": {"message": "bad key: s3cr3t"}}',))
 
     def decode(self, recording: Recording) -> Decoded:
         """Return the refusal without the key."""
         said = super().decode(recording)
         failure = Failure(error_class="HTTP401", message="HTTP 401: bad key: ***", phase="provider")
-        return nouns.dataclasses.replace(said, status="error", failure=failure)
+        return replace(said, status="error", failure=failure)
 
 
 @pytest.mark.usefixtures("iteration")

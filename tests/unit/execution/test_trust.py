@@ -4,8 +4,6 @@ import asyncio
 import gc
 import time
 
-import pytest
-
 import nouns
 from pytest_llm_latency.execution.trust import Watch, quiet_collector
 from pytest_llm_latency.model import Sample, Stamps
