@@ -70,7 +70,8 @@ class Connection:
         self._unsent = memoryview(b"")
         self._sent: asyncio.Future[None] | None = None
         self.loop = asyncio.get_running_loop()
-        self.clock: ClockSource = "kernel" if _ask_for_stamps(sock) else "loop"
+        self._asked = _ask_for_stamps(sock)
+        self.clock: ClockSource = "loop"  # where the stamps since ``listen`` come from
         self.closed = False
         self.idle_since_ns = 0
         self.loop.add_reader(sock.fileno(), self._on_readable)
@@ -78,6 +79,7 @@ class Connection:
     def listen(self, listener: Listener | None) -> None:
         """Hand everything that arrives from now on to ``listener``; ``None`` marks the connection as idle."""
         self._listener = listener
+        self.clock = "kernel" if self._asked else "loop"
         self.idle_since_ns = time.monotonic_ns()
 
     def settle(self) -> None:
@@ -129,7 +131,9 @@ class Connection:
     def _on_readable(self) -> None:
         error = None
         try:
-            data, at_ns = _read(self._socket)
+            data, at_ns, by_kernel = _read(self._socket)
+            if data and not by_kernel:
+                self.clock = "loop"
             ended = not data
             if data and self._tls is not None:
                 data = self._tls.decrypt(data)
@@ -238,6 +242,21 @@ async def _first_that_answers(addresses: Sequence[tuple[Any, ...]]) -> socket.so
     raise refusal if refusal is not None else OSError("the name has no address")
 
 
+def keep_stamping() -> socket.socket | None:
+    """Return a socket that keeps the kernel stamping while it is open.
+
+    The kernel stamps all segments while any socket of the system asks for it, and takes a moment to
+    begin: without this, the first segment of a connection could come too early to be stamped.
+    """
+    if not sys.platform.startswith("linux"):
+        return None
+    keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    if _ask_for_stamps(keeper):
+        return keeper
+    keeper.close()
+    return None
+
+
 def _ask_for_stamps(sock: socket.socket) -> bool:
     if not sys.platform.startswith("linux"):
         return False
@@ -248,12 +267,13 @@ def _ask_for_stamps(sock: socket.socket) -> bool:
     return True
 
 
-def _read(sock: socket.socket) -> tuple[bytes, int]:
+def _read(sock: socket.socket) -> tuple[bytes, int, bool]:
+    """Return what arrived, its stamp, and whether the kernel took the stamp."""
     data, ancillary, _, _ = sock.recvmsg(_READ_BYTES, _ANCILLARY_BYTES)
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == _TIMESTAMP_OPTION:
             whole, fraction = _TIMESPEC.unpack(payload)
             age_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - (whole * 1_000_000_000 + fraction)
             # Read last: an interruption in between makes the stamp late, as the loop's would be, and never early.
-            return data, time.monotonic_ns() - max(0, age_ns)
-    return data, time.monotonic_ns()
+            return data, time.monotonic_ns() - max(0, age_ns), True
+    return data, time.monotonic_ns(), False

@@ -6,6 +6,7 @@ they have been idle for less than a server is likely to close them.
 
 import asyncio
 import os
+import socket
 import ssl
 import time
 from collections import defaultdict
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 import httptools
 
-from pytest_llm_latency.execution.connection import Connection, Opening, Origin, connect
+from pytest_llm_latency.execution.connection import Connection, Opening, Origin, connect, keep_stamping
 from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
 from pytest_llm_latency.units import NANOSECONDS
 
@@ -180,6 +181,7 @@ class Transport:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
+        self._keeper: socket.socket | None = None
 
     async def send(self, request: WireRequest, *, deadline_s: float) -> Exchange:
         """Send one request and wait for the whole answer.
@@ -188,6 +190,8 @@ class Transport:
         stamps of what did happen. Only a cancellation is raised.
         """
         tls = self._context(request.origin)  # loading certificates takes tens of milliseconds, once
+        if self._keeper is None:
+            self._keeper = keep_stamping()
         progress = _Progress(started=time.monotonic_ns())
         try:
             async with asyncio.timeout(deadline_s) as deadline:
@@ -205,11 +209,14 @@ class Transport:
         return progress.exchange("ok", None)
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection; the transport can be used again."""
         for connections in self._idle.values():
             for connection in connections:
                 connection.close()
         self._idle.clear()
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
 
     async def _attempt(self, request: WireRequest, progress: _Progress, tls: ssl.SSLContext | None) -> None:
         connection = self._reusable(request.origin)

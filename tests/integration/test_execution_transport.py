@@ -704,8 +704,13 @@ async def test_on_linux_arrivals_are_stamped_by_the_kernel_however_busy_the_loop
         sent.append(time.monotonic_ns())
         time.sleep(0.06)  # noqa: ASYNC251  (blocking the loop is the subject)
         sent.append(time.monotonic_ns())
-        await asyncio.Event().wait()  # a further segment, an end too, would share its stamp with the first
+        await peer.request()  # a further segment, an end too, would share its stamp with the first
 
+    async with serving(answering(OK)) as server:
+        for _ in range(200):  # the kernel takes a moment to begin
+            if (await ask(transport, server)).clock == "kernel":
+                break
+            await asyncio.sleep(0.01)
     async with serving(handler) as server:
         exchange = await ask(transport, server)
     assert exchange.clock == "kernel"
