@@ -193,7 +193,9 @@ def headline(result: Result) -> str:
 
 def accept_command(result: Result) -> str:
     """Return the command that makes the last run the baseline of a test."""
-    name = result.test_id.rpartition("::")[2].partition("[")[0]
+    name = result.test_id.partition("::")[2] or result.test_id
+    if re.search(r"[\s()]", name):  # an expression cannot name these
+        name = name.partition("[")[0]
     return f"{accept_all_command(result)} -k {shlex.quote(name)}"
 
 

@@ -17,6 +17,8 @@ DEFAULT_KEEP = 5
 
 Action = Literal["added", "extended", "replaced", "trimmed", "unchanged"]
 
+_ANOTHER_LEVEL = frozenset({"regressed", "improved"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
@@ -72,8 +74,9 @@ def accept(folder: Path, runs: Sequence[Run], terms: Acceptance) -> tuple[Change
     """Make the runs baselines of their tests, each in its own environment; other tests stay as they are.
 
     A run that is stored already counts once. A run whose conditions differ from the stored ones
-    replaces them. Raises ``RefusedBaselineError`` before anything is written when one of the runs
-    must not become a baseline.
+    replaces them, and so does one that got slower or faster: runs of two levels in one baseline
+    would look like noise, and hide the next change. Raises ``RefusedBaselineError`` before
+    anything is written when one of the runs must not become a baseline.
     """
     _check_keep(terms.keep)
     _refuse(runs, terms.verdicts)
@@ -130,7 +133,7 @@ def _before(folder: Path, environment: str, test_id: str) -> _Before:
 
 
 def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
-    merged, notes = _merged(before.runs, new)
+    merged, notes = _merged(before.runs, new, terms.verdicts)
     kept = tuple(merged[-terms.keep :])
     if before.entry is not None and [run.id for run in kept] == [run.id for run in before.runs]:
         return _edit(before, before.runs, before.entry, "unchanged")
@@ -143,11 +146,14 @@ def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
         reason=terms.reason,
         series=(),
     )
-    action: Action = "added" if not before.runs else "replaced" if notes else "extended"
+    remains = {run.id for run in before.runs} & {run.id for run in kept}
+    action: Action = "added" if not before.runs else "extended" if remains else "replaced"
     return _edit(before, kept, described, action, notes)
 
 
-def _merged(stored: Sequence[Run], new: Sequence[Run]) -> tuple[list[Run], tuple[str, ...]]:
+def _merged(
+    stored: Sequence[Run], new: Sequence[Run], verdicts: Mapping[str, VerdictStatus]
+) -> tuple[list[Run], tuple[str, ...]]:
     from pytest_llm_latency.stats.comparable import REMEDY, differences  # noqa: PLC0415  (NumPy is slow to import)
 
     merged, notes = list(stored), []
@@ -162,6 +168,9 @@ def _merged(stored: Sequence[Run], new: Sequence[Run]) -> tuple[list[Run], tuple
         )
         if differing:
             notes.append(f"the runs before were measured with something else: {'; '.join(differing)}")
+            merged.clear()
+        elif merged and verdicts.get(run.id) in _ANOTHER_LEVEL:
+            notes.append(f"the runs before were on another level: this run is {verdicts[run.id]}")
             merged.clear()
         merged.append(run)
     return merged, tuple(notes)

@@ -86,10 +86,17 @@ def test_a_limit_is_not_advised_away_by_accepting_a_baseline() -> None:
     assert advice.command is None
 
 
-def test_the_accept_command_names_the_test_without_its_parameters() -> None:
-    """Brackets mean something else in a selection."""
-    result = nouns.result(of=nouns.run([0.2], test_id="t/test_a.py::TestA::test_b[gpt-4o or it's]"))
-    assert wording.accept_command(result) == "llm-latency baseline accept -k test_b"
+@pytest.mark.parametrize(
+    ("test_id", "selection"),
+    [
+        ("t/test_a.py::test_b[openai/gpt-4o]", "'test_b[openai/gpt-4o]'"),
+        ("t/test_a.py::TestA::test_b[gpt-4o or it's]", "TestA::test_b"),
+    ],
+)
+def test_the_accept_command_names_a_test_as_far_as_a_selection_can(test_id: str, selection: str) -> None:
+    """One case of several, unless its parameters hold a blank or a parenthesis."""
+    result = nouns.result(of=nouns.run([0.2], test_id=test_id))
+    assert wording.accept_command(result) == f"llm-latency baseline accept -k {selection}"
 
 
 def test_a_cost_that_is_known_in_part_is_a_bound() -> None:

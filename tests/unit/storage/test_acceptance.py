@@ -10,7 +10,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, RefusedBaselineError, StorageError, UnwritableError, UsageError
-from pytest_llm_latency.model import Run
+from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import acceptance, atomic, baselines, lock
 from pytest_llm_latency.storage.acceptance import Acceptance, Change
 
@@ -130,6 +130,24 @@ def test_runs_of_other_conditions_replace_the_stored_ones_and_say_so(tmp_path: P
     assert note.startswith("the runs before were measured with something else: ")
     assert note.endswith("the model was openai/gpt-4o-mini in the baseline and is openai/gpt-5")
     assert ids(tmp_path) == ["run-3"]
+
+
+@pytest.mark.parametrize("verdict", ["regressed", "improved"])
+def test_a_run_on_another_level_replaces_the_ones_before(tmp_path: Path, verdict: VerdictStatus) -> None:
+    """Both levels in one baseline would look like noise, in which the next change is lost."""
+    accept(tmp_path, run(1), run(2))
+    (change,) = accept(tmp_path, run(3), verdicts={"run-3": verdict})
+    assert (change.action, change.runs_after) == ("replaced", 1)
+    assert verdict in change.notes[0]
+    (further,) = accept(tmp_path, run(4), verdicts={"run-4": "pass"})
+    assert (further.action, further.runs_after) == ("extended", 2)
+
+
+def test_keeping_only_the_new_run_replaces_the_ones_before(tmp_path: Path) -> None:
+    """Nothing of them is left, so nothing was extended."""
+    accept(tmp_path, run(1), run(2))
+    (change,) = accept(tmp_path, run(3), keep=1)
+    assert (change.action, change.runs_before, change.runs_after) == ("replaced", 2, 1)
 
 
 def test_what_is_unknown_of_one_run_hides_no_difference_from_another(tmp_path: Path) -> None:
