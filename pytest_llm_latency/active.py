@@ -179,8 +179,11 @@ class Active:
             return (yield)
         try:
             finished = yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, pytest.exit.Exception):
             self._close(Ending(interrupted=True, stopped_early=True))
+            raise
+        except pytest.Session.Failed:  # -x and --maxfail
+            self._close(Ending(interrupted=False, stopped_early=True))
             raise
         stopped = bool(session.shouldstop or session.shouldfail)
         self._close(Ending(interrupted=False, stopped_early=stopped))

@@ -21,7 +21,10 @@ HTML_FILE = Path("report") / "index.html"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How pytest's own session ended: whether a person cut it off, and whether all tests had their turn."""
+    """How pytest's own session ended: whether a person cut it off, and whether some tests had no turn.
+
+    An interrupted session has always stopped early.
+    """
 
     interrupted: bool
     stopped_early: bool
@@ -84,7 +87,7 @@ class Collecting:
         try:
             if self._results:
                 artefacts += self._write(session, ending)
-                if self._origin.settings["accept"] and not ending.interrupted:
+                if self._origin.settings["accept"] and not ending.stopped_early:
                     artefacts.append(("baselines", self._accept()))
         except LatencyError as error:
             self._problems.append(error)
@@ -146,14 +149,18 @@ class Collecting:
         )
 
     def _warnings(self, ending: Ending) -> tuple[Notice, ...]:
-        if not ending.interrupted:
+        if ending.interrupted:
+            code = "interrupted"
+            message = "the session was interrupted: what was measured is kept, and nothing was accepted."
+        elif ending.stopped_early and self._origin.settings["accept"]:
+            code = "not_accepted"
+            message = (
+                "the session stopped early, so that nothing was accepted: run it to its end, or accept what was "
+                "measured with 'llm-latency baseline accept'."
+            )
+        else:
             return ()
-        return (
-            Notice(
-                code="interrupted",
-                message="the session was interrupted: what was measured is kept, and nothing was accepted.",
-            ),
-        )
+        return (Notice(code=code, message=message),)
 
     def _manifest(self, *, interrupted: bool) -> results.Manifest:
         return results.Manifest(

@@ -86,6 +86,11 @@ class Suite:
         return self.pytester.runpytest_subprocess(*arguments, timeout=60)
 
     @property
+    def reported(self) -> bool:
+        """Whether a run has written reports: one that measured nothing leaves those before."""
+        return (self.path / ".llm-latency" / "results.json").exists()
+
+    @property
     def document(self) -> dict[str, Any]:
         """The JSON report of the last run."""
         text = (self.path / ".llm-latency" / "results.json").read_text(encoding="utf-8")

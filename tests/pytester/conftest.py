@@ -1,11 +1,15 @@
 """What the tests of whole suites share: one folder a test, no keys, and the slow imports done once."""
 
+import contextlib
 import importlib
 import os
 import warnings
+from collections.abc import Iterator, Mapping
 
 import pytest
 
+from pytest_llm_latency import benchmark
+from pytest_llm_latency.simulator import process
 from suites import Suite
 
 _SLOW = (
@@ -32,10 +36,32 @@ def _loaded() -> None:
             importlib.import_module(name)
 
 
+@pytest.fixture(scope="session", name="lent")
+def one_simulator(_loaded: None) -> Iterator[process.SimulatorProcess]:
+    """Yield the simulator that all runs in this process share: starting one takes longer than most runs."""
+    with process.SimulatorProcess() as simulator:
+        yield simulator
+
+
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, lent: process.SimulatorProcess) -> Suite:
     """Return an empty folder for tests, in a surrounding without keys and settings."""
+
+    class Lent:
+        """A simulator as if it had just been started with these settings."""
+
+        def __init__(self, settings: Mapping[str, object]) -> None:
+            lent.configure({"seed": 0, "slowdown": 1.0, "profiles": {}, "faults": [], **settings})
+            lent.reset()
+            self.api_base = lent.api_base
+
+        def close(self) -> None:
+            """Leave it to the next run."""
+
     for name in os.environ:
         if name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE")) or name.startswith("LLM_LATENCY_"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(process, "SimulatorProcess", Lent)
+    # The heap of this process is a test run's: collecting it takes longer than the benchmarks here.
+    monkeypatch.setattr(benchmark, "quiet_collector", contextlib.nullcontext)
     return Suite(pytester)
