@@ -19,7 +19,7 @@ from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError
 from pytest_llm_latency.execution import decode, endings, handover, parsing, redaction
 from pytest_llm_latency.execution.decode import Protocol
 from pytest_llm_latency.execution.quiet import Quiet
-from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam
+from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
 from pytest_llm_latency.execution.transport import Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
 
@@ -101,7 +101,7 @@ class LiteLLMClient:
         identity = json.dumps([request.model, request.messages, dict(request.parameters)], default=repr)
         wire = self._built.get(identity)
         if wire is None:
-            built = await self._handed_over(request)
+            built = await to_its_end(self._handed_over(request))
             self._secrets |= redaction.credentials(built.headers.items(), built.url.params.items())
             wire = handover.wire_request(built)
             if len(self._built) >= _BUILT_KEPT:

@@ -20,12 +20,19 @@ def protocol(*, iterator: Callable[[], Any], transformed: Callable[[Recording, b
         return _read("an event", lambda: parser().chunk_parser(dict(chunk)))
 
     def parse_answer(recording: Recording, body: bytes) -> Delta:
-        answer = _read("the answer", lambda: transformed(recording, body))
+        answer = _read("the answer", lambda: _with_choices(transformed(recording, body)))
         if answer is None:
             raise ValueError("the answer has no content")
         return answer
 
     return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=ends)
+
+
+def _with_choices(answer: Any) -> Any:  # noqa: ANN401  (the library's own)
+    """Return a whole answer; one without choices is none, whatever its parser made of it."""
+    if answer is not None and not answer.choices:
+        raise ValueError("it has no choices")
+    return answer
 
 
 def _read(what: str, read: Callable[[], Any]) -> Delta | None:

@@ -3,8 +3,10 @@
 The clients are litellm's own and serve the whole process, so any other use of litellm goes through.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextvars import ContextVar
+from typing import Any
 
 import httpx
 
@@ -50,3 +52,15 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         await self._response.aclose()
         await self._transport.aclose()
+
+
+async def to_its_end(building: Coroutine[Any, Any, httpx.Request]) -> httpx.Request:
+    """Await a build that is not cut short: litellm builds in a thread and would leave coroutines behind."""
+    task = asyncio.create_task(building)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # retrieved here, so that the loop does not report it
+        raise

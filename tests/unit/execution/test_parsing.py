@@ -135,3 +135,10 @@ def test_an_answer_without_choices_or_details_has_empty_parts() -> None:
     assert (found.usage.tokens_reasoning, found.usage.tokens_cached) == (None, None)
     assert delta(None) is None
     assert decoded().usage != found.usage
+
+
+def test_a_whole_answer_without_choices_is_none() -> None:
+    """Whatever its parser made of it."""
+    empty = SimpleNamespace(choices=[], model="m", usage=None)
+    with pytest.raises(ValueError, match="has no choices"):
+        protocol(transformed=lambda *_: empty).parse_answer(recording(), b"")
