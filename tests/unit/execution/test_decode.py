@@ -110,19 +110,19 @@ def test_an_empty_event_is_control() -> None:
 
 def test_a_stream_without_the_protocols_end_is_truncated_although_all_else_is_sound() -> None:
     """Litellm calls it a success; what did come is kept."""
-    said = stream({"content": "Hel"})
+    said = stream({"content": "Hello"})
     assert said.status == "error"
     assert said.failure is not None
     assert (said.failure.error_class, said.failure.phase) == ("TruncatedStream", "protocol")
-    assert (said.text, said.event_kinds) == ("Hel", "c")
+    assert (said.text, said.event_kinds) == ("Hello", "c")
 
 
 @pytest.mark.parametrize("event", ['{"content": "a', "nonsense", "[1, 2]", '"text"', "3"])
 def test_an_event_that_is_no_object_ends_the_answer_as_malformed(event: str) -> None:
     """What follows is not read, and the message shows the event."""
-    said = stream({"content": "Hel"}, event, {"content": "lo"}, "[DONE]")
+    said = stream({"content": "Hello"}, event, {"content": " world"}, "[DONE]")
     assert said.failure is not None
-    assert (said.status, said.failure.error_class, said.text) == ("error", "MalformedStream", "Hel")
+    assert (said.status, said.failure.error_class, said.text) == ("error", "MalformedStream", "Hello")
     assert event in said.failure.message
 
 
@@ -150,9 +150,9 @@ def test_an_event_that_the_parser_cannot_read_is_malformed() -> None:
 )
 def test_an_error_event_is_the_providers_own_failure(event: Json) -> None:
     """In the shapes of OpenAI, Anthropic and Gemini, and as a plain text."""
-    said = stream({"content": "Hel"}, event, "[DONE]")
+    said = stream({"content": "Hello"}, event, "[DONE]")
     assert said.failure == Failure(error_class="ProviderError", message="overloaded", phase="provider")
-    assert (said.status, said.text) == ("error", "Hel")
+    assert (said.status, said.text) == ("error", "Hello")
 
 
 def test_no_error_in_an_event_is_none() -> None:
@@ -178,8 +178,8 @@ def test_an_empty_stream_is_truncated() -> None:
 def test_what_the_transport_says_goes_before_what_the_bytes_say() -> None:
     """A reset stream is truncated because it was reset."""
     reset = Failure(error_class="ConnectionResetError", message="reset", phase="body")
-    said = stream({"content": "Hel"}, status="error", failure=reset)
-    assert (said.status, said.failure, said.text) == ("error", reset, "Hel")
+    said = stream({"content": "Hello"}, status="error", failure=reset)
+    assert (said.status, said.failure, said.text) == ("error", reset, "Hello")
 
 
 def test_a_request_without_an_answer_decodes_to_nothing() -> None:
@@ -198,7 +198,7 @@ def test_an_answer_that_was_not_streamed_is_one_event_at_its_last_piece() -> Non
     assert (said.event_kinds, said.event_ns, said.event_characters) == ("c", (2 * MS,), (5,))
 
 
-@pytest.mark.parametrize("body", [b'{"content": "Hel', b"", b"<html>"])
+@pytest.mark.parametrize("body", [b'{"content": "Hello', b"", b"<html>"])
 def test_a_whole_answer_that_cannot_be_read_is_malformed(body: bytes) -> None:
     """Also an empty one."""
     said = answer(body)

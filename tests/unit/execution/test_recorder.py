@@ -137,7 +137,7 @@ async def test_a_failed_request_is_recorded_before_it_is_raised() -> None:
     assert entry.recording.failure == BROKEN
 
 
-class Discreet(FakeClient):
+class Redacting(FakeClient):
     """Sees a key in an HTTP error and takes it out of the message, as the real client does."""
 
     async def send(self, request: Any) -> Recording:
@@ -155,7 +155,7 @@ class Discreet(FakeClient):
 @pytest.mark.usefixtures("iteration")
 async def test_the_message_of_a_refusal_comes_from_the_client_which_knows_its_keys() -> None:
     """A gateway may repeat the key that it refuses."""
-    made = Recorder(nouns.plan(), Discreet(lambda *_: Answer(ttft_s=0.1), FakeClock()))
+    made = Recorder(nouns.plan(), Redacting(lambda *_: Answer(ttft_s=0.1), FakeClock()))
     with pytest.raises(RequestFailedError) as caught:
         await made.call("Hi")
     assert "s3cr3t" not in str(caught.value)
