@@ -72,7 +72,7 @@ class _Reading:
         for part in delta.tool_calls:
             self.calls[part.index] = _joined(self.calls.get(part.index), part)
         self.finish_reason = delta.finish_reason or self.finish_reason
-        self.served_model = delta.served_model or self.served_model
+        self.served_model = self.served_model or delta.served_model
         self.usage = _merged(self.usage, delta.usage)
 
 
@@ -154,6 +154,7 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
         raise ValueError(f"an event is not an object: {event.data[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
     if chunk.get("error"):
         return Failure(error_class="ProviderError", message=_message(chunk), phase="provider")
+    reading.served_model = _served_model(chunk) or reading.served_model
     delta = protocol.parse_event(chunk)
     if delta is None:
         reading.add_event(event.at_ns, CONTROL, 0)
@@ -161,6 +162,14 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
         reading.add_delta(delta, event.at_ns)
     reading.ended = reading.ended or protocol.ends(chunk)
     return None
+
+
+def _served_model(chunk: Json) -> str | None:
+    """Return the model that an event names, where OpenAI, Gemini or Anthropic does; not every litellm passes it on."""
+    message = chunk.get("message")
+    within = message.get("model") if isinstance(message, dict) else None
+    found = chunk.get("model") or chunk.get("modelVersion") or within
+    return found if isinstance(found, str) else None
 
 
 def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:

@@ -58,8 +58,9 @@ class LiteLLMClient:
         self._transport = Transport()
         self._built: dict[str, WireRequest] = {}
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
-        self._handler = _handler()
-        _configure()
+        with Quiet():
+            self._handler = _handler()
+            _configure()
 
     def prepare(self, model: str | None) -> None:
         """Check that litellm knows the model and, for a dry run, that the simulator speaks for it."""
@@ -177,7 +178,8 @@ def _handler() -> AsyncHTTPHandler:
 @functools.cache
 def _resolve(model: str) -> tuple[str, str]:
     try:
-        name, provider, _, _ = litellm.get_llm_provider(model)
+        with Quiet():
+            name, provider, _, _ = litellm.get_llm_provider(model)
     except Exception as error:
         raise UnknownModelError(
             f"litellm does not know the model {model!r}: write it as 'provider/model', as in 'openai/gpt-4o-mini'."
@@ -186,7 +188,8 @@ def _resolve(model: str) -> tuple[str, str]:
 
 
 def _require_key(model: str) -> None:
-    missing = litellm.validate_environment(model)["missing_keys"]
+    with Quiet():
+        missing = litellm.validate_environment(model)["missing_keys"]
     if missing:
         raise MissingKeyError(
             f"the key for {model!r} is missing: set {' or '.join(missing)} in the environment, "

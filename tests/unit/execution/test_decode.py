@@ -76,6 +76,22 @@ def test_each_event_has_its_kind_stamp_and_size() -> None:
     assert said.cost_usd is None
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"model": "m-1"},
+        {"modelVersion": "m-1"},
+        {"type": "message_start", "message": {"model": "m-1"}},
+        {"message": "m-0", "model": "m-1"},
+        {"model": 3, "finish": "stop"},
+    ],
+)
+def test_the_model_that_answered_is_read_where_each_provider_names_it(event: Json) -> None:
+    """Whatever the parser passes on; what is no text is no name."""
+    said = stream({"skip": 1, **event}, {"content": "a"}, "[DONE]")
+    assert said.served_model == (None if "finish" in event else "m-1")
+
+
 def test_the_parts_of_tool_calls_are_joined_by_their_index() -> None:
     """Parts of two calls may alternate, and only the first part has the name."""
     said = stream(
