@@ -228,7 +228,10 @@ class Active:
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  (xdist's, which may be absent)
         """Tell a worker which session it belongs to, and where the session's simulator is."""
         node.workerinput["llm_latency_session"] = self._origin.session_id
-        node.workerinput["llm_latency_api_bases"] = self._api_bases()
+        try:
+            node.workerinput["llm_latency_api_bases"] = self._api_bases()
+        except LatencyError as error:
+            raise pytest.UsageError(f"llm-latency: {error}") from None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401  (the same)

@@ -184,20 +184,27 @@ def new_session_id() -> str:
 
 
 def check_simulator_options(settings: Settings) -> None:
-    """Refuse the simulator's options without its switch."""
+    """Refuse the simulator's options without its switch, and a profile that cannot be read."""
+    if settings["simulate"]:
+        _profile(settings)
+        return
     for name in ("simulate-profile", "simulate-slowdown"):
-        if name in settings.explicit and not settings["simulate"]:
+        if name in settings.explicit:
             raise SettingsError(f"--llm-latency-{name} needs --llm-latency-simulate.")
+
+
+def _profile(settings: Settings) -> dict[str, object]:
+    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415  (only with its switch)
+
+    profile = settings["simulate-profile"]
+    return {} if profile is None else dict(load_settings(profile))
 
 
 def start_simulator(settings: Settings) -> "SimulatorProcess":
     """Start the embedded simulator with the profile and the slowdown of the settings."""
     from pytest_llm_latency.simulator.process import SimulatorProcess  # noqa: PLC0415  (only with its switch)
-    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415
 
-    profile = settings["simulate-profile"]
-    content = {} if profile is None else dict(load_settings(profile))
-    slowdown = settings["simulate-slowdown"]
+    content, slowdown = _profile(settings), settings["simulate-slowdown"]
     if slowdown != 1:
         content["slowdown"] = float(str(content.get("slowdown", 1))) * slowdown
     return SimulatorProcess(content)
