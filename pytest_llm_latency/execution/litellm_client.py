@@ -5,6 +5,8 @@ the request out of its hands; our transport sends it. Later, litellm's own parse
 reads what was recorded. So litellm spends nothing inside the measured window.
 """
 
+import asyncio
+import contextlib
 import copy
 import functools
 import json
@@ -17,6 +19,7 @@ from typing import Any
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError, UnknownModelError
 from pytest_llm_latency.execution import decode, endings, handover, parsing, redaction
+from pytest_llm_latency.execution.client import rehearsal
 from pytest_llm_latency.execution.decode import Protocol
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
@@ -49,13 +52,13 @@ _THROUGH_OPENAI_SDK = frozenset({"openai", "azure", "perplexity", "custom_openai
 class LiteLLMClient:
     """Sends through litellm's request building and our transport.
 
-    ``api_bases`` maps a provider to another server, the simulator for example; a request to it
-    carries no real key.
+    ``api_bases`` maps a provider to the simulator; a request to it carries no real key.
     """
 
     def __init__(self, *, api_bases: Mapping[str, str] | None = None) -> None:
         self._api_bases = api_bases
         self._transport = Transport()
+        self._rehearsed: set[str] = set()
         self._built: dict[str, WireRequest] = {}
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
         with Quiet():
@@ -63,14 +66,24 @@ class LiteLLMClient:
             _configure()
 
     def prepare(self, model: str | None) -> None:
-        """Check that litellm knows the model and, for a dry run, that the simulator speaks for it."""
-        if model is not None:
-            _, provider = _resolve(model)
-            if self._api_bases is not None and provider not in self._api_bases:
-                raise ProviderError(
-                    f"the simulator does not speak the protocol of {provider!r} (model {model!r}): "
-                    f"it speaks {', '.join(self._api_bases)}. Measure this test without --llm-latency-simulate."
-                )
+        """Check the model, and build a request for nothing; call it where no event loop runs.
+
+        The first build for a provider takes many times as long as any other.
+        """
+        if model is None or (provider := self._checked(model)) in self._rehearsed:
+            return
+        self._rehearsed.add(provider)
+        with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.suppress(ProviderError):
+            loop.run_until_complete(self._handed_over(rehearsal(model)))
+
+    def _checked(self, model: str) -> str:
+        _, provider = _resolve(model)
+        if self._api_bases is not None and provider not in self._api_bases:
+            raise ProviderError(
+                f"the simulator speaks for {', '.join(self._api_bases)} and not for {provider!r} (model {model!r}): "
+                "measure this test without --llm-latency-simulate."
+            )
+        return provider
 
     async def send(self, request: Request) -> Recording:
         """Build the request, or take it from an identical one, and send it."""
@@ -111,8 +124,7 @@ class LiteLLMClient:
         return wire
 
     async def _handed_over(self, request: Request) -> httpx.Request:
-        _, provider = _resolve(request.model)
-        arguments = self._arguments(request, provider)
+        arguments = self._arguments(request, self._checked(request.model))
         building = BUILDING.set(True)
         try:
             with Quiet():
@@ -151,7 +163,6 @@ class LiteLLMClient:
             if not _OWN_ACCESS & arguments.keys():
                 _require_key(request.model)
         else:
-            self.prepare(request.model)
             arguments |= {"api_base": self._api_bases[provider], "api_key": redaction.SIMULATOR_KEY}
         return arguments
 
@@ -181,9 +192,8 @@ def _resolve(model: str) -> tuple[str, str]:
         with Quiet():
             name, provider, _, _ = litellm.get_llm_provider(model)
     except Exception as error:
-        raise UnknownModelError(
-            f"litellm does not know the model {model!r}: write it as 'provider/model', as in 'openai/gpt-4o-mini'."
-        ) from error
+        remedy = "write it as 'provider/model', as in 'openai/gpt-4o-mini'"
+        raise UnknownModelError(f"litellm does not know the model {model!r}: {remedy}.") from error
     return name, provider
 
 
@@ -191,10 +201,8 @@ def _require_key(model: str) -> None:
     with Quiet():
         missing = litellm.validate_environment(model)["missing_keys"]
     if missing:
-        raise MissingKeyError(
-            f"the key for {model!r} is missing: set {' or '.join(missing)} in the environment, "
-            "or run with --llm-latency-simulate for a dry run without keys."
-        )
+        variables = " or ".join(missing)
+        raise MissingKeyError(f"the key for {model!r} is missing: set {variables}, or try --llm-latency-simulate.")
 
 
 def _cannot_build(error: Exception, model: str) -> ProviderError:

@@ -306,7 +306,7 @@ def test_a_model_that_litellm_does_not_know_is_one_clear_error(client: Any, mode
 
 def test_a_provider_that_the_simulator_does_not_speak_for_is_named(client: Any) -> None:
     """A dry run sends nothing elsewhere."""
-    with pytest.raises(ProviderError, match=r"the protocol of 'mistral'.*openai, anthropic, gemini"):
+    with pytest.raises(ProviderError, match=r"openai, anthropic, gemini and not for 'mistral'"):
         client.prepare("mistral/mistral-small-latest")
     with pytest.raises(ProviderError, match="'mistral'"):
         ask(client, request(model="mistral/mistral-small-latest"))
@@ -547,3 +547,20 @@ async def test_the_seam_hands_a_request_over_only_while_we_build() -> None:
             BUILDING.reset(token)
     assert taken.value.request.content == b'{"a":1}'
     assert len(parrot.requests) == 1
+
+
+def test_no_measured_request_is_the_first_that_is_built(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first build for a provider takes many times as long as any other, and is done for nothing."""
+    client = make(api_bases={"openai": "http://127.0.0.1:9/v1"})
+    built: list[str] = []
+    handed_over = client._handed_over
+
+    async def noted(request: Request) -> object:
+        built.append(request.model)
+        return await handed_over(request)
+
+    monkeypatch.setattr(client, "_handed_over", noted)
+    client.prepare("openai/gpt-4o-mini")
+    client.prepare("openai/gpt-4.1")
+    assert built == ["openai/gpt-4o-mini"]
+    client.close()
