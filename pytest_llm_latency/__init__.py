@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller
     from pytest_llm_latency.errors import LatencyError, RequestFailedError
+    from pytest_llm_latency.execution.clock import FakeClock
+    from pytest_llm_latency.execution.fake_client import FakeClient
     from pytest_llm_latency.execution.reply import Reply
     from pytest_llm_latency.load import closed, constant
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -19,6 +21,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncCaller",
+    "FakeClient",
+    "FakeClock",
     "LatencyError",
     "Reply",
     "RequestFailedError",
@@ -31,6 +35,8 @@ __all__ = [
 
 _HOMES = MappingProxyType({
     "AsyncCaller": "benchmark",
+    "FakeClient": "execution.fake_client",
+    "FakeClock": "execution.clock",
     "LatencyError": "errors",
     "Reply": "execution.reply",
     "RequestFailedError": "errors",

@@ -7,6 +7,8 @@ import pytest
 
 from pytest_llm_latency import (
     AsyncCaller,
+    FakeClient,
+    FakeClock,
     LatencyError,
     Reply,
     RequestFailedError,
@@ -16,6 +18,7 @@ from pytest_llm_latency import (
     closed,
     constant,
 )
+from pytest_llm_latency.execution.fake_client import Answer
 from pytest_llm_latency.stats import GatePolicy, Series, gate
 
 version: str = __version__
@@ -52,3 +55,9 @@ def judge_by_hand() -> str:
 def own_test_of_a_client(llm_simulator: SimulatorProcess) -> str:
     llm_simulator.configure({"slowdown": 2.0})
     return llm_simulator.api_base("openai")
+
+
+def scripted_client() -> FakeClient:
+    clock = FakeClock(start_ns=5)
+    moment: int = clock.now_ns()
+    return FakeClient(lambda request, number: Answer(ttft_s=0.1 * number, text=f"{request.model} {moment}"), clock)
