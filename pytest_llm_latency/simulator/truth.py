@@ -49,12 +49,6 @@ class Exchange:
         generated = (index for index, kind in enumerate(self.kinds) if kind != CONTROL)
         return next(generated, None)
 
-    @property
-    def last_generated(self) -> int | None:
-        """Return the index of the last piece that carries generated output."""
-        generated = (index for index in reversed(range(len(self.kinds))) if self.kinds[index] != CONTROL)
-        return next(generated, None)
-
 
 class TruthLog:
     """The last exchanges, up to ``size``; the oldest go first."""

@@ -21,7 +21,6 @@ from pytest_llm_latency.storage.lock import Entry
 from pytest_llm_latency.storage.results import slug
 
 DEFAULT_FOLDER = Path("baselines")
-DEFAULT_ENVIRONMENT = "default"
 
 _LABEL = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 
@@ -44,12 +43,6 @@ def environments(folder: Path) -> tuple[str, ...]:
 def entries(folder: Path, environment: str) -> tuple[Entry, ...]:
     """Return what the lock says of each test, sorted; no Parquet file is opened."""
     return tuple(locked(folder, environment).values())
-
-
-def series_count(folder: Path, environment: str, test_ids: Collection[str]) -> int:
-    """Return how many series these tests have in the lock; no Parquet file is opened."""
-    names = {lock.readable(test_id) for test_id in test_ids}
-    return sum(len(entry.series) for entry in entries(folder, environment) if entry.test_id in names)
 
 
 def find(folder: Path, environment: str, test_id: str) -> tuple[Run, ...]:
