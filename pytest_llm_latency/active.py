@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PAYLOAD = "llm_latency_outcome"  # the attribute of a report that carries the outcome, in exact builtins
 _CALLER: "pytest.StashKey[AsyncCaller | SyncCaller]" = pytest.StashKey()
-_OUTCOME: pytest.StashKey[measuring.Outcome] = pytest.StashKey()
+_OUTCOME: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
 
 class Active:
@@ -40,7 +40,7 @@ class Active:
         self._wrong: dict[str, MarkerError] = {}
         self._measuring: measuring.Measuring | None = None
         self._simulator: SimulatorProcess | None = None
-        self._collecting = Collecting(self._origin)
+        self._collecting = Collecting(self._origin, narrowed=_is_narrowed(config))
         self._closing: Closing | None = None
         baselines.check_label(settings.environment)
         measuring.check_simulator_options(settings)
@@ -91,7 +91,6 @@ class Active:
         self._plans = {test_id: self._plans[test_id] for test_id in selected}
         if selected:
             self._collecting.expected = tuple(selected)
-        self._collecting.narrowed = _is_narrowed(self._config)
 
     # Each test.
 
@@ -137,7 +136,7 @@ class Active:
         from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
 
         result = outcome.result
-        item.stash[_OUTCOME] = outcome
+        item.stash[_OUTCOME] = outcome.pack()
         item.add_report_section("call", "llm latency", section(result))
         item.user_properties.extend(latency_tests.properties(result))
         if result.fails:
@@ -155,7 +154,7 @@ class Active:
         """Let the outcome travel on the report of the call."""
         report = yield
         if call.when == "call" and _OUTCOME in item.stash:
-            setattr(report, _PAYLOAD, item.stash[_OUTCOME].pack())
+            setattr(report, _PAYLOAD, item.stash[_OUTCOME])
             del item.stash[_OUTCOME]
         return report
 
@@ -168,7 +167,7 @@ class Active:
         if packed is not None:
             self._collecting.receive(measuring.Outcome.unpack(packed))
         elif not report.passed:
-            self._collecting.reported.add(report.nodeid)
+            (self._collecting.skipped if report.skipped else self._collecting.failed).add(report.nodeid)
 
     # After the tests.
 
@@ -264,8 +263,10 @@ def _as_failures() -> Iterator[None]:
 
 def _is_narrowed(config: pytest.Config) -> bool:
     """Whether the user asked for a part of the suite, so that an absent test says nothing."""
-    chosen: Sequence[object] = [config.getoption(name, None) for name in ("keyword", "markexpr", "lf", "deselect")]
-    return any(chosen) or config.args_source is pytest.Config.ArgsSource.ARGS
+    names = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
+    chosen: Sequence[object] = [config.getoption(name, None) for name in names]
+    elsewhere = config.invocation_params.dir != config.rootpath
+    return any(chosen) or elsewhere or config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 def _takes_unicode(writer: Any) -> bool:  # noqa: ANN401  (pytest's own writer)

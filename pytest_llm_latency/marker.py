@@ -140,7 +140,7 @@ def _share(tolerance: object) -> Any:  # noqa: ANN401  (the same)
 
 def _parsed(name: str, parse: Any, value: object) -> Any:  # noqa: ANN401  (the same)
     if not isinstance(value, str):
-        return value
+        return float(value) if isinstance(value, float) else value  # a plain one, of NumPy too
     try:
         return parse(value)
     except SettingsError as error:
@@ -148,9 +148,11 @@ def _parsed(name: str, parse: Any, value: object) -> Any:  # noqa: ANN401  (the 
 
 
 def _text(name: str, value: object) -> str | None:
-    if value is not None and (not isinstance(value, str) or not value):
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
         raise MarkerError(f"{name} is {value!r}: it must be a text that is not empty.")
-    return value
+    return str.__str__(value)  # a plain one, of an enumeration too
 
 
 def _texts(name: str, value: object) -> tuple[str, ...] | None:
@@ -159,4 +161,4 @@ def _texts(name: str, value: object) -> tuple[str, ...] | None:
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
         raise MarkerError(f"{name} is {value!r}: it must be a text or a list of texts.")
-    return tuple(texts)
+    return tuple(map(str.__str__, texts))

@@ -151,10 +151,14 @@ class Settings:
 
     @property
     def environment(self) -> str:
-        """The label of the environment, a simulated one being its own."""
-        if self.values["environment"] is not None:
-            return str(self.values["environment"])
-        return SIMULATOR_ENVIRONMENT if self.values["simulate"] else "default"
+        """The label of the environment.
+
+        A simulated one is its own, unless the command line names it: a variable that is set for the
+        real runs of a machine must not mix their baselines with a dry run's.
+        """
+        if self.values["simulate"] and "environment" not in self.explicit:
+            return SIMULATOR_ENVIRONMENT
+        return str(self.values["environment"] or "default")
 
 
 def resolve(

@@ -5,6 +5,7 @@ Only this side writes. It knows nothing of pytest: what must turn red after the 
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,16 +51,17 @@ class Closing:
 class Collecting:
     """Stores each outcome as it arrives and closes the session."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, *, narrowed: bool) -> None:
         self._origin = origin
+        self._narrowed = narrowed
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._began = time.monotonic()
         self._results: dict[str, Result] = {}
-        self._stored: dict[str, results.StoredTest] = {}
+        self._files: dict[str, str] = {}
         self._problems: list[LatencyError] = []
         self.expected: tuple[str, ...] = ()
-        self.narrowed = False
-        self.reported: set[str] = set()
+        self.failed: set[str] = set()
+        self.skipped: set[str] = set()
 
     @property
     def _folder(self) -> Path:
@@ -72,27 +74,42 @@ class Collecting:
         self._results[result.test_id] = result
         try:
             path = results.write_run(self._folder, outcome.run)
-            self._stored[result.test_id] = results.StoredTest(
-                test_id=result.test_id, file=path.name, status=result.status, fails=result.fails
-            )
+            self._files[result.test_id] = path.name
             results.write_manifest(self._folder, self._manifest(interrupted=False))
         except StorageError as error:
             self._problems.append(error)
 
     def close(self, ending: Ending) -> Closing:
-        """Judge the session as a whole, write the reports and, where asked for, the baselines."""
-        late = [*self._reconsidered(), *self._lost(ending)]
-        session = self._session(ending)
+        """Judge the session as a whole, write the reports and, where asked for, the baselines.
+
+        The page comes before the accepting, because it shows the baselines as they were; results.json
+        comes last, because it tells what went wrong before it.
+        """
+        late: list[Late] = []
         artefacts: list[tuple[str, str]] = []
-        try:
-            if self._results:
-                artefacts += self._write(session, ending)
-                if self._origin.settings["accept"] and not ending.stopped_early:
+        with self._noting_problems():
+            late.extend(self._reconsidered())
+        late.extend(self._lost(ending))
+        if self._results:
+            with self._noting_problems():
+                artefacts += self._write_page(ending, late)
+            if self._origin.settings["accept"] and not ending.stopped_early:
+                with self._noting_problems():
                     artefacts.append(("baselines", self._accept()))
-        except LatencyError as error:
-            self._problems.append(error)
+        session = self._session(ending, late)
+        if self._results:
+            with self._noting_problems():
+                artefacts.append(("json", self._write_json(session)))
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
         return Closing(session=session, late=tuple(late), artefacts=tuple(artefacts))
+
+    @contextmanager
+    def _noting_problems(self) -> Iterator[None]:
+        """Let the rest go on after an error that a user can mend; it fails the session at the end."""
+        try:
+            yield
+        except LatencyError as error:
+            self._problems.append(error)
 
     def _reconsidered(self) -> Iterator[Late]:
         """Judge again the tests that the p values of the others may turn red."""
@@ -108,6 +125,8 @@ class Collecting:
             return
         accepted = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
         for test_id in undecided:
+            if test_id not in self._files:  # it could not be stored, which fails the session anyway
+                continue
             policy = judge.knowing(accepted.policy, [each for each in everything if each.test_id != test_id])
             run = self._evidence()[test_id].run
             result = judge.judge(run, accepted.baselines.get(test_id), policy, accepted.noise)
@@ -118,20 +137,20 @@ class Collecting:
 
     def _evidence(self) -> "_StoredEvidence":
         folder = self._folder / "runs" / self._origin.session_id
-        return _StoredEvidence(self._origin, folder, self._stored)
+        return _StoredEvidence(self._origin, folder, self._tests())
 
     def _lost(self, ending: Ending) -> Iterator[Late]:
         if ending.interrupted or ending.stopped_early:
             return
         for test_id in self.expected:
-            if test_id not in self._results and test_id not in self.reported:
+            if test_id not in self._results and test_id not in self.failed | self.skipped:
                 yield Late(
                     test_id=test_id,
                     message="the result of this latency test was lost: it was collected and never arrived, so "
                     "nothing is known of it. Run it again; if it is lost again, run it without workers (-n 0).",
                 )
 
-    def _session(self, ending: Ending) -> Session:
+    def _session(self, ending: Ending, late: Sequence[Late]) -> Session:
         settings = self._origin.settings
         order = {test_id: position for position, test_id in enumerate(self.expected)}
         return Session(
@@ -139,13 +158,14 @@ class Collecting:
             started_at=self._started_at,
             duration_s=time.monotonic() - self._began,
             interrupted=ending.interrupted,
-            expected=self.expected,
+            expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
             results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
             environment=surroundings.describe(
                 label=settings.environment, region=settings["region"], root=self._origin.root
             ),
             settings={name: str(value) for name, value in settings.values.items() if value is not None},
             warnings=self._warnings(ending),
+            problems=(*(f"{each.test_id}: {each.message}" for each in late), *map(str, self._problems)),
         )
 
     def _warnings(self, ending: Ending) -> tuple[Notice, ...]:
@@ -168,32 +188,44 @@ class Collecting:
             started_at=self._started_at,
             environment=self._origin.settings.environment,
             interrupted=interrupted,
-            narrowed=self.narrowed,
+            narrowed=self._narrowed,
             expected=self.expected,
-            tests=tuple(self._stored.values()),
+            tests=self._tests(),
         )
 
-    def _write(self, session: Session, ending: Ending) -> list[tuple[str, str]]:
-        from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (only a session with results needs these)
-        from pytest_llm_latency.report import html, json_report  # noqa: PLC0415
+    def _tests(self) -> tuple[results.StoredTest, ...]:
+        from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (only a session with results needs it)
 
-        for result in session.results:
-            stored = self._stored.get(result.test_id)
-            if stored is not None:
-                self._stored[result.test_id] = results.StoredTest(
-                    test_id=stored.test_id, file=stored.file, status=result.status, fails=result.fails
-                )
+        return tuple(
+            results.StoredTest(
+                test_id=test_id,
+                file=file,
+                status=self._results[test_id].status,
+                fails=self._results[test_id].fails,
+                moved=any(
+                    each.metric in METRICS and each.verdict.status in {"regressed", "improved"}
+                    for each in self._results[test_id].comparisons
+                ),
+            )
+            for test_id, file in self._files.items()
+        )
+
+    def _write_page(self, ending: Ending, late: Sequence[Late]) -> list[tuple[str, str]]:
+        from pytest_llm_latency.report import html  # noqa: PLC0415  (only a session with results needs it)
+
         manifest = results.write_manifest(self._folder, self._manifest(interrupted=ending.interrupted))
-        atomic.replace_text(
-            self._folder / JSON_FILE, json_report.dumps(json_report.document(session, definitions=METRICS))
-        )
-        atomic.replace_text(self._folder / HTML_FILE, html.render(session, self._evidence()))
+        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, late), self._evidence()))
         results.prune_runs(self._folder)
-        return [
-            ("report", self._origin.shown(self._folder / HTML_FILE)),
-            ("json", self._origin.shown(self._folder / JSON_FILE)),
-            ("samples", self._origin.shown(manifest.parent)),
-        ]
+        shown = self._origin.shown
+        return [("report", shown(self._folder / HTML_FILE)), ("samples", shown(manifest.parent))]
+
+    def _write_json(self, session: Session) -> str:
+        from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.report import json_report  # noqa: PLC0415
+
+        document = json_report.document(session, definitions=METRICS)
+        atomic.replace_text(self._folder / JSON_FILE, json_report.dumps(document))
+        return self._origin.shown(self._folder / JSON_FILE)
 
     def _accept(self) -> str:
         from pytest_llm_latency.storage import acceptance  # noqa: PLC0415  (pyarrow is slow to import)
@@ -206,6 +238,7 @@ class Collecting:
             reason=settings["reason"],
             commit=None,
             verdicts={result.run_id: result.status for result in self._results.values()},
+            moved=frozenset(self._results[test.test_id].run_id for test in session.tests if test.moved),
             keep=settings["keep"],
         )
         changes = acceptance.accept(settings["baselines"], runs, terms)
@@ -215,10 +248,10 @@ class Collecting:
 class _StoredEvidence(Mapping[str, Evidence]):
     """Each test's raw runs, read when they are asked for, so that only one test's are in memory."""
 
-    def __init__(self, origin: Origin, folder: Path, tests: Mapping[str, results.StoredTest]) -> None:
+    def __init__(self, origin: Origin, folder: Path, tests: Sequence[results.StoredTest]) -> None:
         self._origin = origin
-        self._session = results.StoredSession(folder=folder, manifest=None, tests=tuple(tests.values()))
-        self._tests = tests
+        self._session = results.StoredSession(folder=folder, manifest=None, tests=tuple(tests))
+        self._tests = {test.test_id: test for test in tests}
 
     def __getitem__(self, test_id: str) -> Evidence:
         run: Run = self._session.runs(self._tests[test_id])[0]

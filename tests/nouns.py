@@ -364,6 +364,7 @@ def session(*results: Result, **changes: Any) -> Session:
         environment=environment(),
         settings={"--llm-latency": "yes", "llm_latency_environment": "default"},
         warnings=(),
+        problems=(),
     )
     return dataclasses.replace(values, **changes)
 

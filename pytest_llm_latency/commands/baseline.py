@@ -37,9 +37,9 @@ def add_parser(subparsers: Subparsers) -> None:
     accepting.add_argument("--reason", metavar="TEXT", help="why, for who reviews the lock file")
     accepting.add_argument("--keep", type=int, default=acceptance.DEFAULT_KEEP, metavar="N", help="runs a test (5)")
     showing.add_argument("test", metavar="TEST", help="a test id or a part of one")
-    pruning.add_argument("--test", action="append", default=[], metavar="ID", help="only this test (repeatable)")
     pruning.add_argument("--keep-last", type=int, metavar="N", help="shorten to the last N runs instead of removing")
     for each in (accepting, pruning):
+        each.add_argument("--test", action="append", default=[], metavar="ID", help="only this test (repeatable)")
         each.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
         each.add_argument("--dry-run", action="store_true", help="say what would change and write nothing")
         each.add_argument("--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="(.llm-latency)")
@@ -58,12 +58,13 @@ def _action(actions: Subparsers, name: str, handler: Handler, summary: str) -> a
 def accept(arguments: argparse.Namespace) -> int:
     """Make the last run, or the one that was named, the baseline of its tests."""
     path = arguments.run or results.latest(arguments.results)
-    runs, verdicts = _stored_runs(path, arguments)
+    runs, verdicts, moved = _stored_runs(path, arguments)
     terms = Acceptance(
         accepted=datetime.now(tz=UTC).date().isoformat(),
         reason=arguments.reason,
         commit=None,
         verdicts=verdicts,
+        moved=moved,
         keep=arguments.keep,
         dry_run=arguments.dry_run,
     )
@@ -74,23 +75,28 @@ def accept(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _stored_runs(path: Path, arguments: argparse.Namespace) -> tuple[list[Run], dict[str, VerdictStatus]]:
+def _stored_runs(
+    path: Path, arguments: argparse.Namespace
+) -> tuple[list[Run], dict[str, VerdictStatus], frozenset[str]]:
     session, selects = results.read_session(path), _selects(arguments)
     runs: list[Run] = []
     verdicts: dict[str, VerdictStatus] = {}
+    moved: set[str] = set()
     for test in session.tests:
         if selects(test.test_id):
             own = session.runs(test)
             runs += own
             verdicts |= {run.id: test.status for run in own if test.status is not None}
+            moved |= {run.id for run in own if test.moved}
     if not runs:
-        what = f"-k {arguments.expression!r} matches no test" if arguments.expression else "no test is stored"
+        narrowed = bool(arguments.expression or arguments.test)
+        what = "no test matches --test and -k" if narrowed else "no test is stored"
         names = ", ".join(test.test_id for test in session.tests)
         raise StorageError(
             f"nothing was accepted: {what} of {path}: choose among {names or 'the tests of another run'}."
         )
     _check_environment(runs, arguments.environment)
-    return runs, verdicts
+    return runs, verdicts, frozenset(moved)
 
 
 def _check_environment(runs: Iterable[Run], label: str | None) -> None:
@@ -208,7 +214,7 @@ def _shorten(arguments: argparse.Namespace) -> int:
 def _named(arguments: argparse.Namespace, label: str) -> tuple[str, ...]:
     selects = _selects(arguments)
     stored = [entry.test_id for entry in baselines.entries(arguments.baselines, label)]
-    return tuple(each for each in stored if selects(each) and (not arguments.test or each in arguments.test))
+    return tuple(each for each in stored if selects(each))
 
 
 def _orphans(arguments: argparse.Namespace) -> dict[str, tuple[str, ...]]:
@@ -237,4 +243,5 @@ def _environments(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _selects(arguments: argparse.Namespace) -> selection.Selects:
-    return selection.parse(arguments.expression) if arguments.expression else lambda _: True
+    matches = selection.parse(arguments.expression) if arguments.expression else lambda _: True
+    return lambda test_id: matches(test_id) and (not arguments.test or test_id in arguments.test)

@@ -139,8 +139,10 @@ class Result:
 class Session:
     """One ``pytest --llm-latency`` from start to end. Results stand in the order of their tests.
 
-    ``expected`` are the ids of the latency tests that were collected and selected: one of them
-    without a result is lost data unless the session was interrupted or stopped early.
+    ``expected`` are the ids of the latency tests that were collected, selected and not skipped: one
+    of them without a result has failed by itself, or is lost data, unless the session was
+    interrupted or stopped early. ``problems`` are what fails the session beside its results: a
+    lost result, a file that could not be written.
     """
 
     id: str
@@ -152,6 +154,7 @@ class Session:
     environment: Environment
     settings: Mapping[str, str]
     warnings: tuple[Notice, ...]
+    problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

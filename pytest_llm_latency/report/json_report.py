@@ -54,7 +54,8 @@ def document(session: Session, *, definitions: Mapping[str, Metric]) -> Tree:
         "config": to_builtins(session.settings),
         "environment": to_builtins(session.environment),
         "summary": {
-            "fails": any(result.fails for result in session.results),
+            "fails": wording.fails(session),
+            "problems": list(session.problems),
             "verdicts": dict(wording.counts(session.results)),
             "missing": wording.missing(session),
             "requests": totals.requests,

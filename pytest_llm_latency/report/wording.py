@@ -193,10 +193,7 @@ def headline(result: Result) -> str:
 
 def accept_command(result: Result) -> str:
     """Return the command that makes the last run the baseline of a test."""
-    name = result.test_id.partition("::")[2] or result.test_id
-    if re.search(r"[\s()]", name):  # an expression cannot name these
-        name = name.partition("[")[0]
-    return f"{accept_all_command(result)} -k {shlex.quote(name)}"
+    return f"{accept_all_command(result)} --test {shlex.quote(result.test_id)}"
 
 
 def accept_all_command(result: Result) -> str:
@@ -231,13 +228,21 @@ def missing(session: Session) -> list[str]:
     return [test_id for test_id in session.expected if test_id not in there]
 
 
+def fails(session: Session) -> bool:
+    """Whether the session is red: a test that fails, one without a result, or a problem beside them."""
+    lost = bool(missing(session)) and not session.interrupted
+    return lost or bool(session.problems) or any(result.fails for result in session.results)
+
+
 def notices(session: Session) -> list[tuple[Notice, int]]:
     """Return every warning once, with the number of tests that have it; 0 is the session's own.
 
     An interruption is not among them: a report says it where it says what is missing.
     """
     shared = Counter(warning for result in session.results for warning in dict.fromkeys(result.warnings))
-    return [(warning, 0) for warning in session.warnings if warning.code != "interrupted"] + list(shared.items())
+    own = [warning for warning in session.warnings if warning.code != "interrupted"]
+    own += [Notice(code="problem", message=problem) for problem in session.problems]
+    return [(warning, 0) for warning in own] + list(shared.items())
 
 
 def environment_changes(results: Sequence[Result]) -> list[tuple[str, int]]:

@@ -17,15 +17,14 @@ DEFAULT_KEEP = 5
 
 Action = Literal["added", "extended", "replaced", "trimmed", "unchanged"]
 
-_ANOTHER_LEVEL = frozenset({"regressed", "improved"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """On what terms runs are accepted: what the lock records, and what is known of the runs.
 
     ``accepted`` is the date. ``commit`` is ``None`` for the commit that each run was measured at.
-    ``verdicts`` has the stored verdict by run id, where there is one. ``keep`` bounds the runs of
+    ``verdicts`` has the stored verdict by run id, where there is one, and ``moved`` the ids of the
+    runs that are on another level than the baseline. ``keep`` bounds the runs of
     each test. A ``dry_run`` says what would change and writes nothing.
     """
 
@@ -33,6 +32,7 @@ class Acceptance:
     reason: str | None
     commit: str | None
     verdicts: Mapping[str, VerdictStatus]
+    moved: frozenset[str] = frozenset()
     keep: int = DEFAULT_KEEP
     dry_run: bool = False
 
@@ -123,6 +123,11 @@ def _fault(run: Run, verdict: VerdictStatus | None) -> str | None:
         return "its verdict is invalid: the measuring cannot be trusted"
     if not any(sample.status == "ok" for step in metrics.steps(run) for sample in metrics.measured(run, step)):
         return "no request of it succeeded"
+    if not any(text.startswith("error_rate") for text in run.plan.limits):  # else the user allows what failed
+        from pytest_llm_latency.limits import check_error_limit  # noqa: PLC0415  (NumPy is slow to import)
+
+        exceeded = check_error_limit(run, run.plan.error_limit)
+        return None if exceeded is None else exceeded.message
     return None
 
 
@@ -133,7 +138,7 @@ def _before(folder: Path, environment: str, test_id: str) -> _Before:
 
 
 def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
-    merged, notes = _merged(before.runs, new, terms.verdicts)
+    merged, notes = _merged(before.runs, new, terms.moved)
     kept = tuple(merged[-terms.keep :])
     if before.entry is not None and [run.id for run in kept] == [run.id for run in before.runs]:
         return _edit(before, before.runs, before.entry, "unchanged")
@@ -151,9 +156,7 @@ def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
     return _edit(before, kept, described, action, notes)
 
 
-def _merged(
-    stored: Sequence[Run], new: Sequence[Run], verdicts: Mapping[str, VerdictStatus]
-) -> tuple[list[Run], tuple[str, ...]]:
+def _merged(stored: Sequence[Run], new: Sequence[Run], moved: frozenset[str]) -> tuple[list[Run], tuple[str, ...]]:
     from pytest_llm_latency.stats.comparable import REMEDY, differences  # noqa: PLC0415  (NumPy is slow to import)
 
     merged, notes = list(stored), []
@@ -169,8 +172,8 @@ def _merged(
         if differing:
             notes.append(f"the runs before were measured with something else: {'; '.join(differing)}")
             merged.clear()
-        elif merged and verdicts.get(run.id) in _ANOTHER_LEVEL:
-            notes.append(f"the runs before were on another level: this run is {verdicts[run.id]}")
+        elif merged and run.id in moved:
+            notes.append("the runs before were on another level: this run is slower or faster than they were")
             merged.clear()
         merged.append(run)
     return merged, tuple(notes)

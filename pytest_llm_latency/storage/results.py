@@ -35,12 +35,17 @@ _SLUG_LENGTH = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTest:
-    """One test of a session: its file beside the manifest, and its verdict once it has one."""
+    """One test of a session: its file beside the manifest, and its verdict once it has one.
+
+    ``moved`` says that a compared figure got worse or better than the baseline's: the run is on
+    another level, whatever limits and errors say of it.
+    """
 
     test_id: str
     file: str
     status: VerdictStatus | None
     fails: bool | None
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,4 +207,4 @@ def _lone(path: Path) -> tuple[StoredTest, ...]:
 
     runs = samples.read_runs(path)
     ids = dict.fromkeys(run.test_id for run in runs)
-    return tuple(StoredTest(test_id=each, file=path.name, status=None, fails=None) for each in ids)
+    return tuple(StoredTest(test_id=each, file=path.name, status=None, fails=None, moved=False) for each in ids)

@@ -35,7 +35,7 @@ def measure(number: int, *tests: str, status: VerdictStatus | None = "pass", **c
     stored = []
     for test_id in tests:
         path = results.write_run(results.DEFAULT_FOLDER, run(number, test_id))
-        stored.append(StoredTest(test_id=test_id, file=path.name, status=status, fails=False))
+        stored.append(StoredTest(test_id=test_id, file=path.name, status=status, fails=False, moved=False))
     values: dict[str, Any] = {
         "session_id": f"session-{number}",
         "started_at": f"2026-03-{number:02}T09:15:00+00:00",
@@ -284,3 +284,12 @@ def test_stray_files_are_pruned_with_the_orphans(capsys: pytest.CaptureFixture[s
     assert called(capsys, "prune")[1] == f"removed  default  {stray}\n"
     assert not stray.exists()
     assert accepted() == {CHAT: 1}
+
+
+def test_a_test_that_is_named_whole_is_accepted_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """A selection by a part of the name would take the others with it."""
+    measure(1, "t.py::test_chat", "t.py::test_chat_long")
+    assert main(["baseline", "accept", "--test", "t.py::test_chat"]) == 0
+    assert [entry.test_id for entry in baselines.entries(baselines.DEFAULT_FOLDER, "default")] == ["t.py::test_chat"]
+    assert main(["baseline", "accept", "--test", "t.py::gone"]) == 1
+    assert "no test matches --test and -k" in capsys.readouterr().err

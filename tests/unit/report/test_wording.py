@@ -1,6 +1,7 @@
 """The sentences that more than one report says."""
 
 import math
+import shlex
 
 import pytest
 
@@ -56,9 +57,21 @@ def test_an_unbounded_change_is_told_without_a_made_up_number() -> None:
 @pytest.mark.parametrize(
     ("status", "part", "command"),
     [
-        ("regressed", "accept it without measuring again", "llm-latency baseline accept -k test_summarise"),
-        ("no_baseline", "make it the baseline", "llm-latency baseline accept -k test_summarise"),
-        ("incomparable", "make this run the baseline", "llm-latency baseline accept -k test_summarise"),
+        (
+            "regressed",
+            "accept it without measuring again",
+            "llm-latency baseline accept --test tests/test_chat.py::test_summarise",
+        ),
+        (
+            "no_baseline",
+            "make it the baseline",
+            "llm-latency baseline accept --test tests/test_chat.py::test_summarise",
+        ),
+        (
+            "incomparable",
+            "make this run the baseline",
+            "llm-latency baseline accept --test tests/test_chat.py::test_summarise",
+        ),
         ("inconclusive", "Raise requests from 100 to about 240", None),
         ("invalid", "measure again", None),
     ],
@@ -86,17 +99,11 @@ def test_a_limit_is_not_advised_away_by_accepting_a_baseline() -> None:
     assert advice.command is None
 
 
-@pytest.mark.parametrize(
-    ("test_id", "selection"),
-    [
-        ("t/test_a.py::test_b[openai/gpt-4o]", "'test_b[openai/gpt-4o]'"),
-        ("t/test_a.py::TestA::test_b[gpt-4o or it's]", "TestA::test_b"),
-    ],
-)
-def test_the_accept_command_names_a_test_as_far_as_a_selection_can(test_id: str, selection: str) -> None:
-    """One case of several, unless its parameters hold a blank or a parenthesis."""
-    result = nouns.result(of=nouns.run([0.2], test_id=test_id))
-    assert wording.accept_command(result) == f"llm-latency baseline accept -k {selection}"
+def test_the_accept_command_names_one_test_whatever_its_characters() -> None:
+    """A part of the name would accept others with it."""
+    result = nouns.result(of=nouns.run([0.2], test_id="t/test_a.py::TestA::test_b[gpt-4o or it's]"))
+    command = wording.accept_command(result)
+    assert shlex.split(command) == ["llm-latency", "baseline", "accept", "--test", result.test_id]
 
 
 def test_a_cost_that_is_known_in_part_is_a_bound() -> None:

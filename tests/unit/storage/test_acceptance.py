@@ -10,7 +10,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, RefusedBaselineError, StorageError, UnwritableError, UsageError
-from pytest_llm_latency.model import Run, VerdictStatus
+from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import acceptance, atomic, baselines, lock
 from pytest_llm_latency.storage.acceptance import Acceptance, Change
 
@@ -77,7 +77,7 @@ def test_a_sample_that_supports_no_p95_has_none(tmp_path: Path) -> None:
 def test_figures_that_fall_on_failed_requests_are_none(tmp_path: Path) -> None:
     """A tenth of the requests failed: the p95 is no number."""
     failing = tuple(nouns.sample(index, None if index % 10 == 0 else 0.3) for index in range(100))
-    (change,) = accept(tmp_path, nouns.run([], samples=failing))
+    (change,) = accept(tmp_path, nouns.run([], samples=failing, plan=nouns.plan(error_limit=0.2)))
     assert [(series.n, series.p95, series.interval) for series in change.after] == [(100, None, None)] * 2
     assert all(series.p50 is not None for series in change.after)
 
@@ -132,15 +132,21 @@ def test_runs_of_other_conditions_replace_the_stored_ones_and_say_so(tmp_path: P
     assert ids(tmp_path) == ["run-3"]
 
 
-@pytest.mark.parametrize("verdict", ["regressed", "improved"])
-def test_a_run_on_another_level_replaces_the_ones_before(tmp_path: Path, verdict: VerdictStatus) -> None:
+def test_a_run_on_another_level_replaces_the_ones_before(tmp_path: Path) -> None:
     """Both levels in one baseline would look like noise, in which the next change is lost."""
     accept(tmp_path, run(1), run(2))
-    (change,) = accept(tmp_path, run(3), verdicts={"run-3": verdict})
+    (change,) = accept(tmp_path, run(3), verdicts={"run-3": "regressed"}, moved=frozenset({"run-3"}))
     assert (change.action, change.runs_after) == ("replaced", 1)
-    assert verdict in change.notes[0]
+    assert "slower or faster" in change.notes[0]
     (further,) = accept(tmp_path, run(4), verdicts={"run-4": "pass"})
     assert (further.action, further.runs_after) == ("extended", 2)
+
+
+def test_a_limit_that_was_exceeded_leaves_the_history(tmp_path: Path) -> None:
+    """The test failed, and its latency is what it was."""
+    accept(tmp_path, run(1), run(2))
+    (change,) = accept(tmp_path, run(3), verdicts={"run-3": "regressed"})
+    assert (change.action, change.runs_after) == ("extended", 3)
 
 
 def test_keeping_only_the_new_run_replaces_the_ones_before(tmp_path: Path) -> None:
@@ -194,6 +200,11 @@ def test_an_environment_that_is_no_folder_name_is_refused(tmp_path: Path) -> Non
         (run(2, "t::bad", complete=False), {}, "its measuring was cut off"),
         (run(2, "t::bad"), {"run-2": "invalid"}, "its verdict is invalid"),
         (run(2, "t::bad", samples=(nouns.sample(0, None),)), {}, "no request of it succeeded"),
+        (
+            run(2, "t::bad", samples=tuple(nouns.sample(each, None if each < 10 else 0.3) for each in range(100))),
+            {},
+            "10 of 100 requests failed",
+        ),
         (run(2, "t::bad", samples=()), {}, "no request of it succeeded"),
         (run(2, "t::bad", samples=(nouns.sample(0, 0.3, phase="warmup"),)), {}, "no request of it succeeded"),
     ],

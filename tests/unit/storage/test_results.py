@@ -17,7 +17,7 @@ from pytest_llm_latency.storage.results import Manifest, StoredTest
 def manifest(session_id: str = "session-2", **changes: Any) -> Manifest:
     """Return the manifest of a session that measured one test."""
     stored = StoredTest(
-        test_id=nouns.TEST_ID, file=f"{results.slug(nouns.TEST_ID)}.parquet", status="pass", fails=False
+        test_id=nouns.TEST_ID, file=f"{results.slug(nouns.TEST_ID)}.parquet", status="pass", fails=False, moved=False
     )
     values = Manifest(
         session_id=session_id,
@@ -68,7 +68,7 @@ def test_a_session_is_read_back_with_its_runs(tmp_path: Path) -> None:
 def test_one_file_of_a_session_is_read_with_its_verdict(tmp_path: Path) -> None:
     """The manifest beside the file says what the gate said."""
     path = results.write_run(tmp_path, nouns.run([0.3]))
-    other = StoredTest(test_id="other", file="other.parquet", status="invalid", fails=True)
+    other = StoredTest(test_id="other", file="other.parquet", status="invalid", fails=True, moved=False)
     results.write_manifest(tmp_path, manifest(tests=(*manifest().tests, other)))
     stored = results.read_session(path)
     assert [(test.test_id, test.status) for test in stored.tests] == [(nouns.TEST_ID, "pass")]
@@ -79,7 +79,7 @@ def test_a_lone_file_is_a_session_without_verdicts(tmp_path: Path) -> None:
     path = results.write_run(tmp_path, nouns.run([0.3]))
     stored = results.read_session(path.rename(tmp_path / "a.parquet"))
     assert stored.manifest is None
-    assert stored.tests == (StoredTest(test_id=nouns.TEST_ID, file="a.parquet", status=None, fails=None),)
+    assert stored.tests == (StoredTest(test_id=nouns.TEST_ID, file="a.parquet", status=None, fails=None, moved=False),)
     assert [run.test_id for run in stored.runs(stored.tests[0])] == [nouns.TEST_ID]
 
 
