@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, TOOL_CALL, Failure, Run, Sample
+from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, REASONING, TOOL_CALL, Failure, Run, Sample
 from pytest_llm_latency.units import seconds
 
 DEFINITIONS_VERSION = 1
@@ -76,11 +76,19 @@ def tokens_out(sample: Sample) -> float | None:
 
 def tpot(sample: Sample) -> float | None:
     """Seconds a token after the first delta; the first delta's tokens go by its share of the characters."""
-    tokens, generated = tokens_out(sample), _generated(sample)
+    tokens, generated = _streamed_tokens(sample), _generated(sample)
     if tokens is None or tokens < 2 or len(generated) < 2:  # noqa: PLR2004  (a gap needs two)
         return None
     later = tokens - _first_delta_tokens(sample, tokens)
     return seconds(generated[-1] - generated[0]) / later if later > 0 else None
+
+
+def _streamed_tokens(sample: Sample) -> float | None:
+    """Return the output tokens that arrived as deltas: reasoning that the provider hides did not."""
+    tokens = tokens_out(sample)
+    if tokens is None or sample.usage is None or REASONING in sample.event_kinds:
+        return tokens
+    return tokens - (sample.usage.tokens_reasoning or 0)
 
 
 def _first_delta_tokens(sample: Sample, tokens: float) -> float:
@@ -160,7 +168,8 @@ _ROWS = (
         "Time per output token",
         "s/token",
         tpot,
-        "(last − first generated delta) ÷ (output tokens − tokens in the first delta)",
+        "(last − first generated delta) ÷ (output tokens − tokens in the first delta), "
+        "without reasoning tokens where no reasoning was streamed",
         gated=True,
     ),
     _row("icl", "Inter-chunk latency, mean", "s", icl_mean, "mean gap between chunks that carry output", gated=True),
@@ -253,20 +262,13 @@ def failures(run: Run, step: str | None) -> list[Failure]:
     """Return why each failed request of a step failed.
 
     An iteration that failed before it reached the step is one failed request of the step. One
-    whose requests all succeeded, so that the body itself failed, makes its last request a failed
-    one: its latency stands, its error counts.
+    whose body raised after its requests (a failed assertion) has a failed sample already: the
+    collecting marks its last one, so that it ranks as slow and counts as an error here.
     """
     samples = measured(run, step)
     reached = {sample.iteration for sample in samples}
-    last = {sample.iteration: sample for sample in run.samples if sample.phase == MEASURE}
-    broken = {sample.iteration for sample in run.samples if sample.phase == MEASURE and sample.status != "ok"}
     requests = [_failure(sample) for sample in samples if sample.status != "ok"]
-    bodies = [
-        failure
-        for iteration, failure in run.iteration_failures
-        if iteration not in reached or (iteration not in broken and last[iteration].step == step)
-    ]
-    return requests + bodies
+    return requests + [failure for iteration, failure in run.iteration_failures if iteration not in reached]
 
 
 def _failure(sample: Sample) -> Failure:

@@ -1,7 +1,5 @@
 """Absolute limits: how they are read, and what they say of a run."""
 
-import dataclasses
-
 import pytest
 
 import nouns
@@ -227,8 +225,10 @@ def test_errors_within_the_limit_are_no_check() -> None:
 
 def test_the_step_with_the_largest_share_of_errors_is_named() -> None:
     """A body that fails between its steps fails the second."""
-    run = nouns.run(samples=(*nouns.samples(times(10), step="plan"), *nouns.samples(times(9), step="answer")))
-    broken = dataclasses.replace(run, iteration_failures=((9, nouns.failure("AssertionError", "no plan")),))
+    no_plan = nouns.failure("AssertionError", "no plan")
+    blamed = nouns.sample(9, 0.2, 0.4, step="plan", status="error", failure=no_plan)
+    samples = (*nouns.samples(times(9), step="plan"), blamed, *nouns.samples(times(9), step="answer"))
+    broken = nouns.run(samples=samples, iteration_failures=((9, no_plan),))
 
     found = check_error_limit(broken, 0.05)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nouns
-from pytest_llm_latency.metrics import GATED, METRICS, icl, measured, series, steps, total, value
+from pytest_llm_latency.metrics import GATED, METRICS, failures, icl, measured, series, steps, total, value
 from pytest_llm_latency.model import Sample, Stamps, Usage
 
 MS = 1_000_000
@@ -168,6 +168,21 @@ def test_the_tokens_of_the_first_delta_are_left_out_of_the_time_per_token(
     assert METRICS["tpot"].take(sample) == (None if expected is None else pytest.approx(expected))
 
 
+@pytest.mark.parametrize(
+    ("kinds", "reasoning", "expected"),
+    [("xcccc", 6, 0.2 / 3), ("xcccc", None, 0.2 / 7.5), ("xrccc", 6, 0.2 / 7.5), ("xcccc", 9, None)],
+    ids=["hidden", "none", "streamed", "a-single-one-left"],
+)
+def test_reasoning_that_was_not_streamed_is_left_out_of_the_time_per_token(
+    kinds: str, reasoning: int | None, expected: float | None
+) -> None:
+    """Tokens that never arrived as deltas would make each of the others look faster."""
+    sample = by_hand(event_kinds=kinds, event_characters=array("q", [0, 4, 4, 4, 4]))
+    assert sample.usage is not None
+    sample = dataclasses.replace(sample, usage=dataclasses.replace(sample.usage, tokens_reasoning=reasoning))
+    assert METRICS["tpot"].take(sample) == (None if expected is None else pytest.approx(expected))
+
+
 def test_a_single_delta_has_no_time_per_token() -> None:
     """A gap needs two arrivals."""
     single = by_hand(event_ns=array("q", [1_200_000_000]), event_kinds="c", event_characters=array("q", [4]))
@@ -214,6 +229,17 @@ def test_an_iteration_that_never_reached_a_step_counts_as_failed_there() -> None
     run = nouns.run(samples=(by_hand(step="answer"),), iteration_failures=((0, nouns.failure()), (1, nouns.failure())))
     assert series(run, "answer", METRICS["ttft"]) == [pytest.approx(0.2), math.inf]
     assert series(run, "answer", METRICS["throughput"]) == [pytest.approx(25.0), 0.0]
+
+
+def test_each_failed_request_is_one_failure() -> None:
+    """Iteration 1 is a failed request by its assertion; iteration 2 never reached the step."""
+    raised, broken = nouns.failure("AssertionError", "too short"), nouns.failure("KeyError", "'prompt'")
+    run = nouns.run(
+        samples=(by_hand(), by_hand(iteration=1, status="error", failure=raised)),
+        iteration_failures=((1, raised), (2, broken)),
+    )
+    assert failures(run, None) == [raised, broken]
+    assert series(run, None, METRICS["ttft"]) == [pytest.approx(0.2), math.inf, math.inf]
 
 
 def test_a_metric_that_no_successful_request_has_gives_no_series() -> None:

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 import nouns
-from pytest_llm_latency.model import Run, Sample
+from pytest_llm_latency.execution.sampling import blame
+from pytest_llm_latency.model import Failure, Run, Sample
 from pytest_llm_latency.stats.summary import BINS, histogram, pooled, summarise
 
 
@@ -80,9 +81,10 @@ def test_a_run_in_which_everything_failed_has_no_fast_figure() -> None:
 
 
 def failing(run: Run, *iterations: int) -> Run:
-    """Return the run with bodies that raised."""
-    failure = nouns.failure("AssertionError", "the reply is empty")
-    return dataclasses.replace(run, iteration_failures=tuple((each, failure) for each in iterations))
+    """Return the run with bodies that raised, as the collecting leaves it."""
+    failure = Failure(error_class="AssertionError", message="the reply is empty", phase="assertion")
+    failures = dict.fromkeys(iterations, failure)
+    return dataclasses.replace(run, samples=blame(run.samples, failures), iteration_failures=tuple(failures.items()))
 
 
 def test_an_iteration_that_never_reached_a_step_is_a_failed_request_of_it() -> None:
@@ -95,14 +97,14 @@ def test_an_iteration_that_never_reached_a_step_is_a_failed_request_of_it() -> N
     assert (ttft.count, ttft.successes) == (100, 99)
 
 
-def test_an_assertion_after_the_reply_is_an_error_that_keeps_its_latency() -> None:
-    """The request was measured, the iteration failed."""
+def test_an_assertion_after_the_reply_makes_its_request_a_failed_one() -> None:
+    """It counts once as an error, and ranks as slow: the sample itself says that it failed."""
     [summary] = summarise(failing(nouns.run(times(100)), 3))
 
-    assert (summary.requests, summary.successes, summary.error_rate) == (100, 99, 0.01)
+    assert (summary.requests, summary.successes, summary.errors) == (100, 99, {"AssertionError": 1})
     ttft = summary.distribution("ttft")
     assert ttft is not None
-    assert ttft.successes == 100
+    assert (ttft.count, ttft.successes) == (100, 99)
 
 
 def test_a_body_that_fails_because_its_request_did_counts_once() -> None:
