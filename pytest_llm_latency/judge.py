@@ -8,7 +8,9 @@ import numpy as np
 
 from pytest_llm_latency import metrics, units
 from pytest_llm_latency.limits import check_error_limit, check_limits, parse_limit
+from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
+    WORST_FIRST,
     Comparison,
     Conditions,
     Environment,
@@ -26,20 +28,8 @@ from pytest_llm_latency.stats.comparable import differences, environment_changes
 from pytest_llm_latency.stats.summary import pooled, summarise
 
 LAG_LIMIT_S = 0.1
-ERROR_RATE = "error_rate"
 Reaction = Literal["warn", "fail", "pass"]
 Place = tuple[str | None, str]  # a step and a metric
-
-# The status of a test is the first of these that one of its parts has.
-_WORST_FIRST: tuple[VerdictStatus, ...] = (
-    "invalid",
-    "regressed",
-    "incomparable",
-    "inconclusive",
-    "no_baseline",
-    "improved",
-    "pass",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +126,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         run_id=run.id,
         status="pass",
         fails=False,
+        silent=False,
         reasons=(),
         plan=run.plan,
         started_at=run.started_at,
@@ -201,8 +192,14 @@ def _p_of_slower(verdict: Verdict) -> float:
 def _concluded(result: Result, policy: Policy, forced: VerdictStatus = "pass", grounds: tuple[str, ...] = ()) -> Result:
     """Combine the parts; ``forced`` is a status that stands unless a part has a worse one."""
     statuses = {each.verdict.status for each in result.comparisons} | {limit.status for limit in result.limits}
-    status = next(each for each in _WORST_FIRST if each in statuses | {forced})
-    return replace(result, status=status, reasons=grounds, fails=_fails(result, status, policy))
+    status = next(each for each in WORST_FIRST if each in statuses | {forced})
+    return replace(
+        result,
+        status=status,
+        reasons=grounds,
+        fails=_fails(result, status, policy),
+        silent=_reaction(status, policy) == "pass",
+    )
 
 
 def distrusted(trust: Trust) -> tuple[Notice, ...]:
@@ -278,13 +275,14 @@ def _fails(result: Result, status: VerdictStatus, policy: Policy) -> bool:
         return True
     if policy.accepting:
         return False
-    reaction = {
-        "regressed": "fail",
-        "inconclusive": policy.on_inconclusive,
-        "no_baseline": policy.on_no_baseline,
-        "incomparable": policy.on_no_baseline,
-    }.get(status, "pass")
-    return reaction == "fail"
+    return status == "regressed" or _reaction(status, policy) == "fail"
+
+
+def _reaction(status: VerdictStatus, policy: Policy) -> Reaction | None:
+    """Return what the policy says of a status without a clear answer; ``None`` for the others."""
+    if status == "inconclusive":
+        return policy.on_inconclusive
+    return policy.on_no_baseline if status in {"no_baseline", "incomparable"} else None
 
 
 def _array(run: Run, step: str | None, name: str) -> np.ndarray:

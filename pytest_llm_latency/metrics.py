@@ -15,6 +15,7 @@ from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, REASONING, TOOL_
 from pytest_llm_latency.units import seconds
 
 DEFINITIONS_VERSION = 1
+ERROR_RATE = "error_rate"  # compared like a metric, of a step and not of its requests
 
 Direction = Literal["lower", "higher"]
 Unit = Literal["s", "s/token", "tokens", "tokens/s", "USD"]

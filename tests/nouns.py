@@ -332,6 +332,7 @@ def result(
         run_id=measured.id,
         status=status,
         fails=status in {"regressed", "invalid"},
+        silent=False,
         reasons=(),
         plan=measured.plan,
         started_at=measured.started_at,

@@ -27,6 +27,7 @@ from pytest_llm_latency.model.request import (
     Usage,
 )
 from pytest_llm_latency.model.result import (
+    WORST_FIRST,
     Comparison,
     Distribution,
     Evidence,
@@ -46,6 +47,7 @@ __all__ = [
     "REASONING",
     "TOOL_CALL",
     "WARMUP",
+    "WORST_FIRST",
     "ClockSource",
     "Comparison",
     "Conditions",

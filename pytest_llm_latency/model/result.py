@@ -8,6 +8,18 @@ from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, 
 
 VerdictStatus = Literal["pass", "improved", "regressed", "inconclusive", "no_baseline", "incomparable", "invalid"]
 
+# From what a reader must see first to what needs no look. The status of a test is the first of
+# these that one of its parts has.
+WORST_FIRST: tuple[VerdictStatus, ...] = (
+    "invalid",
+    "regressed",
+    "incomparable",
+    "inconclusive",
+    "no_baseline",
+    "improved",
+    "pass",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
@@ -105,7 +117,8 @@ class Result:
     """Everything that is said of one test: what reports render and what travels between processes.
 
     ``baseline`` are the summaries of the pooled baseline runs, step by step. ``fails`` is whether
-    the native test fails under the policy in force. ``reasons`` are those that stand in no
+    the native test fails under the policy in force, ``silent`` whether the policy for its status is
+    to say nothing. ``reasons`` are those that stand in no
     comparison and no limit: why the test is invalid or incomparable. ``accepting`` says that the run becomes the
     baseline by itself; ``folders`` has the results and the baselines folder where they are not the
     usual ones, by the option of ``llm-latency baseline`` that names them.
@@ -117,6 +130,7 @@ class Result:
     run_id: str
     status: VerdictStatus
     fails: bool
+    silent: bool
     reasons: tuple[str, ...]
     plan: Plan
     started_at: str

@@ -4,24 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pytest_llm_latency.metrics import METRICS, Metric
-from pytest_llm_latency.model import Distribution, Result, Summary, Verdict, VerdictStatus
+from pytest_llm_latency.metrics import ERROR_RATE, METRICS, Metric
+from pytest_llm_latency.model import WORST_FIRST, Distribution, Result, Summary, Verdict, VerdictStatus
 
 WITHOUT_GATE = "e2e"
-ERROR_RATE = "error_rate"  # compared like a metric, of a step and not of its requests
 # Verdicts that say of every comparison that it means nothing.
 NOT_COMPARED: frozenset[VerdictStatus] = frozenset({"invalid", "incomparable"})
 
-# From what a reader must see first to what needs no look.
-SEVERITY: Mapping[VerdictStatus, int] = MappingProxyType({
-    "invalid": 0,
-    "regressed": 1,
-    "incomparable": 2,
-    "inconclusive": 3,
-    "no_baseline": 4,
-    "improved": 5,
-    "pass": 6,
-})
+SEVERITY: Mapping[VerdictStatus, int] = MappingProxyType({status: place for place, status in enumerate(WORST_FIRST)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_llm_latency import units
+from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import Comparison, Environment, Notice, Result, Session, VerdictStatus
-from pytest_llm_latency.report.rows import ERROR_RATE, NOT_COMPARED, SEVERITY, Row, rows
+from pytest_llm_latency.report.rows import NOT_COMPARED, SEVERITY, Row, rows
 
 TOOL = "pytest-llm-latency"
 _QUANTILE = re.compile(r"p\d+ ")
@@ -206,20 +207,23 @@ def advice(result: Result, *, command: str) -> Advice | None:
     """Say what to do about a verdict, or ``None`` where nothing is to be done."""
     if result.accepting and not result.fails:
         return None if result.status == "pass" else Advice(sentence="This run becomes the baseline.")
+    if any(each.limit.startswith(ERROR_RATE) and each.status == "regressed" for each in result.limits):
+        return Advice(sentence="Repair what fails first: a run with these errors cannot become a baseline.")
     slower = [each.metric for each in result.comparisons if each.verdict.status == "regressed"]
     if result.status == "regressed" and not {*slower} - {ERROR_RATE}:
         return Advice(sentence="Find what made it slower or less reliable; a limit that is wrong stands in the marker.")
     if result.status == "inconclusive":
-        return Advice(sentence=_more_requests(result))
+        more = _more_requests(result)
+        return None if more is None else Advice(sentence=more)
     sentence = _ADVICE.get(result.status)
     return None if sentence is None else Advice(sentence=sentence, command=command if sentence.endswith(":") else None)
 
 
-def _more_requests(result: Result) -> str:
+def _more_requests(result: Result) -> str | None:
     needed = max((each.verdict.needed or 0 for each in result.comparisons), default=0)
     if needed > result.plan.requests:
         return f"Raise requests from {result.plan.requests} to about {needed} in the marker to settle it."
-    return "Raise requests in the marker, or accept more runs into the baseline, to settle it."
+    return None  # the reasons say what would
 
 
 def missing(session: Session) -> list[str]:
