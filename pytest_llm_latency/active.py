@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
 from pytest_llm_latency import latency_tests, measuring
 from pytest_llm_latency.errors import LatencyError, MarkerError
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
-_PAYLOAD = "llm_latency_outcome"  # the attribute of a report that carries the outcome, in exact builtins
+# Attributes of a report: whether it may turn red at the end, and the outcome in exact builtins.
+_UNDECIDED, _PAYLOAD = "llm_latency_undecided", "llm_latency_outcome"
 _CALLER: "pytest.StashKey[AsyncCaller | SyncCaller]" = pytest.StashKey()
 _OUTCOME: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
@@ -40,12 +42,11 @@ class Active:
         self._wrong: dict[str, MarkerError] = {}
         self._measuring: measuring.Measuring | None = None
         self._simulator: SimulatorProcess | None = None
-        self._collecting = Collecting(self._origin, narrowed=_is_narrowed(config))
+        self._collecting = Collecting(self._origin, narrowed=latency_tests.is_narrowed(config))
         self._closing: Closing | None = None
+        self._held: dict[str, list[pytest.TestReport]] = {}
         baselines.check_label(settings.environment)
         measuring.check_simulator_options(settings)
-
-    # Before the tests.
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""
@@ -102,6 +103,22 @@ class Active:
         item.stash[_CALLER] = AsyncCaller() if is_async else SyncCaller()
         return item.stash[_CALLER]
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Hold the reports of a test back whose verdict needs the other tests' p values; pass on all others."""
+        if self._given is not None or not item.get_closest_marker(latency_tests.MARKER):
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if any(getattr(report, _UNDECIDED, False) for report in reports):
+            self._held[item.nodeid] = reports
+            for report in reports:
+                self._collect(report)
+        else:
+            self._log(reports)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run the body of a latency test under its load, then judge it."""
@@ -155,14 +172,17 @@ class Active:
         report = yield
         if call.when == "call" and _OUTCOME in item.stash:
             setattr(report, _PAYLOAD, item.stash[_OUTCOME])
+            setattr(report, _UNDECIDED, report.passed and item.stash[_OUTCOME]["undecided"])
             del item.stash[_OUTCOME]
         return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Collect what arrives, in the process that collects."""
-        if self._given is not None:
-            return
+        if self._given is None:
+            self._collect(report)
+
+    def _collect(self, report: pytest.TestReport) -> None:
         packed = report.__dict__.pop(_PAYLOAD, None)
         if packed is not None:
             self._collecting.receive(measuring.Outcome.unpack(packed))
@@ -190,8 +210,17 @@ class Active:
 
     def _close(self, ending: Ending) -> None:
         self._closing = self._collecting.close(ending)
-        for late in self._closing.late:
-            self._config.hook.pytest_runtest_logreport(report=latency_tests.late_report(late))
+        results = {result.test_id: result for result in self._closing.session.results}
+        late = {each.test_id: each for each in self._closing.late}
+        for test_id, reports in self._held.items():
+            if test_id in late:
+                latency_tests.turn_red(reports, late.pop(test_id), results[test_id])
+            self._log(reports)
+        self._log([latency_tests.late_report(each) for each in late.values()])
+
+    def _log(self, reports: Sequence[pytest.TestReport]) -> None:
+        for report in reports:
+            self._config.hook.pytest_runtest_logreport(report=report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the section of the session."""
@@ -259,14 +288,6 @@ def _as_failures() -> Iterator[None]:
         yield
     except LatencyError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-
-def _is_narrowed(config: pytest.Config) -> bool:
-    """Whether the user asked for a part of the suite, so that an absent test says nothing."""
-    names = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
-    chosen: Sequence[object] = [config.getoption(name, None) for name in names]
-    elsewhere = config.invocation_params.dir != config.rootpath
-    return any(chosen) or elsewhere or config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 def _takes_unicode(writer: Any) -> bool:  # noqa: ANN401  (pytest's own writer)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -85,13 +85,31 @@ def properties(result: Result) -> Iterator[tuple[str, str]]:
                 yield f"llm_latency_{name}_{key}", f"{value:.6g}"
 
 
+def turn_red(reports: list[pytest.TestReport], late: Late, result: Result) -> None:
+    """Make the held reports of a test those of a failed one, with the verdict that it has in the end."""
+    for report in reports:
+        known = [each for each in report.user_properties if not each[0].startswith("llm_latency_")]
+        report.user_properties = [*known, *properties(result)]
+        if report.when == "call":
+            report.outcome = "failed"
+            report.longrepr = late.message
+
+
 def late_report(late: Late) -> pytest.TestReport:
     """Return a failed report for a test whose own report has passed."""
     return pytest.TestReport(
         nodeid=late.test_id,
-        location=(late.test_id.partition("::")[0], None, late.test_id),
+        location=(late.test_id.partition("::")[0], None, late.test_id.partition("::")[2]),
         keywords={},
         outcome="failed",
         longrepr=late.message,
         when="call",
     )
+
+
+def is_narrowed(config: pytest.Config) -> bool:
+    """Whether the user asked for a part of the suite, so that an absent test says nothing."""
+    names = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob")
+    chosen: Sequence[object] = [config.getoption(name, None) for name in names]
+    elsewhere = config.invocation_params.dir != config.rootpath
+    return any(chosen) or elsewhere or config.args_source is pytest.Config.ArgsSource.ARGS

@@ -63,19 +63,24 @@ class Test:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What becomes of one benchmark, as it travels; ``result`` is what the gate said at once."""
+    """What becomes of one benchmark, as it travels; ``result`` is what the gate said at once.
+
+    ``undecided`` says that the p values of the tests that follow may still turn it red.
+    """
 
     run: Run
     result: Result
+    undecided: bool
 
     def pack(self) -> dict[str, Any]:
         """Return it as exact builtins."""
-        return {"run": to_builtins(self.run), "result": to_builtins(self.result)}
+        return {"run": to_builtins(self.run), "result": to_builtins(self.result), "undecided": self.undecided}
 
     @staticmethod
     def unpack(data: Mapping[str, Any]) -> "Outcome":
         """Return what ``pack`` made."""
-        return Outcome(run=from_builtins(Run, data["run"]), result=from_builtins(Result, data["result"]))
+        run, result = from_builtins(Run, data["run"]), from_builtins(Result, data["result"])
+        return Outcome(run=run, result=result, undecided=data["undecided"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +148,8 @@ class Measuring:
 
         run, accepted = self._run(benchmark, test), self._baselines()
         result = judge.judge(run, accepted.baselines.get(test.id), accepted.policy, accepted.noise)
-        return Outcome(run=run, result=result)
+        undecided = bool(judge.undecided([result], accepted.policy.gate))
+        return Outcome(run=run, result=result, undecided=undecided)
 
     def _baselines(self) -> Accepted:
         if self._accepted is None:

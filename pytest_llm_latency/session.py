@@ -89,17 +89,18 @@ class Collecting:
         artefacts: list[tuple[str, str]] = []
         with self._noting_problems():
             late.extend(self._reconsidered())
-        late.extend(self._lost(ending))
+        lost = list(self._lost(ending))
         if self._results:
             with self._noting_problems():
-                artefacts += self._write_page(ending, late)
+                artefacts += self._write_page(ending, lost)
             if self._origin.settings["accept"] and not ending.stopped_early:
                 with self._noting_problems():
                     artefacts.append(("baselines", self._accept()))
-        session = self._session(ending, late)
+        session = self._session(ending, lost)
         if self._results:
             with self._noting_problems():
                 artefacts.append(("json", self._write_json(session)))
+        late += lost
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
         return Closing(session=session, late=tuple(late), artefacts=tuple(artefacts))
 
@@ -150,7 +151,7 @@ class Collecting:
                     "nothing is known of it. Run it again; if it is lost again, run it without workers (-n 0).",
                 )
 
-    def _session(self, ending: Ending, late: Sequence[Late]) -> Session:
+    def _session(self, ending: Ending, lost: Sequence[Late]) -> Session:
         settings = self._origin.settings
         order = {test_id: position for position, test_id in enumerate(self.expected)}
         return Session(
@@ -165,7 +166,7 @@ class Collecting:
             ),
             settings={name: str(value) for name, value in settings.values.items() if value is not None},
             warnings=self._warnings(ending),
-            problems=(*(f"{each.test_id}: {each.message}" for each in late), *map(str, self._problems)),
+            problems=(*(f"{each.test_id}: {each.message}" for each in lost), *map(str, self._problems)),
         )
 
     def _warnings(self, ending: Ending) -> tuple[Notice, ...]:
@@ -210,11 +211,11 @@ class Collecting:
             for test_id, file in self._files.items()
         )
 
-    def _write_page(self, ending: Ending, late: Sequence[Late]) -> list[tuple[str, str]]:
+    def _write_page(self, ending: Ending, lost: Sequence[Late]) -> list[tuple[str, str]]:
         from pytest_llm_latency.report import html  # noqa: PLC0415  (only a session with results needs it)
 
         manifest = results.write_manifest(self._folder, self._manifest(interrupted=ending.interrupted))
-        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, late), self._evidence()))
+        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, lost), self._evidence()))
         results.prune_runs(self._folder)
         shown = self._origin.shown
         return [("report", shown(self._folder / HTML_FILE)), ("samples", shown(manifest.parent))]

@@ -184,6 +184,7 @@ def _bar(result: Result, row: Row, widest: float) -> RatioBar | None:
 def _attention(benchmarks: Sequence[Benchmark]) -> list[Attention]:
     anchors = {each.result.test_id: each.anchor for each in benchmarks}
     told = [each.result for each in benchmarks if each.result.status != "pass" or each.result.fails]
+    told = [result for result in told if not result.silent]
     return [
         Attention(
             anchor=anchors[result.test_id],

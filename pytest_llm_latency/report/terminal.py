@@ -168,11 +168,13 @@ def _findings(session: Session, screen: Screen) -> list[Line]:
     if screen.verbosity < 0:
         told = [result for result in session.results if result.fails]
     else:
-        told = [result for result in session.results if result.status != "pass" or wording.findings(result)]
+        told = [each for each in session.results if each.status != "pass" or wording.findings(each)]
+        told = [each for each in told if not each.silent]
     told = list(session.results) if screen.verbosity > 0 else told
     alike = [each for each in told if each.status == "no_baseline" and not each.fails and screen.verbosity < 1]
     alike = alike if len(alike) > 1 else []
-    blocks = [_finding(result, screen) for result in by_severity(told) if result not in alike]
+    said: set[str] = set()
+    blocks = [_finding(result, screen, said) for result in by_severity(told) if result not in alike]
     return _spaced([*blocks, _without_baseline(alike, screen)])
 
 
@@ -188,14 +190,16 @@ def _without_baseline(results: Sequence[Result], screen: Screen) -> list[Line]:
     return [head, *_advice(results[0], wording.accept_all_command(results[0]), screen)]
 
 
-def _finding(result: Result, screen: Screen) -> list[Line]:
+def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
+    """Return what is to be said of a test; a reason that many share is said once in the section."""
     title = wording.TITLES[result.status]
     head = Span(text=f": {screen.id(result.test_id, beside=len(title) + 2)}")
     found = [Line(spans=(Span(text=title, markup=MARKUP[result.status]), head))]
     for each in wording.findings(result, passing=screen.verbosity > 0):
         status = "" if each.status == result.status else f"{wording.TITLES[each.status]}: "
         found += screen.sentence(f"{status}{each.text}", 2)
-        found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
+        found += [part for reason in each.reasons if reason not in said for part in screen.sentence(reason, 4)]
+        said.update(each.reasons)
     found += [part for reason in result.reasons for part in screen.sentence(reason, 2)]
     return [*found, *_advice(result, wording.accept_command(result), screen)]
 
@@ -281,5 +285,4 @@ def section(result: Result, *, unicode: bool = True) -> str:
     screen = Screen(width=100, verbosity=0, unicode=unicode)
     table = [each.text.rstrip() for each in _table([result], screen)]
     facts = [part for fact in _facts(result)[1:] for part in textwrap.wrap(screen.text(fact), screen.width)]
-    reasons = [screen.text(each) for each in wording.reasons(result)]
-    return "\n".join([f"{wording.TITLES[result.status]}: {facts[0]}", *facts[1:], *table, *reasons])
+    return "\n".join([f"{wording.TITLES[result.status]}: {facts[0]}", *facts[1:], *table])

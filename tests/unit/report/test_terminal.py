@@ -95,3 +95,22 @@ def test_an_error_rate_that_got_worse_is_coloured() -> None:
     session = nouns.session(nouns.result("regressed", comparisons=(nouns.comparison("ttft"), worse)))
     row = next(line for line in terminal.lines(session, width=80, verbosity=0, artefacts=()) if "ttft" in line.text)
     assert [span.markup for span in row.spans if span.text.endswith("  0 %")] == [("red", "bold")]
+
+
+def test_what_the_policy_leaves_unsaid_stands_in_the_table_only() -> None:
+    """With the policy ``pass`` nobody is to be told of it."""
+    quiet = nouns.result("no_baseline", silent=True)
+    text = "\n".join(line.text for line in terminal.lines(nouns.session(quiet), width=80, verbosity=0, artefacts=()))
+    assert "no baseline" in text
+    assert "make it the baseline" not in text
+
+
+def test_a_reason_that_several_tests_share_is_said_once() -> None:
+    """Assumed noise concerns a whole session, not each of its metrics."""
+    shared = "run-to-run noise of 5 % is assumed"
+    results = [
+        nouns.result("regressed", comparisons=(nouns.comparison("ttft", "regressed", reasons=(f"p95 {each}", shared)),))
+        for each in range(3)
+    ]
+    text = "\n".join(line.text for line in terminal.lines(nouns.session(*results), width=80, verbosity=0, artefacts=()))
+    assert text.count(shared) == 1

@@ -175,3 +175,21 @@ def test_nothing_is_left_to_accept_where_the_run_becomes_the_baseline_by_itself(
     advice = wording.advice(nouns.result("no_baseline", accepting=True), command="llm-latency baseline accept")
     assert advice is not None
     assert advice.command is None
+
+
+def test_a_run_with_too_many_errors_is_not_offered_as_a_baseline() -> None:
+    """It would be refused."""
+    limit = nouns.limit("error_rate <= 1 %", "regressed", message="7 of 60 requests failed")
+    slower = nouns.comparison("ttft", "regressed")
+    advice = wording.advice(nouns.result("regressed", comparisons=(slower,), limits=(limit,)), command="accept")
+    assert advice is not None
+    assert "Repair what fails first" in advice.sentence
+    assert advice.command is None
+
+
+def test_a_session_with_a_problem_is_red_though_its_tests_are_green() -> None:
+    """A lost result or a file that could not be written fails the build."""
+    green = nouns.result()
+    assert not wording.fails(nouns.session(green))
+    assert wording.fails(nouns.session(green, problems=("the disk is full",)))
+    assert wording.fails(nouns.session(green, expected=(green.test_id, "t::lost")))
