@@ -1,15 +1,30 @@
 """The seam between the executor and whatever sends a request."""
 
+import asyncio
 from typing import Protocol
 
 from pytest_llm_latency.model import Decoded, Recording, Request
+
+
+class CancelledRequest(asyncio.CancelledError):
+    """A cancellation, with what had happened of its request.
+
+    It goes no further than the recorder: ``asyncio`` compares the class of a cancellation.
+    """
+
+    def __init__(self, recording: Recording, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.recording = recording
 
 
 class Client(Protocol):
     """Sends requests now and says later what their recordings mean."""
 
     async def send(self, request: Request) -> Recording:
-        """Send one request; the recording tells whatever happened, failures too."""
+        """Send one request; the recording tells whatever happened, failures too.
+
+        Raises ``CancelledRequest`` when it is cancelled.
+        """
 
     def decode(self, recording: Recording) -> Decoded:
         """Return what a recording says."""

@@ -1,8 +1,11 @@
 """A scripted client: answers without a network and without waiting. For tests of suites and of plugins."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pytest_llm_latency.execution import failures
+from pytest_llm_latency.execution.client import CancelledRequest
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.model import CONTENT, Decoded, Failure, Recording, Request, Stamps, Usage
 from pytest_llm_latency.units import nanoseconds
@@ -35,27 +38,12 @@ class FakeClient:
         number = len(self.requests)
         self.requests.append(request)
         answer = self._script(request, number)
-        started = self._clock.now_ns()
-        arrivals = [started + nanoseconds(answer.ttft_s)]
-        for gap in answer.gaps_s:
-            arrivals.append(arrivals[-1] + nanoseconds(gap))
-        await self._clock.sleep_until(arrivals[-1])
-        return Recording(
-            request=request,
-            provider="fake",
-            endpoint="fake",
-            stamps=Stamps(started=started, send_start=started, send_end=started, closed=arrivals[-1]),
-            build_ns=None,
-            http_status=None if answer.failure else 200,
-            headers=(("x-fake", str(number)),),
-            pieces=tuple(answer.text.encode() for _ in arrivals),
-            piece_ns=tuple(arrivals),
-            connection_reused=None,
-            clock="fake",
-            status="error" if answer.failure else "ok",
-            failure=answer.failure,
-            attempts=1,
-        )
+        recording = _recording(request, answer, number, self._clock.now_ns())
+        try:
+            await self._clock.sleep_until(recording.piece_ns[-1])
+        except asyncio.CancelledError as cancelled:
+            raise CancelledRequest(_cut_off(recording, self._clock.now_ns()), *cancelled.args) from cancelled
+        return recording
 
     def decode(self, recording: Recording) -> Decoded:
         """Return each piece as one content delta of one token."""
@@ -79,3 +67,40 @@ class FakeClient:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+def _recording(request: Request, answer: Answer, number: int, started_ns: int) -> Recording:
+    arrivals = [started_ns + nanoseconds(answer.ttft_s)]
+    for gap in answer.gaps_s:
+        arrivals.append(arrivals[-1] + nanoseconds(gap))
+    return Recording(
+        request=request,
+        provider="fake",
+        endpoint="fake",
+        stamps=Stamps(started=started_ns, send_start=started_ns, send_end=started_ns, closed=arrivals[-1]),
+        build_ns=None,
+        http_status=None if answer.failure else 200,
+        headers=(("x-fake", str(number)),),
+        pieces=tuple(answer.text.encode() for _ in arrivals),
+        piece_ns=tuple(arrivals),
+        connection_reused=None,
+        clock="fake",
+        status="error" if answer.failure else "ok",
+        failure=answer.failure,
+        attempts=1,
+    )
+
+
+def _cut_off(recording: Recording, now_ns: int) -> Recording:
+    """Return what of a recording had happened at this moment."""
+    arrived = sum(at_ns <= now_ns for at_ns in recording.piece_ns)
+    stamps = recording.stamps
+    return replace(
+        recording,
+        stamps=replace(stamps, closed=None),
+        http_status=recording.http_status if arrived else None,
+        pieces=recording.pieces[:arrived],
+        piece_ns=recording.piece_ns[:arrived],
+        status="cancelled",
+        failure=failures.given_up(now_ns - stamps.started),
+    )

@@ -1,10 +1,12 @@
 """From a request that httpx built to the bytes on the wire, and from the exchange to a recording."""
 
+import time
 from typing import TYPE_CHECKING
 
+from pytest_llm_latency.execution import failures
 from pytest_llm_latency.execution.connection import Origin
 from pytest_llm_latency.execution.transport import Exchange, WireRequest
-from pytest_llm_latency.model import Recording, Request
+from pytest_llm_latency.model import Recording, Request, Stamps
 
 if TYPE_CHECKING:
     import httpx
@@ -29,12 +31,33 @@ def wire_request(request: "httpx.Request") -> WireRequest:
     )
 
 
-def recording(request: Request, exchange: Exchange, *, provider: str, build_ns: int) -> Recording:
-    """Return an exchange as the recording of the request that it belongs to."""
+def unsent(request: Request, *, provider: str, began_ns: int) -> Recording:
+    """Return the recording of a request that was cancelled while it was built."""
+    build_ns = time.monotonic_ns() - began_ns
     return Recording(
         request=request,
         provider=provider,
         endpoint=None,
+        stamps=Stamps(started=began_ns),
+        build_ns=build_ns,
+        http_status=None,
+        headers=(),
+        pieces=(),
+        piece_ns=(),
+        connection_reused=None,
+        clock="loop",
+        status="cancelled",
+        failure=failures.given_up(build_ns),
+        attempts=0,
+    )
+
+
+def recording(request: Request, exchange: Exchange, *, provider: str, endpoint: str, build_ns: int) -> Recording:
+    """Return an exchange as the recording of the request that it belongs to."""
+    return Recording(
+        request=request,
+        provider=provider,
+        endpoint=endpoint,
         stamps=exchange.stamps,
         build_ns=build_ns,
         http_status=exchange.http_status,

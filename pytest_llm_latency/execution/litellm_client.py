@@ -7,7 +7,6 @@ reads what was recorded. So litellm spends nothing inside the measured window.
 
 import asyncio
 import contextlib
-import copy
 import functools
 import json
 import os
@@ -18,12 +17,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError, UnknownModelError
-from pytest_llm_latency.execution import decode, endings, handover, parsing, redaction
-from pytest_llm_latency.execution.client import rehearsal
+from pytest_llm_latency.execution import arguments, decode, endings, handover, parsing, redaction
+from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
 from pytest_llm_latency.execution.decode import Protocol
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
-from pytest_llm_latency.execution.transport import Transport, WireRequest
+from pytest_llm_latency.execution.transport import CancelledExchange, Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -43,17 +42,13 @@ with Quiet():
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 _BUILT_KEPT = 256
-_OWN_ACCESS = frozenset({"api_key", "api_base", "base_url"})  # with one of these a call needs no key of the environment
 
 # Which of litellm's two documented seams a provider's requests leave through.
 _THROUGH_OPENAI_SDK = frozenset({"openai", "azure", "perplexity", "custom_openai"})
 
 
 class LiteLLMClient:
-    """Sends through litellm's request building and our transport.
-
-    ``api_bases`` maps a provider to the simulator; a request to it carries no real key.
-    """
+    """Sends what litellm builds through our transport; ``api_bases`` has the simulator's address for each provider."""
 
     def __init__(self, *, api_bases: Mapping[str, str] | None = None) -> None:
         self._api_bases = api_bases
@@ -88,13 +83,24 @@ class LiteLLMClient:
     async def send(self, request: Request) -> Recording:
         """Build the request, or take it from an identical one, and send it."""
         _, provider = _resolve(request.model)
-        before_ns = time.monotonic_ns()
-        wire = await self._build(request)
-        build_ns = time.monotonic_ns() - before_ns
-        exchange = await self._transport.send(wire, deadline_s=request.deadline_s)
-        recording = handover.recording(request, exchange, provider=provider, build_ns=build_ns)
-        endpoint = wire.endpoint if self._api_bases is None else SIMULATOR
-        return replace(recording, endpoint=endpoint, failure=self._redacted(recording.failure))
+        began_ns = time.monotonic_ns()
+        try:
+            wire = await self._build(request)
+        except asyncio.CancelledError as cancelled:
+            unsent = handover.unsent(request, provider=provider, began_ns=began_ns)
+            raise CancelledRequest(unsent, *cancelled.args) from cancelled
+        recorded = functools.partial(
+            handover.recording,
+            request,
+            provider=provider,
+            endpoint=wire.endpoint if self._api_bases is None else SIMULATOR,
+            build_ns=time.monotonic_ns() - began_ns,
+        )
+        try:
+            recording = recorded(await self._transport.send(wire, deadline_s=request.deadline_s))
+        except CancelledExchange as cancelled:
+            raise CancelledRequest(recorded(cancelled.exchange), *cancelled.args) from cancelled
+        return replace(recording, failure=self._redacted(recording.failure))
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
@@ -105,8 +111,9 @@ class LiteLLMClient:
         return replace(decoded, cost_usd=cost_usd, failure=self._redacted(decoded.failure))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections and forget what was built: the environment may change before the next benchmark."""
         self._transport.close()
+        self._built.clear()
 
     def _redacted(self, failure: Failure | None) -> Failure | None:
         return None if failure is None else replace(failure, message=redaction.redact(failure.message, self._secrets))
@@ -118,17 +125,19 @@ class LiteLLMClient:
             built = await to_its_end(self._handed_over(request))
             self._secrets |= redaction.credentials(built.headers.items(), built.url.params.items())
             wire = handover.wire_request(built)
+            if self._api_bases is not None:
+                arguments.check_home(request.model, wire.endpoint, self._api_bases.values())
             if len(self._built) >= _BUILT_KEPT:
                 self._built.pop(next(iter(self._built)))
             self._built[identity] = wire
         return wire
 
     async def _handed_over(self, request: Request) -> httpx.Request:
-        arguments = self._arguments(request, self._checked(request.model))
+        given = self._arguments(request, self._checked(request.model))
         building = BUILDING.set(True)
         try:
             with Quiet():
-                answer = await litellm.acompletion(**arguments)
+                answer = await litellm.acompletion(**given)
                 if request.parameters.get("stream"):
                     await anext(aiter(answer), None)  # some providers send only when the stream is read
         except Handover as taken:
@@ -145,26 +154,16 @@ class LiteLLMClient:
         )
 
     def _arguments(self, request: Request, provider: str) -> dict[str, Any]:
-        arguments: dict[str, Any] = {
-            "model": request.model,
-            "messages": copy.deepcopy(list(request.messages)),  # litellm changes what it gets
-            "num_retries": 0,
-            "max_retries": 0,
-            "timeout": request.deadline_s,
-            **copy.deepcopy(dict(request.parameters)),
-        }
-        if "tools" in arguments:
-            arguments["_skip_mcp_handler"] = True  # it needs a package that litellm does not install
+        given = arguments.of_call(request)
+        if self._api_bases is not None:
+            given = arguments.for_simulator(given, self._api_bases[provider])
+        elif not arguments.OWN_ACCESS & given.keys():
+            _require_key(request.model)
         if provider not in _THROUGH_OPENAI_SDK:
-            arguments["client"] = self._handler
-        elif arguments.get("stream"):
-            arguments.setdefault("stream_options", {"include_usage": True})
-        if self._api_bases is None:
-            if not _OWN_ACCESS & arguments.keys():
-                _require_key(request.model)
-        else:
-            arguments |= {"api_base": self._api_bases[provider], "api_key": redaction.SIMULATOR_KEY}
-        return arguments
+            given["client"] = self._handler
+        elif given.get("stream"):
+            given.setdefault("stream_options", {"include_usage": True})
+        return given
 
 
 def _configure() -> None:
@@ -201,8 +200,8 @@ def _require_key(model: str) -> None:
     with Quiet():
         missing = litellm.validate_environment(model)["missing_keys"]
     if missing:
-        variables = " or ".join(missing)
-        raise MissingKeyError(f"the key for {model!r} is missing: set {variables}, or try --llm-latency-simulate.")
+        wanted = f"set {' or '.join(missing)}, or try --llm-latency-simulate"
+        raise MissingKeyError(f"the key for {model!r} is missing: {wanted}.")
 
 
 def _cannot_build(error: Exception, model: str) -> ProviderError:

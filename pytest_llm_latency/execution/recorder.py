@@ -1,6 +1,8 @@
 """What a test body calls: sends a request for the iteration that is under way, and keeps the recording."""
 
+import asyncio
 import copy
+import functools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from pytest_llm_latency.errors import BodyError, MarkerError, RequestFailedError
-from pytest_llm_latency.execution.client import Client
+from pytest_llm_latency.execution.client import CancelledRequest, Client
 from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.spool import Entry, Spool
@@ -45,7 +47,8 @@ class Recorder:
 
         ``name`` labels the step; the calls of a body that have no name are told apart by their
         order. ``timeout`` is the deadline of this request in seconds, in place of the plan's. Raises
-        ``RequestFailedError`` when the request failed, after recording it.
+        ``RequestFailedError`` when the request failed, after recording it; one that is cancelled is
+        recorded too.
         """
         iteration = ITERATION.get()
         if iteration is None:
@@ -55,13 +58,20 @@ class Recorder:
             )
         scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
         request = self._request(prompt, step=_step(iteration, name), model=model, parameters=parameters)
-        recording = await self._client.send(request)
-        recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
-        self.spool.append(
-            Entry(iteration=iteration.index, phase=iteration.phase, step=request.step, recording=recording)
-        )
+        keep = functools.partial(self._keep, iteration, scheduled_ns)
+        try:
+            recording = keep(await self._client.send(request))
+        except CancelledRequest as cancelled:
+            keep(cancelled.recording)
+            raise asyncio.CancelledError(*cancelled.args) from None
         self._raise_for(recording)
         return Reply(recording, self._client.decode)
+
+    def _keep(self, iteration: Iteration, scheduled_ns: int | None, recording: Recording) -> Recording:
+        recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
+        step = recording.request.step
+        self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
+        return recording
 
     def _request(
         self, prompt: object, *, step: str | None, model: str | None, parameters: Mapping[str, object]

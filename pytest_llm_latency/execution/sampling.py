@@ -125,7 +125,8 @@ class _StepFacts:
         self.requests[_prompt(request)] += 1
         self.seen["model"].add(request.model)
         self.seen["provider"].add(recording.provider)
-        self.seen["endpoint"].add(str(recording.endpoint))
+        if recording.endpoint is not None:  # one that was given up while it was built has none
+            self.seen["endpoint"].add(recording.endpoint)
         self.parameters[_parameters(request.parameters)] += 1
         self.seen["stream"].add(str(bool(request.parameters.get("stream"))))
         if decoded.served_model is not None:

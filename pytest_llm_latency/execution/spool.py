@@ -46,7 +46,9 @@ class Spool:
         return self._count
 
     def append(self, entry: Entry) -> None:
-        """Store one entry."""
+        """Store one entry; what comes after the closing, as from a task that its body forgot, belongs to no run."""
+        if self._file.closed:
+            return
         recording = entry.recording
         failure = recording.failure
         row = (

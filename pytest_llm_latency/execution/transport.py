@@ -5,7 +5,6 @@ they have been idle for less than a server is likely to close them.
 """
 
 import asyncio
-import os
 import socket
 import ssl
 import time
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 
 import httptools
 
+from pytest_llm_latency.execution import failures
 from pytest_llm_latency.execution.connection import Connection, Opening, Origin, connect, keep_stamping
 from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
 from pytest_llm_latency.units import NANOSECONDS
@@ -44,6 +44,14 @@ class Exchange:
     clock: ClockSource
     status: Status
     failure: Failure | None
+
+
+class CancelledExchange(asyncio.CancelledError):
+    """A cancellation, with what had happened of its exchange."""
+
+    def __init__(self, exchange: Exchange, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.exchange = exchange
 
 
 class HTTPProtocolError(ValueError):
@@ -187,7 +195,7 @@ class Transport:
         """Send one request and wait for the whole answer.
 
         Whatever goes wrong on the way is in the exchange's ``status`` and ``failure``, with the
-        stamps of what did happen. Only a cancellation is raised.
+        stamps of what did happen. Only a cancellation is raised, as ``CancelledExchange``.
         """
         tls = self._context(request.origin)  # loading certificates takes tens of milliseconds, once
         if self._keeper is None:
@@ -198,13 +206,13 @@ class Transport:
                 await self._attempt(request, progress, tls)
         except (OSError, ValueError) as error:
             if not deadline.expired():  # the network has time-outs of its own
-                return self._abandon(progress, "error", _failure(error, request, progress.phase))
-            message = f"no complete answer within {deadline_s:g} s; it was waiting for: {progress.phase}"
-            return self._abandon(
-                progress, "timeout", Failure(error_class="Timeout", message=message, phase=progress.phase)
-            )
+                return self._abandon(progress, "error", failures.network(error, request.origin, progress.phase))
+            return self._abandon(progress, "timeout", failures.deadline(deadline_s, progress.phase))
+        except asyncio.CancelledError as cancelled:
+            exchange = self._abandon(progress, "cancelled", failures.given_up(time.monotonic_ns() - progress.started))
+            raise CancelledExchange(exchange, *cancelled.args) from cancelled
         except BaseException:
-            self._abandon(progress, "cancelled", None)
+            self._abandon(progress, "error", None)
             raise
         return progress.exchange("ok", None)
 
@@ -276,20 +284,3 @@ async def _answer_before_break(answer: _Answer, broken: ConnectionError) -> None
         await answer.done
     except (OSError, ValueError):
         raise broken from None
-
-
-_REMEDIES = {
-    "dns": "Check the host name in api_base and the network.",
-    "connect": "Check that the server runs and that api_base names its port.",
-    "tls": "Check the certificate and that api_base should be https.",
-}
-
-
-def _failure(error: Exception, request: WireRequest, phase: str) -> Failure:
-    where = f"{request.origin.host}:{request.origin.port}"
-    if phase == "connect" and isinstance(error, OSError) and error.errno is not None:
-        detail = os.strerror(error.errno)  # asyncio's own words repeat the address
-    else:
-        detail = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    message = f"{where}: {detail}. {_REMEDIES.get(phase, '')}".strip()
-    return Failure(error_class=type(error).__name__, message=message, phase=phase)

@@ -5,6 +5,7 @@ import contextlib
 import copy
 import gc
 import json
+import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ from pytest_llm_latency.errors import (
     RequestFailedError,
     UnknownModelError,
 )
+from pytest_llm_latency.execution import arguments
+from pytest_llm_latency.execution.client import CancelledRequest
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration, Recorder
 from pytest_llm_latency.load import closed
 from pytest_llm_latency.model import Decoded, Plan, Recording, Request
@@ -77,6 +80,14 @@ def client(shared: Any) -> Iterator[Any]:
     """Return the client; afterwards its connections are closed, as at the end of each benchmark."""
     yield shared
     shared.close()
+
+
+@pytest.fixture
+def real(make: Callable[..., Any]) -> Iterator[Any]:
+    """Return a client that would send to the providers."""
+    made = make()
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=MODELS)
@@ -213,6 +224,29 @@ def test_built_requests_do_not_pile_up(client: Any, monkeypatch: pytest.MonkeyPa
     assert len(client._built) == 3
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_each_benchmark_goes_to_the_server_that_the_environment_names(
+    real: Any, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    """A fixture may name another one, or another key, between two benchmarks."""
+    parrots = [Parrot(), Parrot(), Parrot()]
+
+    async def measure(parrot: Parrot, key: str) -> None:
+        async with await asyncio.start_server(parrot.serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            monkeypatch.setenv("OPENAI_API_KEY", key)
+            monkeypatch.setenv("OPENAI_API_BASE", f"http://127.0.0.1:{port}/v1")
+            recording = await real.send(asking("openai", stream=stream))
+            real.close()
+            assert recording.endpoint == f"127.0.0.1:{port}"
+
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    for parrot, key in zip(parrots, ("one", "one", "other"), strict=True):
+        asyncio.run(measure(parrot, key))
+    seen = [re.findall(r"Bearer (\w+)", " ".join(parrot.requests)) for parrot in parrots]
+    assert seen == [["one"], ["one"], ["other"]]
+
+
 # What goes wrong.
 
 
@@ -312,12 +346,33 @@ def test_a_provider_that_the_simulator_does_not_speak_for_is_named(client: Any) 
         ask(client, request(model="mistral/mistral-small-latest"))
 
 
-@pytest.fixture
-def real(make: Callable[..., Any]) -> Iterator[Any]:
-    """Return a client that would send to the providers."""
-    made = make()
-    yield made
-    made.close()
+@pytest.mark.parametrize(
+    "server",
+    [
+        {"base_url": "http://127.0.0.1:9/v1"},
+        {"api_base": "http://127.0.0.1:9/v1"},
+        {"api_base": "http://127.0.0.1:9/v1", "base_url": "http://127.0.0.1:9/v1"},
+        {"custom_llm_provider": "hosted_vllm"},
+        {"custom_llm_provider": "gemini", "api_base": "http://127.0.0.1:9/v1"},
+    ],
+    ids=["base_url", "api_base", "both", "provider", "provider and server"],
+)
+def test_a_dry_run_stays_with_the_simulator_whatever_the_call_names(
+    client: Any, simulator: SimulatorProcess, provider: str, server: Mapping[str, str]
+) -> None:
+    """It must never leave the machine."""
+    (recording,) = ask(client, asking(provider, **server))
+    assert (recording.status, recording.endpoint) == ("ok", "simulator")
+    assert len(simulator.truths()) == 1
+
+
+def test_a_dry_run_refuses_what_would_leave_the_machine(
+    client: Any, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A way to name a server that is not foreseen."""
+    monkeypatch.setattr(arguments, "for_simulator", lambda given, _: {**given, "api_key": "none"})
+    with pytest.raises(BypassError, match=r"would go to 127\.0\.0\.1:9 and not to the simulator"):
+        ask(client, asking(provider, "away", api_base="http://127.0.0.1:9"))
 
 
 def test_a_missing_key_is_named_before_anything_is_sent(
@@ -470,22 +525,35 @@ def test_a_client_serves_one_loop_after_another_without_being_closed(client: Any
     gc.collect()
 
 
-def test_a_cancelled_call_leaves_the_client_usable(client: Any, simulator: SimulatorProcess, provider: str) -> None:
-    """Cancelled while it is built, and while it is answered."""
+def test_a_cancelled_call_is_recorded_and_leaves_the_client_usable(
+    client: Any, simulator: SimulatorProcess, provider: str
+) -> None:
+    """Cancelled while it is built, and while it is answered: with the stamps of what had happened."""
 
-    async def send() -> Recording:
-        for wait_s in (0.0, 0.02):
-            simulator.configure({"faults": [{"kind": "stall", "every": 1}]})
+    async def send() -> tuple[list[Recording], Recording]:
+        given_up = []
+        simulator.configure({"faults": [{"kind": "stall", "every": 1, "after_chunks": 2}]})
+        for wait_s in (0.0, 0.1):
             task = asyncio.create_task(client.send(asking(provider, f"cancelled {provider} {wait_s}")))
             await asyncio.sleep(wait_s)
             task.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            with pytest.raises(CancelledRequest) as caught:
                 await task
+            given_up.append(caught.value.recording)
         simulator.configure({"faults": []})
-        sent: Recording = await client.send(asking(provider))
-        return sent
+        return given_up, await client.send(asking(provider))
 
-    assert client.decode(asyncio.run(send())).text == TEXT
+    (unsent, unfinished), sent = asyncio.run(send())
+    assert client.decode(sent).text == TEXT
+    for recording in (unsent, unfinished):
+        said = client.decode(recording)
+        assert (said.status, recording.provider) == ("cancelled", provider)
+        assert said.failure is not None
+        assert said.failure.error_class == "Cancelled"
+    assert (unsent.endpoint, unsent.attempts, unsent.stamps.send_start) == (None, 0, None)
+    assert (unfinished.endpoint, unfinished.http_status) == ("simulator", 200)
+    assert unfinished.stamps.headers is not None
+    assert client.decode(unfinished).text == "The simulated"
 
 
 def test_replies_may_be_decoded_in_threads_beside_the_loop(client: Any) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gc
 import hashlib
+import re
 import socket
 import ssl
 import struct
@@ -625,7 +626,7 @@ async def test_a_connection_that_breaks_while_the_request_is_sent_is_an_error_of
 
 @pytest.mark.parametrize("body", [b"{}", b"x" * LARGE], ids=["in the answer", "while sending"])
 async def test_a_cancellation_closes_the_socket(transport: Transport, body: bytes) -> None:
-    """And is passed on."""
+    """And is passed on, with the stamps of what had happened."""
 
     async def handler(peer: Peer) -> None:
         if len(body) < LARGE:
@@ -642,9 +643,15 @@ async def test_a_cancellation_closes_the_socket(transport: Transport, body: byte
         task = asyncio.create_task(ask(transport, server, body=body))
         await asyncio.sleep(0.01)
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(module.CancelledExchange) as caught:
             await task
         await asyncio.wait_for(server.gone.wait(), LONG_S)
+    exchange = caught.value.exchange
+    assert why(exchange) == ("cancelled", "Cancelled", "body")
+    assert exchange.failure is not None
+    assert re.fullmatch(r"the test body gave the request up after \S+ s", exchange.failure.message)
+    assert exchange.stamps.send_start is not None
+    assert (exchange.stamps.send_end is None) == (len(body) == LARGE)
 
 
 # Stamps.

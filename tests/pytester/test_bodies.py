@@ -198,3 +198,28 @@ def test_no_warning_and_no_leak_shows_where_warnings_are_errors(suite: Suite, ki
     result = suite.start("-W", "error", "--llm-latency", "--llm-latency-simulate")
     result.assert_outcomes(passed=2)
     assert "Warning" not in printed(result)
+
+
+def test_requests_that_a_body_gives_up_count_and_fail_the_test(suite: Suite) -> None:
+    """Exactly the slow ones would vanish, and the rest would look fast."""
+    suite.profile({"kind": "stall", "every": 3, "after_chunks": 1})
+    suite.write(
+        """
+        import asyncio
+        import pytest
+
+        @pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=9, warmup=0)
+        async def test_chat(llm):
+            try:
+                await asyncio.wait_for(llm("hi"), 0.5)
+            except TimeoutError:
+                pass
+        """
+    )
+    suite.measure().assert_outcomes(failed=1)
+    (stored,) = suite.session.tests
+    (run,) = suite.session.runs(stored)
+    assert run.complete
+    assert [sample.status for sample in run.samples].count("cancelled") == 3
+    assert len(run.samples) == 9
+    assert [each.endpoint for each in run.conditions] == ["simulator"]

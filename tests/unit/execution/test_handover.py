@@ -63,8 +63,8 @@ def test_an_exchange_becomes_the_recording_of_its_request() -> None:
         status="timeout",
         failure=failure,
     )
-    found = handover.recording(request(), exchange, provider="openai", build_ns=7)
+    found = handover.recording(request(), exchange, provider="openai", endpoint="api.openai.com", build_ns=7)
     assert (found.request, found.provider, found.build_ns, found.attempts) == (request(), "openai", 7, 1)
     shared = ("stamps", "http_status", "headers", "pieces", "piece_ns", "connection_reused", "clock", "status")
     assert all(getattr(found, name) == getattr(exchange, name) for name in shared)
-    assert found.failure == failure
+    assert (found.failure, found.endpoint) == (failure, "api.openai.com")

@@ -1,5 +1,6 @@
 """What a body calls: steps, prompts, parameters and failures."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import BodyError, MarkerError, RequestFailedError
+from pytest_llm_latency.execution.client import CancelledRequest
 from pytest_llm_latency.execution.clock import FakeClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration, Recorder
 from pytest_llm_latency.model import Decoded, Failure, Recording
+from recordings import recording
 
 BROKEN = Failure(error_class="HTTP500", message="the server has trouble", phase="provider")
 
@@ -161,3 +164,57 @@ async def test_the_message_of_a_refusal_comes_from_the_client_which_knows_its_ke
     assert "s3cr3t" not in str(caught.value)
     assert str(caught.value) == "HTTP401: HTTP 401: bad key: ***"
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_request_that_the_body_gives_up_is_recorded_as_cancelled() -> None:
+    """Else exactly the slow ones would vanish; what had arrived by then is kept."""
+    clock = FakeClock()
+    made = Recorder(nouns.plan(), FakeClient(lambda *_: Answer(ttft_s=1.0, gaps_s=(1.0, 1.0)), clock))
+    task = asyncio.create_task(made.call("Hi", name="slow"))
+    await clock.sleep_until(2_500_000_000)
+    task.cancel("enough")
+    with pytest.raises(asyncio.CancelledError, match="enough") as caught:
+        await task
+    assert type(caught.value) is asyncio.CancelledError
+    (entry,) = made.spool.read()
+    recording = entry.recording
+    assert (entry.step, recording.status, recording.stamps.scheduled) == ("slow", "cancelled", 7)
+    assert recording.piece_ns == (1_000_000_000, 2_000_000_000)
+    assert recording.failure == Failure(
+        error_class="Cancelled", message="the test body gave the request up after 2.5 s", phase="body"
+    )
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_body_may_catch_its_own_deadline() -> None:
+    """``asyncio.timeout`` compares the class of the cancellation."""
+    stuck = Recorder(nouns.plan(), Stuck(lambda *_: Answer(ttft_s=0.1), FakeClock()))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await stuck.call("Hi")
+    assert [entry.recording.status for entry in stuck.spool.read()] == ["cancelled"]
+
+
+class Stuck(FakeClient):
+    """Never answers."""
+
+    async def send(self, request: Any) -> Recording:
+        """Wait for the cancellation."""
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError as cancelled:
+            raise CancelledRequest(recording(request=request, status="cancelled")) from cancelled
+        raise AssertionError
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_request_that_ends_after_its_run_belongs_to_none() -> None:
+    """A task that the body forgot is cancelled with its loop, when the run has been read."""
+    made = Recorder(nouns.plan(), Stuck(lambda *_: Answer(ttft_s=0.1), FakeClock()))
+    task = asyncio.create_task(made.call("Hi"))
+    await asyncio.sleep(0)
+    made.spool.close()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

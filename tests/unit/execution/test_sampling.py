@@ -138,6 +138,13 @@ def test_conditions_say_what_was_asked_and_who_answered() -> None:
     assert (found[1].endpoint, found[1].provider) == ("eu.example.com:8443", "azure")
 
 
+def test_requests_that_were_given_up_leave_the_conditions_as_they_are() -> None:
+    """One was cancelled while it was built and has no endpoint."""
+    sound = [entry(index) for index in range(3)]
+    given_up = entry(3, status="cancelled", endpoint=None, http_status=None, pieces=(), piece_ns=())
+    assert gather([*sound, given_up]).conditions == gather(sound).conditions
+
+
 def test_what_the_model_said_earlier_is_no_part_of_the_prompt() -> None:
     """A conversation has other answers and tool results each time."""
     one = asking(("system", "Be brief."), ("user", "Hi"), ("assistant", "Hello!"), ("tool", "3 °C"), ("user", "Why?"))

@@ -1,0 +1,64 @@
+"""What litellm is called with: the parameters of the body, and what keeps a request single and a dry run at home."""
+
+import copy
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pytest_llm_latency.errors import BypassError
+from pytest_llm_latency.execution import redaction
+from pytest_llm_latency.model import Request
+
+OWN_ACCESS = frozenset({"api_key", "api_base", "base_url"})  # with one of these a call needs no key of the environment
+
+# Each of these names a server, or a way to one, in one of the spellings that litellm takes.
+_ELSEWHERE = frozenset({
+    "api_base",
+    "api_type",
+    "aws_bedrock_runtime_endpoint",
+    "azure_endpoint",
+    "base_url",
+    "client",
+    "context_window_fallback_dict",
+    "custom_llm_provider",
+    "deployment_id",
+    "endpoint",
+    "fallbacks",
+    "host",
+    "litellm_proxy_url",
+    "model_list",
+    "proxy",
+    "proxy_url",
+    "shared_session",
+    "use_litellm_proxy",
+})
+
+
+def of_call(request: Request) -> dict[str, Any]:
+    """Return the arguments of one request that nothing repeats."""
+    arguments: dict[str, Any] = {
+        "model": request.model,
+        "messages": copy.deepcopy(list(request.messages)),  # litellm changes what it gets
+        "num_retries": 0,
+        "max_retries": 0,
+        "timeout": request.deadline_s,
+        **copy.deepcopy(dict(request.parameters)),
+    }
+    if "tools" in arguments:
+        arguments["_skip_mcp_handler"] = True  # it needs a package that litellm does not install
+    return arguments
+
+
+def for_simulator(arguments: Mapping[str, Any], api_base: str) -> dict[str, Any]:
+    """Return the arguments with the simulator in place of whatever server and key the body names."""
+    kept = {name: value for name, value in arguments.items() if name.lower() not in _ELSEWHERE}
+    return kept | {"api_base": api_base, "api_key": redaction.SIMULATOR_KEY}
+
+
+def check_home(model: str, endpoint: str, api_bases: Iterable[str]) -> None:
+    """Raise ``BypassError`` for a request of a dry run that would leave the machine, whatever has named its server."""
+    if endpoint not in {urlsplit(base).netloc for base in api_bases}:
+        raise BypassError(
+            f"a request for {model!r} would go to {endpoint} and not to the simulator: remove from llm(...) what "
+            "names a server, or measure this test without --llm-latency-simulate."
+        )
