@@ -33,26 +33,30 @@ async def test_chat(llm):
 """
 
 
-class _Imported:
-    """Keeps what an inner run has imported, which pytester forgets: some of it cannot be imported twice."""
+class Imported:
+    """Keeps what inner runs import, which pytester forgets: some of it is slow, some cannot be imported twice."""
 
-    def __init__(self) -> None:
+    def __init__(self, suites: Path) -> None:
+        self._suites = suites
         self._modules: dict[str, ModuleType] = {}
 
     def pytest_unconfigure(self) -> None:
-        self._modules = dict(sys.modules)
+        """Note, as a plugin of an inner run, what is imported."""
+        self._modules |= {name: module for name, module in sys.modules.items() if name not in self._modules}
 
-    def keep(self, *, but_for: Path) -> None:
+    def restore(self) -> None:
+        """Import it again, so to say, but for the modules of the suites themselves."""
         for name, module in self._modules.items():
-            if not str(getattr(module, "__file__", "")).startswith(str(but_for)):
+            if not str(getattr(module, "__file__", None)).startswith(str(self._suites)):
                 sys.modules.setdefault(name, module)
 
 
 class Suite:
     """A folder with tests, and what running it left there."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, imported: Imported) -> None:
         self.pytester = pytester
+        self._imported = imported
         self.path = pytester.path
         self.profile()
         (self.path / "pytest.ini").write_text(INI, encoding="utf-8")
@@ -76,9 +80,8 @@ class Suite:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run pytest in this process with these arguments alone."""
-        imported = _Imported()
-        result = self.pytester.runpytest_inprocess(*arguments, plugins=[imported])
-        imported.keep(but_for=self.path)
+        result = self.pytester.runpytest_inprocess(*arguments, plugins=[self._imported])
+        self._imported.restore()
         return result
 
     def start(self, *arguments: str) -> pytest.RunResult:

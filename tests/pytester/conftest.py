@@ -1,6 +1,7 @@
 """What the tests of whole suites share: one folder a test, no keys, and the slow imports done once."""
 
 import contextlib
+import gc
 import importlib
 import os
 import warnings
@@ -10,7 +11,7 @@ import pytest
 
 from pytest_llm_latency import benchmark
 from pytest_llm_latency.simulator import process
-from suites import Suite
+from suites import Imported, Suite
 
 _SLOW = (
     "pytest_llm_latency.execution.litellm_client",
@@ -23,6 +24,7 @@ _SLOW = (
     "pytest_llm_latency.storage.acceptance",
     "pytest_llm_latency.storage.figures",
     "pytest_llm_latency.storage.samples",
+    "hypothesis",
     "scipy.special",
 )
 
@@ -34,6 +36,20 @@ def _loaded() -> None:
         warnings.simplefilter("ignore")
         for name in _SLOW:
             importlib.import_module(name)
+    gc.freeze()  # what is loaded now stays, and need not be looked at again and again
+
+
+@pytest.fixture(scope="session", name="session_imported")
+def imported_in_this_session(tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    """Return what remembers the imports of all inner runs."""
+    return Imported(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(name="imported")
+def imported_before(session_imported: Imported) -> Imported:
+    """Bring back what earlier tests imported before pytester takes note of what there is."""
+    session_imported.restore()
+    return session_imported
 
 
 @pytest.fixture(scope="session", name="lent")
@@ -44,7 +60,9 @@ def one_simulator(_loaded: None) -> Iterator[process.SimulatorProcess]:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, lent: process.SimulatorProcess) -> Suite:
+def suite(
+    imported: Imported, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, lent: process.SimulatorProcess
+) -> Suite:
     """Return an empty folder for tests, in a surrounding without keys and settings."""
 
     class Lent:
@@ -64,4 +82,4 @@ def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, lent: proc
     monkeypatch.setattr(process, "SimulatorProcess", Lent)
     # The heap of this process is a test run's: collecting it takes longer than the benchmarks here.
     monkeypatch.setattr(benchmark, "quiet_collector", contextlib.nullcontext)
-    return Suite(pytester)
+    return Suite(pytester, imported)
