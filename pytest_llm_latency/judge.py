@@ -1,35 +1,47 @@
 """From a run and its accepted runs to a result: compare, check limits, combine, decide what fails."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
-
-import numpy as np
 
 from pytest_llm_latency import metrics, units
 from pytest_llm_latency.limits import check_error_limit, check_limits, parse_limit
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
+    MEASURE,
     WORST_FIRST,
     Comparison,
-    Conditions,
-    Environment,
     LimitCheck,
     Notice,
     Result,
     Run,
     Summary,
     Trust,
-    Verdict,
     VerdictStatus,
 )
-from pytest_llm_latency.stats import GatePolicy, Noise, Series, gate, gate_error_rate, pool_noise
-from pytest_llm_latency.stats.comparable import differences, environment_changes
-from pytest_llm_latency.stats.summary import pooled, summarise
+from pytest_llm_latency.stats import GatePolicy, Noise
+from pytest_llm_latency.stats.comparable import differences, environment_changes, missing_steps
+from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
+from pytest_llm_latency.stats.summary import summarise
 
-LAG_LIMIT_S = 0.1
+__all__ = [
+    "Baseline",
+    "Policy",
+    "Reaction",
+    "digest",
+    "distrusted",
+    "family",
+    "judge",
+    "knowing",
+    "session_policy",
+    "shared_noise",
+    "undecided",
+]
+
+SEND_LAG_LIMIT_S = 0.1  # the 99th percentile of what may pass before a request is sent
+LOOP_LAG_LIMIT_S = 0.2  # the same of what the event loop may be late
 Reaction = Literal["warn", "fail", "pass"]
-Place = tuple[str | None, str]  # a step and a metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,39 +59,6 @@ class Policy:
     folders: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """What the judging needs of a test's accepted runs, oldest first, without their samples.
-
-    ``series`` has one array a run for each step and metric; ``errors`` has failed and all requests
-    of each run for each step.
-    """
-
-    runs: int
-    conditions: tuple[Conditions, ...]
-    environment: Environment
-    series: Mapping[Place, tuple[np.ndarray, ...]]
-    errors: Mapping[str | None, tuple[tuple[int, int], ...]]
-    summaries: tuple[Summary, ...]
-
-
-def digest(runs: Sequence[Run]) -> Baseline | None:
-    """Return what the judging needs of accepted runs; ``None`` when there are none."""
-    if not runs:
-        return None
-    steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
-    return Baseline(
-        runs=len(runs),
-        conditions=runs[-1].conditions,
-        environment=runs[-1].environment,
-        series={
-            (step, name): tuple(_array(run, step, name) for run in runs) for step in steps for name in metrics.GATED
-        },
-        errors={step: tuple(_errors(run, step) for run in runs) for step in steps},
-        summaries=pooled(runs),
-    )
-
-
 def session_policy(values: Mapping[str, Any], family: int, folders: Mapping[str, str]) -> Policy:
     """Return the policy that the options' values ask for; ``family`` is the session's number of compared series."""
     return Policy(
@@ -93,19 +72,13 @@ def session_policy(values: Mapping[str, Any], family: int, folders: Mapping[str,
 
 def family(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]]) -> int:
     """Return how many series of the selected tests have something to be compared with."""
-    return sum(len(_gated(baseline, gates[test_id])) for test_id, baseline in baselines.items())
-
-
-def _gated(baseline: Baseline, names: Sequence[str]) -> list[tuple[np.ndarray, ...]]:
-    return [
-        arrays for (_, name), arrays in baseline.series.items() if name in names and any(array.size for array in arrays)
-    ]
+    return sum(len(baseline.gated(gates[test_id])) for test_id, baseline in baselines.items())
 
 
 def shared_noise(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]], policy: GatePolicy) -> Noise:
     """Return the run-to-run noise, pooled over every gated series of the selected tests."""
-    series = [arrays for test_id in sorted(baselines) for arrays in _gated(baselines[test_id], gates[test_id])]
-    return pool_noise(series, policy)
+    series = [each for test_id in sorted(baselines) for each in baselines[test_id].gated(gates[test_id])]
+    return noise_between_runs(series, policy)
 
 
 def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | None) -> Result:
@@ -116,9 +89,9 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     """
     summaries = summarise(run)
     differing = () if baseline is None else differences(baseline.conditions, run.conditions)
-    comparisons = _comparisons(run, None if differing else baseline, policy.gate, noise)
+    comparisons = compare(run, None if differing else baseline, policy.gate, noise)
     limits = _limits(run, summaries)
-    distrust = distrusted(run.trust) + _incomplete(run)
+    distrust = (*distrusted(run.trust), *_incomplete(run), *_lost(run))
     result = Result(
         test_id=run.test_id,
         file=run.file,
@@ -140,7 +113,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         comparisons=comparisons,
         limits=limits,
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
-        warnings=run.warnings,
+        warnings=run.warnings + (() if baseline is None or differing else _missing(baseline, run)),
         accepting=policy.accepting,
         folders=policy.folders,
     )
@@ -161,32 +134,38 @@ def undecided(results: Sequence[Result], policy: GatePolicy) -> tuple[str, ...]:
         for result in results
         if result.status not in {"invalid", "incomparable"}
         and any(
-            verdict.status in {"inconclusive", "pass"}
-            and _p_of_slower(verdict) <= policy.alpha
-            and (verdict.ratio or 0) >= 1 + result.plan.tolerance
-            for verdict in _compared(result)
+            each.verdict.status in {"inconclusive", "pass"}
+            and _p_of_slower(each) <= policy.alpha
+            and _slowness(each) >= 1 + result.plan.tolerance
+            for each in _compared(result)
         )
     )
 
 
 def knowing(policy: Policy, others: Sequence[Result]) -> Policy:
     """Return the policy for a test whose session's other tests have these results."""
-    elsewhere = tuple(_p_of_slower(verdict) for result in others for verdict in _compared(result))
+    elsewhere = tuple(_p_of_slower(each) for result in others for each in _compared(result))
     return replace(policy, gate=replace(policy.gate, elsewhere=elsewhere))
 
 
-def _compared(result: Result) -> list[Verdict]:
-    return [
-        each.verdict
-        for each in result.comparisons
-        if each.metric != ERROR_RATE and each.verdict.raw_p_value is not None
-    ]
+def _compared(result: Result) -> list[Comparison]:
+    return [each for each in result.comparisons if each.metric != ERROR_RATE and each.verdict.raw_p_value is not None]
 
 
-def _p_of_slower(verdict: Verdict) -> float:
+def _p_of_slower(comparison: Comparison) -> float:
     """The p value of having got slower; where the estimate says faster it is as good as 1."""
-    known = verdict.raw_p_value is not None and verdict.ratio is not None and verdict.ratio >= 1
-    return verdict.raw_p_value if known and verdict.raw_p_value is not None else 1.0
+    found = comparison.verdict.raw_p_value
+    return 1.0 if found is None or _slowness(comparison) < 1 else found
+
+
+def _slowness(comparison: Comparison) -> float:
+    """The ratio so that above 1 is worse, whatever the metric's direction; 0 where it is unknown."""
+    ratio = comparison.verdict.ratio
+    if ratio is None:
+        return 0.0
+    if metrics.METRICS[comparison.metric].direction == "lower":
+        return ratio
+    return 1 / ratio if ratio > 0 else math.inf
 
 
 def _concluded(result: Result, policy: Policy, forced: VerdictStatus = "pass", grounds: tuple[str, ...] = ()) -> Result:
@@ -204,16 +183,22 @@ def _concluded(result: Result, policy: Policy, forced: VerdictStatus = "pass", g
 
 def distrusted(trust: Trust) -> tuple[Notice, ...]:
     """Return the reasons why what was measured must not be judged; empty where it can be trusted."""
-    if trust.send_lag_p99_s is None or trust.send_lag_p99_s <= LAG_LIMIT_S:
-        return ()
-    lag, limit = units.format_seconds(trust.send_lag_p99_s), units.format_seconds(LAG_LIMIT_S)
-    return (
-        Notice(
-            code="client_overloaded",
-            message=f"the client was overloaded: 1 % of the requests left {lag} late or more (limit {limit}). "
-            "Lower the load, or measure on a machine with more free CPU.",
-        ),
-    )
+    found = []
+    if trust.send_lag_p99_s is not None and trust.send_lag_p99_s > SEND_LAG_LIMIT_S:
+        lag, limit = units.format_seconds(trust.send_lag_p99_s), units.format_seconds(SEND_LAG_LIMIT_S)
+        message = (
+            f"the client was overloaded: 1 % of the requests left {lag} late or more (limit {limit}). "
+            "Lower the load, or measure on a machine with more free CPU."
+        )
+        found.append(Notice(code="client_overloaded", message=message))
+    if trust.loop_lag_p99_s is not None and trust.loop_lag_p99_s > LOOP_LAG_LIMIT_S:
+        lag, limit = units.format_seconds(trust.loop_lag_p99_s), units.format_seconds(LOOP_LAG_LIMIT_S)
+        message = (
+            f"the client's event loop was blocked: 1 % of its turns came {lag} late or more (limit {limit}). "
+            "Keep slow work out of an async test's body, lower the load, or measure on a machine with more free CPU."
+        )
+        found.append(Notice(code="event_loop_blocked", message=message))
+    return tuple(found)
 
 
 def _incomplete(run: Run) -> tuple[Notice, ...]:
@@ -228,36 +213,31 @@ def _incomplete(run: Run) -> tuple[Notice, ...]:
     )
 
 
-def _comparisons(
-    run: Run, baseline: Baseline | None, policy: GatePolicy, noise: Noise | None
-) -> tuple[Comparison, ...]:
-    places = [(step, name) for step in metrics.steps(run) for name in run.plan.gate]
-    candidates = {place: array for place in places if (array := _array(run, *place)).size}
-    series = [
-        Series(
-            key=f"{run.test_id}|{step or ''}|{name}",
-            baseline=() if baseline is None else baseline.series.get((step, name), ()),
-            candidate=candidate,
-            direction=metrics.METRICS[name].direction,
-            tolerance=run.plan.tolerance,
-            unit=metrics.METRICS[name].unit,
+def _lost(run: Run) -> tuple[Notice, ...]:
+    """Say how many iterations of a run to its end left no trace: the others would be judged for all."""
+    planned = set(range(run.plan.warmup, run.plan.warmup + run.plan.requests))
+    measured = {sample.iteration for sample in run.samples if sample.phase == MEASURE}
+    lost = len(planned - measured - {iteration for iteration, _ in run.iteration_failures})
+    if not run.complete or not lost:
+        return ()
+    return (
+        Notice(
+            code="iterations_lost",
+            message=f"{lost} of {run.plan.requests} iterations left neither a request nor a failure. Wait in the body "
+            "for every call of llm(...), and run it again.",
+        ),
+    )
+
+
+def _missing(baseline: Baseline, run: Run) -> tuple[Notice, ...]:
+    return tuple(
+        Notice(
+            code="step_missing",
+            message=f"{'the step without a name' if step is None else f'step {step!r}'} is in the baseline, not in "
+            "this run, so that it was not compared. If it is gone for good, accept this run.",
         )
-        for (step, name), candidate in candidates.items()
-    ]
-    verdicts = gate(series, policy, noise=noise)
-    compared = [
-        Comparison(step=step, metric=name, verdict=verdict)
-        for (step, name), verdict in zip(candidates, verdicts, strict=True)
-    ]
-    if run.plan.gate and baseline is not None:
-        compared += [_error_rate(run, step, baseline, policy) for step in metrics.steps(run) if step in baseline.errors]
-    return tuple(compared)
-
-
-def _error_rate(run: Run, step: str | None, baseline: Baseline, policy: GatePolicy) -> Comparison:
-    key = f"{run.test_id}|{step or ''}|{ERROR_RATE}"
-    verdict: Verdict = gate_error_rate(key, baseline.errors[step], _errors(run, step), policy)
-    return Comparison(step=step, metric=ERROR_RATE, verdict=verdict)
+        for step in missing_steps(baseline.conditions, run.conditions)
+    )
 
 
 def _limits(run: Run, summaries: tuple[Summary, ...]) -> tuple[LimitCheck, ...]:
@@ -283,11 +263,3 @@ def _reaction(status: VerdictStatus, policy: Policy) -> Reaction | None:
     if status == "inconclusive":
         return policy.on_inconclusive
     return policy.on_no_baseline if status in {"no_baseline", "incomparable"} else None
-
-
-def _array(run: Run, step: str | None, name: str) -> np.ndarray:
-    return np.asarray(metrics.series(run, step, metrics.METRICS[name]), dtype=float)
-
-
-def _errors(run: Run, step: str | None) -> tuple[int, int]:
-    return len(metrics.failures(run, step)), metrics.request_count(run, step)

@@ -33,6 +33,11 @@ def check(plan: Plan) -> Plan:
         if metric not in GATED:
             raise MarkerError(f"gate names the metric {metric!r}: {nearest(metric, GATED)}")
     users = load.concurrency(plan.load)
+    if users is not None and "e2e_scheduled" in plan.gate:
+        raise MarkerError(
+            "gate names e2e_scheduled, which a closed load does not have: nothing is scheduled there. "
+            "Write a rate, as in load='20/s', or gate 'e2e'."
+        )
     if users is not None and users > plan.requests:
         raise MarkerError(
             f"concurrency {users} is above requests {plan.requests}: raise requests or lower concurrency."

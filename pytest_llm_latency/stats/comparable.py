@@ -35,17 +35,25 @@ def differences(baseline: Sequence[Conditions], candidate: Sequence[Conditions])
     """Return a sentence for each condition that differs; the last one ends with the remedy.
 
     What is unknown on one side, as the served model of a run in which every request failed, is
-    not a difference.
+    not a difference. Neither is a step that only one side has, as long as they share another.
     """
     before, now = ({each.step: each for each in conditions} for conditions in (baseline, candidate))
     if not before or not now:
         return ()
-    sentences = [f"{_of(step)}was not measured before" for step in now if step not in before]
-    sentences += [f"{_of(step)}is in the baseline, not in this run" for step in before if step not in now]
+    sentences = []
+    if not before.keys() & now.keys():
+        sentences += [f"{_of(step)}was not measured before" for step in now]
+        sentences += [f"{_of(step)}is in the baseline, not in this run" for step in before]
     for step in now:
         if step in before:
             sentences += _differing(step, before[step], now[step])
     return (*sentences[:-1], f"{sentences[-1]}: {REMEDY}") if sentences else ()
+
+
+def missing_steps(baseline: Sequence[Conditions], candidate: Sequence[Conditions]) -> tuple[str | None, ...]:
+    """Return the steps that the baseline has and the run lacks; none where the run made no request."""
+    now = {each.step for each in candidate}
+    return tuple(each.step for each in baseline if now and each.step not in now)
 
 
 def _differing(step: str | None, before: Conditions, now: Conditions) -> list[str]:

@@ -57,7 +57,7 @@ def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = 
     the given series are taken. A verdict depends on the data, the policy, the noise and the
     series' key, and on the other series only through the adjustment of its p value.
     """
-    shared = pool_noise([each.baseline for each in series], policy) if noise is None else noise
+    shared = _own_noise(series, policy) if noise is None else noise
     findings = [examine(each, policy, shared) for each in series]
     slower = adjusted([each.slower for each in findings], policy, elsewhere=policy.elsewhere)
     faster = adjusted([each.faster for each in findings], policy)
@@ -68,6 +68,10 @@ def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = 
         else _judge(_Case(finding=finding, slower=up, faster=down, policy=policy, noise=shared, hypotheses=hypotheses))
         for finding, up, down in zip(findings, slower, faster, strict=True)
     ]
+
+
+def _own_noise(series: Sequence[Series], policy: GatePolicy) -> Noise:
+    return pool_noise([each.baseline for each in series], policy, directions=[each.direction for each in series])
 
 
 def adjusted(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pytest_llm_latency.metrics import Unit
+from pytest_llm_latency.metrics import Metric, Unit
 from pytest_llm_latency.model import Verdict, VerdictStatus
 from pytest_llm_latency.stats.quantiles import name
 from pytest_llm_latency.units import (
@@ -23,6 +23,15 @@ _MULTIPLE = 100.0  # from here on a percentage is harder to read
 
 NO_BASELINE = "no accepted run to compare with: accept this one with `llm-latency baseline accept`"
 NOT_MEASURED = "no request of this run has the figure, so that there is nothing to compare: see the run's errors"
+
+
+def unmeasured(metric: Metric, *, in_baseline: bool) -> str:
+    """Say that a gated metric was not measured, and what to do."""
+    before = ", while the baseline has it" if in_baseline else ""
+    return (
+        f"inconclusive: no request of this run had a {metric.id} ({metric.definition}){before}: find out why, "
+        f"or remove {metric.id} from gate=..."
+    )
 
 
 def too_few(requests: int, least: int) -> str:

@@ -162,12 +162,22 @@ class _Observed:
     degrees: int
 
 
-def pool_noise(series_baselines: Sequence[Sequence[ArrayLike]], policy: GatePolicy) -> Noise:
+def pool_noise(
+    series_baselines: Sequence[Sequence[ArrayLike]],
+    policy: GatePolicy,
+    *,
+    directions: Sequence[Direction] | None = None,
+) -> Noise:
     """Estimate from the baselines alone how much runs of the same code differ.
 
-    The order of the series does not matter. Series with a single run tell nothing of it.
+    ``directions`` has that of each series; without it, lower is better in all of them. The order
+    of the series does not matter. Series with a single run tell nothing of it.
     """
-    observed = sorted(each for runs in series_baselines if (each := _observe(runs, policy)) is not None)
+    known: Sequence[Direction] = ["lower"] * len(series_baselines) if directions is None else directions
+    slowness = [
+        [logarithms(run, direction) for run in runs] for runs, direction in zip(series_baselines, known, strict=True)
+    ]
+    observed = sorted(each for runs in slowness if (each := _observe(runs, policy)) is not None)
     assumed = max(policy.assumed_noise, NOISE_FLOOR) ** 2
     variance = _run_variance(observed, assumed)
     information = math.fsum(each.degrees * (variance / (variance + each.expected)) ** 2 for each in observed)
@@ -183,9 +193,8 @@ def pool_noise(series_baselines: Sequence[Sequence[ArrayLike]], policy: GatePoli
     )
 
 
-def _observe(baseline: Sequence[ArrayLike], policy: GatePolicy) -> _Observed | None:
-    found = [np.asarray(run, dtype=np.float64).ravel() for run in baseline]
-    runs = [logarithms(run) for run in found if run.size]
+def _observe(baseline: Sequence[Floats], policy: GatePolicy) -> _Observed | None:
+    runs = [run for run in baseline if run.size]
     if len(runs) < 2 or not all(np.isfinite(run).any() for run in runs):  # noqa: PLR2004  (a difference needs two)
         return None
     runs = level_failures(runs)

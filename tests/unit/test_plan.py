@@ -103,3 +103,11 @@ def test_more_users_than_requests_are_refused() -> None:
 def test_an_open_loop_has_no_concurrency_to_compare_with_requests() -> None:
     """One request at a rate is a plan."""
     assert plan.check(dataclasses.replace(SOUND, requests=1, load=load.constant(5))).requests == 1
+
+
+def test_a_gate_on_the_schedule_needs_a_load_that_has_one() -> None:
+    """A closed loop schedules nothing, so that the metric would never be measured."""
+    gated = dataclasses.replace(SOUND, gate=("e2e_scheduled",))
+    with pytest.raises(MarkerError, match=r"^gate names e2e_scheduled, .* Write a rate, as in load='20/s'"):
+        plan.check(gated)
+    assert plan.check(dataclasses.replace(gated, load=load.constant(5))).gate == ("e2e_scheduled",)

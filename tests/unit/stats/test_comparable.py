@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import nouns
-from pytest_llm_latency.stats.comparable import REMEDY, differences, environment_changes
+from pytest_llm_latency.stats.comparable import REMEDY, differences, environment_changes, missing_steps
 
 
 def test_equal_conditions_have_no_differences() -> None:
@@ -49,7 +49,7 @@ def test_what_is_unknown_on_one_side_is_no_difference(field: str) -> None:
     assert differences([unknown], [nouns.conditions()]) == ()
 
 
-def test_steps_that_come_or_go_are_differences() -> None:
+def test_steps_are_differences_where_none_is_common() -> None:
     """Each is named."""
     found = differences([nouns.conditions(step="old")], [nouns.conditions(step="new")])
 
@@ -57,6 +57,15 @@ def test_steps_that_come_or_go_are_differences() -> None:
         "step 'new' was not measured before",
         f"step 'old' is in the baseline, not in this run: {REMEDY}",
     )
+
+
+def test_steps_beside_a_common_one_are_no_differences() -> None:
+    """What both have can be compared; what is gone is told apart."""
+    one, other = nouns.conditions(step="one"), nouns.conditions(step="other")
+
+    assert differences([one], [one, other]) == differences([one, other], [one]) == ()
+    assert (missing_steps([one, other], [one]), missing_steps([one], [one, other])) == (("other",), ())
+    assert missing_steps([one], []) == ()
 
 
 def test_a_run_without_requests_is_not_called_incomparable() -> None:

@@ -1,0 +1,149 @@
+"""A run and its accepted runs, step by step: what of them is compared, and what cannot be."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_llm_latency import metrics
+from pytest_llm_latency.metrics import ERROR_RATE, METRICS
+from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
+from pytest_llm_latency.stats import messages
+from pytest_llm_latency.stats.error_rate import gate_error_rate
+from pytest_llm_latency.stats.gate import gate
+from pytest_llm_latency.stats.policy import GatePolicy, Series
+from pytest_llm_latency.stats.quantiles import Floats
+from pytest_llm_latency.stats.summary import pooled
+from pytest_llm_latency.stats.variance import Noise, pool_noise
+
+Place = tuple[str | None, str]  # a step and a metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """What the judging needs of a test's accepted runs, oldest first, without their samples.
+
+    ``conditions`` has the newest of each step. ``series`` has one array a run for each step and
+    metric; ``errors`` has failed and all requests of each run for each step. A run that lacks a
+    step has no part in it.
+    """
+
+    runs: int
+    conditions: tuple[Conditions, ...]
+    environment: Environment
+    series: Mapping[Place, tuple[Floats, ...]]
+    errors: Mapping[str | None, tuple[tuple[int, int], ...]]
+    summaries: tuple[Summary, ...]
+
+    def gated(self, names: Sequence[str]) -> list[tuple[str, tuple[Floats, ...]]]:
+        """Return the metric and the arrays of each series of the named metrics that was measured."""
+        return [
+            (name, arrays)
+            for (_, name), arrays in self.series.items()
+            if name in names and any(array.size for array in arrays)
+        ]
+
+
+def digest(runs: Sequence[Run]) -> Baseline | None:
+    """Return what the judging needs of accepted runs; ``None`` when there are none."""
+    if not runs:
+        return None
+    steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
+    with_step = {step: [run for run in runs if step in metrics.steps(run)] for step in steps}
+    return Baseline(
+        runs=len(runs),
+        conditions=tuple({each.step: each for run in runs for each in run.conditions}.values()),
+        environment=runs[-1].environment,
+        series={
+            (step, name): tuple(_array(run, step, name) for run in with_step[step])
+            for step in steps
+            for name in metrics.GATED
+        },
+        errors={step: tuple(_errors(run, step) for run in with_step[step]) for step in steps},
+        summaries=pooled(runs),
+    )
+
+
+def noise_between_runs(series: Iterable[tuple[str, Sequence[Floats]]], policy: GatePolicy) -> Noise:
+    """Return the run-to-run noise, pooled over series of metrics."""
+    known = list(series)
+    directions = [METRICS[name].direction for name, _ in known]
+    return pool_noise([arrays for _, arrays in known], policy, directions=directions)
+
+
+def compare(run: Run, baseline: Baseline | None, policy: GatePolicy, noise: Noise | None) -> tuple[Comparison, ...]:
+    """Compare every gated metric of every step, and where there is a baseline the error rates.
+
+    A metric that the run does not have is ``inconclusive``: what was not measured never passes.
+    A run without a request is compared in the steps of its baseline.
+    """
+    known = () if baseline is None else tuple(baseline.errors)
+    steps = metrics.steps(run) or known or (None,)
+    places = [(step, name) for step in steps for name in run.plan.gate if _applies(run, step, name)]
+    candidates = {place: _array(run, *place) for place in places}
+    measured = [place for place in places if candidates[place].size]
+    series = [_series(run, place, baseline, candidates[place]) for place in measured]
+    verdicts = dict(zip(measured, gate(series, policy, noise=noise), strict=True))
+    compared = [
+        Comparison(
+            step=step, metric=name, verdict=verdicts.get((step, name)) or _unmeasured(run, (step, name), baseline)
+        )
+        for step, name in places
+    ]
+    if run.plan.gate and baseline is not None:
+        compared += [_error_rate(run, step, baseline, policy) for step in steps if step in baseline.errors]
+    return tuple(compared)
+
+
+def _applies(run: Run, step: str | None, name: str) -> bool:
+    """Only the first call of an iteration has a planned start, so that later steps cannot count from one."""
+    planned = {sample.step for sample in run.samples if sample.stamps.scheduled is not None}
+    return name != "e2e_scheduled" or not planned or step in planned
+
+
+def _series(run: Run, place: Place, baseline: Baseline | None, candidate: Floats) -> Series:
+    return Series(
+        key=_key(run, place),
+        baseline=() if baseline is None else baseline.series.get(place, ()),
+        candidate=candidate,
+        direction=METRICS[place[1]].direction,
+        tolerance=run.plan.tolerance,
+        unit=METRICS[place[1]].unit,
+    )
+
+
+def _unmeasured(run: Run, place: Place, baseline: Baseline | None) -> Verdict:
+    arrays = () if baseline is None else baseline.series.get(place, ())
+    runs = sum(array.size > 0 for array in arrays)
+    return Verdict(
+        key=_key(run, place),
+        status="inconclusive",
+        baseline_runs=runs,
+        baseline=None,
+        candidate=None,
+        ratio=None,
+        interval=None,
+        raw_p_value=None,
+        p_value=None,
+        detectable=None,
+        needed=None,
+        reasons=(messages.unmeasured(METRICS[place[1]], in_baseline=runs > 0),),
+    )
+
+
+def _error_rate(run: Run, step: str | None, baseline: Baseline, policy: GatePolicy) -> Comparison:
+    key = _key(run, (step, ERROR_RATE))
+    verdict = gate_error_rate(key, baseline.errors[step], _errors(run, step), policy)
+    return Comparison(step=step, metric=ERROR_RATE, verdict=verdict)
+
+
+def _key(run: Run, place: Place) -> str:
+    return f"{run.test_id}|{place[0] or ''}|{place[1]}"
+
+
+def _array(run: Run, step: str | None, name: str) -> Floats:
+    return np.asarray(metrics.series(run, step, METRICS[name]), dtype=np.float64)
+
+
+def _errors(run: Run, step: str | None) -> tuple[int, int]:
+    return len(metrics.failures(run, step)), metrics.request_count(run, step)
