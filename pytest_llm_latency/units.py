@@ -109,7 +109,7 @@ def format_percent(fraction: float | None, *, digits: int = 1) -> str:
 def format_change(ratio: float | None) -> str:
     """Write a ratio as a signed change: 1.36 is ``+36 %``."""
     if ratio is None:
-        return "~"
+        return "–"
     if math.isinf(ratio):
         return "+∞"
     return f"{(ratio - 1) * 100:+.0f} %".replace("-0 %", "±0 %").replace("+0 %", "±0 %")
@@ -157,7 +157,7 @@ def format_number(value: float) -> str:
 def format_interval(interval: tuple[float, float] | None) -> str:
     """Write an interval of ratios as changes: (1.21, 1.53) is ``+21 … +53 %``."""
     if interval is None:
-        return "~"
+        return "–"
     low, high = (format_change(each) for each in interval)
     return f"{low.removesuffix(' %')} … {high}"
 

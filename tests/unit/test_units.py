@@ -136,7 +136,7 @@ def test_a_fraction_is_written_as_a_percentage(fraction: float | None, digits: i
 @pytest.mark.parametrize(
     ("ratio", "expected"),
     [
-        (None, "~"),
+        (None, "–"),
         (math.inf, "+∞"),
         (1.36, "+36 %"),
         (0.9, "-10 %"),
@@ -205,7 +205,7 @@ def test_a_value_is_written_in_the_unit_of_its_metric(value: float | None, unit:
 @pytest.mark.parametrize(
     ("interval", "expected"),
     [
-        (None, "~"),
+        (None, "–"),
         ((1.21, 1.53), "+21 … +53 %"),
         ((0.95, 1.10), "-5 … +10 %"),
         ((1.1, math.inf), "+10 … +∞"),
