@@ -12,11 +12,12 @@ from pytest_llm_latency.stats import messages
 from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
 from pytest_llm_latency.stats.policy import GatePolicy, Series
-from pytest_llm_latency.stats.quantiles import Floats, needed_for, rank
+from pytest_llm_latency.stats.quantiles import Floats, name, needed_for, rank
 from pytest_llm_latency.stats.variance import SMALLEST, Noise, level_failures, logarithms
 
 MINIMUM_REQUESTS = 8
 _LARGEST_EXPONENT = 700.0
+_Parts = tuple[Sequence[Floats], Floats]  # the accepted runs and the run to judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,9 @@ class Finding:
     """What the data of a series say.
 
     ``draft`` is the verdict where ``slower`` and ``faster``, the p values, are ``None``; otherwise
-    they decide, with the ``change``, or where that is ``None`` with the ``failed`` requests.
+    they decide, with the ``change``, or where that is ``None`` with the ``failed`` requests: then
+    the quantile falls on a failure, and ``successes`` is how those that did not fail got slower,
+    where they did. ``left_out`` says that the change is one of the successes alone.
     """
 
     series: Series
@@ -33,6 +36,8 @@ class Finding:
     change: Change | None = None
     slower: float | None = None
     faster: float | None = None
+    successes: Change | None = None
+    left_out: bool = False
 
 
 def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
@@ -45,15 +50,32 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
     if not candidate.size:
         return _settled(series, draft, messages.NOT_MEASURED)
     failed = _count_failures(baseline, candidate)
-    if any(_fails(part, policy.quantile) for part in (np.concatenate(baseline), candidate)):
-        return _failures(series, _quantiles(series, draft, policy, (np.concatenate(baseline), candidate)), failed)
+    if _fails(candidate, policy.quantile):
+        return _failures(series, draft, (baseline, candidate), policy, noise)
+    if _fails(np.concatenate(baseline), policy.quantile):
+        return _without_failures(series, draft, (baseline, candidate), policy, noise)
     *baseline, candidate = level_failures([*baseline, candidate])
     change = compare(Runs(baseline=baseline, candidate=candidate, seed=_seed(series.key, policy)), policy, noise)
-    draft = replace(draft, baseline=natural(change.baseline, series), candidate=natural(change.candidate, series))
     if min(failed.baseline, failed.candidate) < MINIMUM_REQUESTS:
         too_few = messages.too_few(min(failed.baseline, failed.candidate), MINIMUM_REQUESTS)
-        return _settled(series, replace(draft, needed=needed_for(policy.quantile)), too_few)
-    return Finding(series=series, draft=draft, failed=failed, change=change, slower=change.slower, faster=change.faster)
+        return _settled(series, replace(_measured(series, draft, change), needed=needed_for(policy.quantile)), too_few)
+    return _changed(series, draft, change, failed)
+
+
+def _changed(series: Series, draft: Verdict, change: Change, failed: Counts, *, left_out: bool = False) -> Finding:
+    return Finding(
+        series=series,
+        draft=_measured(series, draft, change),
+        failed=failed,
+        change=change,
+        slower=change.slower,
+        faster=change.faster,
+        left_out=left_out,
+    )
+
+
+def _measured(series: Series, draft: Verdict, change: Change) -> Verdict:
+    return replace(draft, baseline=natural(change.baseline, series), candidate=natural(change.candidate, series))
 
 
 def natural(logarithm: float, series: Series) -> float:
@@ -103,26 +125,64 @@ def _seed(key: str, policy: GatePolicy) -> tuple[int, int]:
     return policy.seed, int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big")
 
 
-def _failures(series: Series, draft: Verdict, failed: Counts) -> Finding:
-    """Compare the failed requests where the quantile falls on them: it has no other value."""
+def _failures(series: Series, draft: Verdict, parts: _Parts, policy: GatePolicy, noise: Noise) -> Finding:
+    """Compare the failed requests where the run's quantile falls on them, and beside them the successes.
+
+    More failures or slower successes are each enough; the p value allows for both looks.
+    """
+    failed = _count_failures(*parts)
+    change = _successes(series, parts, policy, noise)
+    slower = more_failures(failed)
+    worse = change if change is not None and _is_worse(change, series, policy) else None
+    if change is not None:
+        slower = min(1.0, 2 * min(slower, 1.0 if worse is None else worse.slower))
     return Finding(
         series=series,
-        draft=draft,
+        draft=_with_quantiles(series, draft, policy, parts),
         failed=failed,
-        slower=more_failures(failed),
-        faster=more_failures(failed.turned()),
+        slower=slower,
+        faster=1.0,
+        successes=worse,
     )
 
 
-def _quantiles(series: Series, draft: Verdict, policy: GatePolicy, parts: tuple[Floats, Floats]) -> Verdict:
+def _without_failures(series: Series, draft: Verdict, parts: _Parts, policy: GatePolicy, noise: Noise) -> Finding:
+    """Compare the successes alone where only the baseline's quantile falls on failed requests.
+
+    Beside such a quantile every run without errors would look faster, however slow it is.
+    """
+    failed = _count_failures(*parts)
+    change = _successes(series, parts, policy, noise)
+    if change is not None:
+        runs = sum(bool(np.isfinite(run).any()) for run in parts[0])
+        return _changed(series, replace(draft, baseline_runs=runs), change, failed, left_out=True)
+    reason = messages.baseline_fails(name(policy.quantile), failed)
+    return _settled(series, _with_quantiles(series, draft, policy, parts), reason)
+
+
+def _successes(series: Series, parts: _Parts, policy: GatePolicy, noise: Noise) -> Change | None:
+    """Return the change of the requests that did not fail; ``None`` where they are too few."""
+    before, now = ([run[np.isfinite(run)] for run in runs] for runs in (parts[0], [parts[1]]))
+    if min(sum(run.size for run in before), now[0].size) < MINIMUM_REQUESTS:
+        return None
+    baseline = [run for run in before if run.size]
+    return compare(Runs(baseline=baseline, candidate=now[0], seed=_seed(series.key, policy)), policy, noise)
+
+
+def _is_worse(change: Change, series: Series, policy: GatePolicy) -> bool:
+    moved = natural(change.baseline + change.size, series) - natural(change.baseline, series)
+    return change.size >= series.change(policy) and abs(moved) > policy.floor_s
+
+
+def _with_quantiles(series: Series, draft: Verdict, policy: GatePolicy, parts: _Parts) -> Verdict:
     """Return the draft with the quantiles that are not failed requests, and an endless ratio or none."""
     before, now = (
         None
         if _fails(part, policy.quantile)
         else natural(float(np.sort(part)[rank(part.size, policy.quantile) - 1]), series)
-        for part in parts
+        for part in (np.concatenate(parts[0]), parts[1])
     )
     ratio = None
-    if (before is None) != (now is None):
-        ratio = math.inf if (now is None) == (series.direction == "lower") else 0.0
+    if before is not None and now is None:
+        ratio = math.inf if series.direction == "lower" else 0.0
     return replace(draft, baseline=before, candidate=now, ratio=ratio)

@@ -167,26 +167,28 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     elif verdict.baseline_runs == 1:
         reasons.append(messages.borrowed_noise(case.noise.run_variance**0.5))
     failed = case.finding.failed
-    if failed is not None and failed.candidate_failed:
+    if failed is not None and case.finding.left_out:
+        reasons.append(messages.left_out(quantile, failed))
+    elif failed is not None and failed.candidate_failed:
         reasons.append(messages.failures_rank(failed.candidate_failed, failed.candidate))
     return tuple(reasons)
 
 
 def _judge_failures(case: _Case, failed: Counts) -> Verdict:
-    """Judge a quantile that falls on failed requests by their number."""
-    alpha, draft = case.policy.alpha, case.finding.draft
+    """Judge a run whose quantile falls on failed requests, by their number and by the successes."""
+    draft, series, change = case.finding.draft, case.finding.series, case.finding.successes
     dead = failed.candidate_failed == failed.candidate and draft.baseline is not None
-    status: VerdictStatus = "inconclusive"
-    if draft.candidate is None and (case.slower < alpha or dead):
-        status = "regressed"
-    elif draft.candidate is not None and case.faster < alpha:
-        status = "improved"
-    return replace(
+    verdict = replace(
         draft,
-        status=status,
+        status="regressed" if case.slower < case.policy.alpha or dead else "inconclusive",
         raw_p_value=case.raw_p_value,
         p_value=case.p_value,
-        reasons=(
-            messages.failures(name(case.policy.quantile), replace(draft, status=status, p_value=case.p_value), failed),
-        ),
     )
+    quantile = name(case.policy.quantile)
+    reasons = (messages.failures(quantile, verdict, failed),)
+    if change is None:
+        return replace(verdict, reasons=reasons)
+    before, now = natural(change.baseline, series), natural(change.candidate, series)
+    alone = messages.successes(quantile, (before, now), _ratio(change.size, series), series.unit)
+    ratio = _ratio(change.size, series) if draft.ratio is None else draft.ratio
+    return replace(verdict, ratio=ratio, reasons=(*reasons, alone))

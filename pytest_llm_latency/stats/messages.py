@@ -95,17 +95,38 @@ def failures(quantile: str, verdict: Verdict, counts: "Counts") -> str:
     then = _share(counts.baseline_failed, counts.baseline)
     now = _share(counts.candidate_failed, counts.candidate)
     shares = f"{now} failed, {then} in the baseline ({_probability(verdict.p_value)})"
-    if verdict.candidate is None and verdict.baseline is None:
+    if verdict.baseline is None:
         where = f"{quantile} falls on failed requests in this run and in its baseline"
         remedy = "repair the errors and accept a run without them"
-    elif verdict.candidate is None:
+    else:
         where = f"{quantile} falls on failed requests"
         remedy = "repair the errors first"
-    else:
-        where = f"{quantile} falls on failed requests in the baseline, not in this run"
-        remedy = "accept a baseline without errors"
     unsure = "inconclusive: " if verdict.status == "inconclusive" else ""
     return f"{unsure}{where}: {shares}; {remedy}"
+
+
+def successes(quantile: str, values: tuple[float, float], ratio: float, unit: Unit) -> str:
+    """Say that the requests that did not fail got slower too."""
+    before, now = (format_value(value, unit) for value in values)
+    return f"the successes alone got slower: {quantile} {before} → {now} ({_change(ratio)})"
+
+
+def left_out(quantile: str, counts: "Counts") -> str:
+    """Say that the successes alone were compared, and why."""
+    return f"{_failed_baseline(quantile, counts)}: failed requests were left out; accept a run without failures"
+
+
+def baseline_fails(quantile: str, counts: "Counts") -> str:
+    """Say that the baseline's quantile is a failure and its successes are too few to compare."""
+    return (
+        f"inconclusive: {_failed_baseline(quantile, counts)}, and too few requests succeeded to be compared; "
+        "accept a run without failures"
+    )
+
+
+def _failed_baseline(quantile: str, counts: "Counts") -> str:
+    then = _share(counts.baseline_failed, counts.baseline)
+    return f"{quantile} of the baseline falls on failed requests ({then} failed)"
 
 
 def error_rate(

@@ -202,11 +202,58 @@ def test_a_few_failures_that_chance_explains_are_inconclusive() -> None:
     assert (verdict.status, verdict.ratio) == ("inconclusive", math.inf)
 
 
-def test_a_baseline_of_failures_is_improved_by_a_run_without_them() -> None:
-    """And says that the baseline should be replaced."""
+def failing(run: Floats, share: float) -> Floats:
+    """Return the run with a share of its requests failed, evenly spread."""
+    return np.where(np.arange(run.size) % round(1 / share) == 0, math.inf, run)
+
+
+def test_a_baseline_of_failures_alone_leaves_nothing_to_compare() -> None:
+    """A run is not faster because its baseline failed."""
     verdict = judge([[math.inf] * 50], latencies(9))
 
-    assert (verdict.status, verdict.ratio) == ("improved", 0.0)
+    assert (verdict.status, verdict.ratio) == ("inconclusive", None)
+    assert verdict.reasons[0].endswith("accept a run without failures")
+    assert "50 of 50 requests (100 %) failed" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("slower", "status"), [(3.0, "regressed"), (1.0, "pass"), (0.5, "improved")])
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+def test_beside_a_failing_baseline_the_successes_are_compared(slower: float, status: str, direction: Any) -> None:
+    """Ten percent of the baseline's requests failed: its p95 is no figure to be faster than."""
+
+    def rates(run: Floats) -> Floats:
+        return 1 / run if direction == "higher" else run
+
+    baseline = [rates(failing(run, 0.1)) for run in BASELINE]
+
+    verdict = judge(baseline, rates(slower * BASELINE[2]), direction=direction)
+
+    assert verdict.status == status
+    assert verdict.ratio == pytest.approx(1 / slower if direction == "higher" else slower, rel=0.15)
+    assert any(
+        "50 of 500 requests (10 %) failed" in reason and "left out" in reason and "accept a run without" in reason
+        for reason in verdict.reasons
+    )
+
+
+def test_slower_successes_are_found_among_failures_then_and_now() -> None:
+    """Five times slower, with as many errors as before; unchanged, there is no pass either."""
+    baseline = [failing(run, 0.1) for run in BASELINE]
+
+    slower = judge(baseline, failing(5 * BASELINE[2], 0.1))
+    same = judge(baseline, failing(BASELINE[2], 0.1))
+
+    assert slower.status == "regressed"
+    assert slower.ratio == pytest.approx(5, rel=0.15)
+    assert any(reason.startswith("the successes alone got slower: p95 ") for reason in slower.reasons)
+    assert (same.status, same.ratio) == ("inconclusive", None)
+
+
+def test_slower_successes_are_found_where_chance_explains_the_failures() -> None:
+    """One of ten failed, which alone would say nothing."""
+    verdict = judge([latencies(seed, 10) for seed in range(5)], [*(5 * latencies(2, 9)), math.inf])
+
+    assert (verdict.status, verdict.ratio) == ("regressed", math.inf)
 
 
 def test_failures_then_and_now_leave_nothing_to_compare() -> None:
