@@ -1,0 +1,151 @@
+"""The table of options: one row makes a flag, an ini key, a help text; and which source counts."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llm_latency import options
+from pytest_llm_latency.errors import SettingsError
+from pytest_llm_latency.options import BY_NAME, OPTIONS, Option, resolve
+
+ROOT = Path("project").absolute()
+
+# For each option a text that is read, the value, and a text that is refused where there is one.
+TEXTS: dict[str, tuple[str, Any, str | None]] = {
+    "simulate": ("yes", True, "perhaps"),
+    "simulate-profile": ("a/b.yaml", ROOT / "a" / "b.yaml", None),
+    "simulate-slowdown": ("160%", 1.6, "0"),
+    "environment": ("ci", "ci", " "),
+    "baselines": ("kept", ROOT / "kept", None),
+    "results": ("/elsewhere", Path("/elsewhere"), None),
+    "accept": ("1", True, "2"),
+    "reason": ("new prompt", "new prompt", " "),
+    "keep": ("3", 3, "0"),
+    "model": ("openai/gpt-4o", "openai/gpt-4o", " "),
+    "requests": (" 40 ", 40, "-1"),
+    "warmup": ("0", 0, "some"),
+    "concurrency": ("8", 8, "1.5"),
+    "load": ("20/s", "20/s", " "),
+    "timeout": ("1.5", 1.5, "5 parsecs"),
+    "tolerance": ("20%", 0.2, "-5%"),
+    "margin": ("0.5", 0.5, "0"),
+    "alpha": ("1%", 0.01, "101%"),
+    "error-limit": ("0", 0.0, "2"),
+    "on-inconclusive": ("fail", "fail", "Fail"),
+    "on-no-baseline": ("pass", "pass", "maybe"),
+    "region": ("eu", "eu", " "),
+}
+
+
+def resolved(*, flags: dict[str, Any] | None = None, ini: dict[str, str] | None = None) -> options.Settings:
+    """Resolve what these flags and ini keys say, by the options' names."""
+    return resolve(
+        command_line=lambda option: (flags or {}).get(option.name),
+        ini=lambda option: (ini or {}).get(option.name),
+        root=ROOT,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for option in OPTIONS:
+        if option.variable:
+            monkeypatch.delenv(option.variable, raising=False)
+
+
+def test_names_flags_and_ini_keys_follow_one_rule() -> None:
+    """No short flags, no underscores on the command line, no two options alike."""
+    assert len(BY_NAME) == len(OPTIONS)
+    for option in OPTIONS:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", option.name)
+        assert option.flag == f"--llm-latency-{option.name}"
+        assert option.ini == f"llm_latency_{option.name.replace('-', '_')}"
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_a_help_text_is_a_phrase_that_argparse_can_print(option: Option) -> None:
+    """A percent sign is written twice; a default is named where there is one that people see."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(option.flag, metavar=option.metavar, help=option.help)
+    assert option.help[:1].islower() or option.help.startswith("'")
+    assert not option.help.endswith(".")
+    assert option.help.replace("%%", "%") in " ".join(parser.format_help().split())
+
+
+def test_every_option_has_its_texts_here() -> None:
+    """A new row brings its line."""
+    assert list(TEXTS) == [option.name for option in OPTIONS]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_value_is_read_from_the_command_line_and_from_the_ini_file(name: str) -> None:
+    """Only the command line makes it explicit; a flag without a value arrives as true."""
+    text, value, _ = TEXTS[name]
+    by_flag = resolved(flags={name: text if BY_NAME[name].metavar else True})
+    by_ini = resolved(ini={name: text})
+    assert by_flag[name] == by_ini[name] == value
+    assert (by_flag.explicit, by_ini.explicit) == ({name}, frozenset())
+    assert by_flag.from_command_line(name) == value
+    assert by_ini.from_command_line(name) is None
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, wrong) in TEXTS.items() if wrong])
+def test_a_wrong_value_names_where_it_stands(name: str) -> None:
+    """The flag or the ini key, and what would be right."""
+    wrong = TEXTS[name][2]
+    assert wrong is not None
+    if BY_NAME[name].metavar:
+        with pytest.raises(SettingsError, match=f"^--llm-latency-{name}: .*\\.$"):
+            resolved(flags={name: wrong})
+    with pytest.raises(SettingsError, match=f"^the ini key {BY_NAME[name].ini}: .*\\.$"):
+        resolved(ini={name: wrong})
+
+
+def test_without_anything_the_defaults_count() -> None:
+    """Folders lie below the root."""
+    settings = resolved()
+    assert {name: settings[name] for name in ("alpha", "margin", "keep", "on-no-baseline", "requests")} == {
+        "alpha": 0.05,
+        "margin": 0.30,
+        "keep": 5,
+        "on-no-baseline": "warn",
+        "requests": None,
+    }
+    assert settings["baselines"] == ROOT / "baselines"
+    assert settings["results"] == ROOT / ".llm-latency"
+    assert settings.explicit == frozenset()
+
+
+@pytest.mark.parametrize("name", [option.name for option in OPTIONS if option.variable])
+def test_a_variable_counts_after_the_flag_and_before_the_ini_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one is as good as none."""
+    variable = str(BY_NAME[name].variable)
+    monkeypatch.setenv(variable, "from-variable")
+    assert resolved(flags={name: "from-flag"}, ini={name: "from-ini"})[name] == "from-flag"
+    assert resolved(ini={name: "from-ini"})[name] == "from-variable"
+    monkeypatch.setenv(variable, "")
+    assert resolved(ini={name: "from-ini"})[name] == "from-ini"
+
+
+@pytest.mark.parametrize(
+    ("flags", "ini", "label"),
+    [
+        ({}, {}, "default"),
+        ({}, {"environment": "ci"}, "ci"),
+        ({"simulate": True}, {}, "simulator"),
+        ({"simulate": True}, {"environment": "ci"}, "simulator"),
+        ({"simulate": True, "environment": "mine"}, {}, "mine"),
+    ],
+)
+def test_a_dry_run_has_an_environment_of_its_own(flags: dict[str, Any], ini: dict[str, str], label: str) -> None:
+    """Its baselines never mix with real ones, unless the command line says so."""
+    assert resolved(flags=flags, ini=ini).environment == label
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("ON", True), ("no", False), ("off", False), ("", False)])
+def test_an_ini_switch_can_be_on_and_off(text: str, *, value: bool) -> None:
+    """In the words that ini files use; an empty one is off."""
+    assert resolved(ini={"simulate": text})["simulate"] is value
