@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_llm_latency.execution import sse
+from pytest_llm_latency.execution import redaction, sse
 from pytest_llm_latency.execution.delta import Delta, ToolCallDelta
 from pytest_llm_latency.model import (
     CONTENT,
@@ -29,6 +29,7 @@ _REDIRECTION = 300  # from here on an answer is none: redirections are not follo
 _TOO_MANY_REQUESTS = 429
 
 Json = Mapping[str, object]
+Redact = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +38,14 @@ class Protocol:
 
     ``parse_event`` and ``parse_answer`` are litellm's own parser for the provider; they raise
     ``ValueError`` for what it cannot read. ``ends`` says whether an event is the protocol's own
-    end; it gets ``None`` for the ``[DONE]`` of OpenAI's protocol.
+    end; it gets ``None`` for the ``[DONE]`` of OpenAI's protocol. ``redact`` takes secrets out of
+    what the provider wrote, before it is cut to the length of a message.
     """
 
     parse_event: Callable[[Json], Delta | None]
     parse_answer: Callable[[Recording, bytes], Delta]
     ends: Callable[[Json | None], bool]
+    redact: Redact = redaction.redact
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,41 +84,51 @@ def decode(recording: Recording, protocol: Protocol) -> Decoded:
     reading = _Reading()
     status, failure = recording.status, recording.failure
     if recording.http_status is not None and recording.http_status >= _REDIRECTION:
-        status, failure = refusal(recording)
+        status, failure = refusal(recording, protocol.redact)
     elif recording.http_status is not None:
         read = _read_stream if recording.request.parameters.get("stream") else _read_answer
-        found = read(recording, protocol, reading)
+        found = read(recording, protocol, reading) or _empty(reading)
         if status == "ok" and found is not None:
             status, failure = "error", found
     return _decoded(reading, status, failure)
 
 
-def refusal(recording: Recording) -> tuple[Status, Failure | None]:
+def _empty(reading: _Reading) -> Failure | None:
+    if any(kind != CONTROL for kind in reading.kinds):
+        return None
+    message = (
+        "the answer ended properly and has no output: no content, no reasoning and no tool call "
+        f"(finish reason: {reading.finish_reason or 'none'})"
+    )
+    return Failure(error_class="EmptyAnswer", message=message, phase="protocol")
+
+
+def refusal(recording: Recording, redact: Redact = redaction.redact) -> tuple[Status, Failure | None]:
     """Return the status and the reason of an answer with an HTTP error; the recording's own for any other."""
     code = recording.http_status
     if code is None or code < _REDIRECTION:
         return recording.status, recording.failure
     status: Status = "refused" if code == _TOO_MANY_REQUESTS else "error"
-    message = f"HTTP {code}: {_error_text(recording)}"
+    message = f"HTTP {code}: {_error_text(recording, redact)}"
     return status, Failure(error_class=f"HTTP{code}", message=message, phase="provider")
 
 
-def _error_text(recording: Recording) -> str:
+def _error_text(recording: Recording, redact: Redact) -> str:
     target = sse.header(recording, "location")
     if target is not None:
-        return f"the server redirects to {target[:200]}: set api_base to where it is"
+        return f"the server redirects to {redact(target)[:200]}: set api_base to where it is"
     try:
         text = sse.body(recording).decode("utf-8", "replace")
         answer = json.loads(text)
     except ValueError:
-        return " ".join(text.split())[:300] if recording.pieces else "no body"
-    return _message(answer[0] if isinstance(answer, list) and answer else answer)
+        return " ".join(redact(text).split())[:300] if recording.pieces else "no body"
+    return _message(answer[0] if isinstance(answer, list) and answer else answer, redact)
 
 
-def _message(answer: object) -> str:
+def _message(answer: object, redact: Redact) -> str:
     error = answer.get("error", answer) if isinstance(answer, dict) else answer
     message = error.get("message") if isinstance(error, dict) else error
-    return str(message if message is not None else error)[:300]
+    return redact(str(message if message is not None else error))[:300]
 
 
 def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:
@@ -125,11 +138,11 @@ def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) ->
             if failure is not None:
                 return failure
     except ValueError as error:
-        return Failure(error_class="MalformedStream", message=str(error), phase="protocol")
+        return Failure(error_class="MalformedStream", message=protocol.redact(str(error)), phase="protocol")
     if reading.ended:
         return None
     if not reading.kinds and recording.status == "ok" and recording.pieces:
-        message = f"the answer to a streamed request has no events: {_error_text(recording)}"
+        message = f"the answer to a streamed request has no events: {_error_text(recording, protocol.redact)}"
         return Failure(error_class="NotAStream", message=message, phase="protocol")
     return Failure(
         error_class="TruncatedStream",
@@ -149,11 +162,11 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
     try:
         chunk = json.loads(event.data)
     except ValueError as error:
-        raise ValueError(f"an event is not JSON ({error}): {event.data[:100]}") from None
+        raise ValueError(f"an event is not JSON ({error}): {protocol.redact(event.data)[:100]}") from None
     if not isinstance(chunk, dict):
-        raise ValueError(f"an event is not an object: {event.data[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
+        raise ValueError(f"an event is not an object: {protocol.redact(event.data)[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
     if chunk.get("error"):
-        return Failure(error_class="ProviderError", message=_message(chunk), phase="provider")
+        return Failure(error_class="ProviderError", message=_message(chunk, protocol.redact), phase="provider")
     reading.served_model = _served_model(chunk) or reading.served_model
     delta = protocol.parse_event(chunk)
     if delta is None:
@@ -176,7 +189,7 @@ def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) ->
     try:
         delta = protocol.parse_answer(recording, sse.body(recording))
     except ValueError as error:
-        return Failure(error_class="MalformedAnswer", message=str(error), phase="protocol")
+        return Failure(error_class="MalformedAnswer", message=protocol.redact(str(error)), phase="protocol")
     reading.add_delta(delta, recording.piece_ns[-1])
     return None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError, LatencyError, RequestFailedError
+from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration
 from pytest_llm_latency.execution.trust import Watch
@@ -91,7 +92,7 @@ class _Iterations:
                     "call the fixture in the body, as in reply = await llm('...')."
                 )
         except RequestFailedError as error:
-            self._note(iteration, Failure(error_class="RequestFailedError", message=str(error), phase="provider"))
+            self._note(iteration, Failure(error_class="RequestFailedError", message=_text(error), phase="provider"))
         except LatencyError:
             raise
         except Exception as error:
@@ -109,5 +110,5 @@ class _Iterations:
 
 
 def _text(error: Exception) -> str:
-    lines = str(error).splitlines()
+    lines = redaction.redact(str(error)).splitlines()
     return lines[0] if lines else type(error).__name__

@@ -19,11 +19,11 @@ from typing import Any
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError, UnknownModelError
 from pytest_llm_latency.execution import arguments, decode, endings, handover, parsing, redaction
 from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
-from pytest_llm_latency.execution.decode import Protocol
+from pytest_llm_latency.execution.decode import Protocol, Redact
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
 from pytest_llm_latency.execution.transport import CancelledExchange, Transport, WireRequest
-from pytest_llm_latency.model import Decoded, Failure, Recording, Request, Usage
+from pytest_llm_latency.model import Decoded, Recording, Request, Usage
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("LITELLM_LOG", "ERROR")
@@ -97,32 +97,32 @@ class LiteLLMClient:
             build_ns=time.monotonic_ns() - began_ns,
         )
         try:
-            recording = recorded(await self._transport.send(wire, deadline_s=request.deadline_s))
+            return recorded(await self._transport.send(wire, deadline_s=request.deadline_s))
         except CancelledExchange as cancelled:
             raise CancelledRequest(recorded(cancelled.exchange), *cancelled.args) from cancelled
-        return replace(recording, failure=self._redacted(recording.failure))
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
         model, provider = _resolve(recording.request.model)
         with Quiet():
-            decoded = decode.decode(recording, _protocol(provider, model, recording.request))
+            decoded = decode.decode(recording, _protocol(provider, model, recording.request, self._redact))
             cost_usd = _cost(decoded.usage, model=model, provider=provider)
-        return replace(decoded, cost_usd=cost_usd, failure=self._redacted(decoded.failure))
+        return replace(decoded, cost_usd=cost_usd)
 
     def close(self) -> None:
         """Close the connections and forget what was built: the environment may change before the next benchmark."""
         self._transport.close()
         self._built.clear()
 
-    def _redacted(self, failure: Failure | None) -> Failure | None:
-        return None if failure is None else replace(failure, message=redaction.redact(failure.message, self._secrets))
+    def _redact(self, text: str) -> str:
+        return redaction.redact(text, self._secrets)
 
     async def _build(self, request: Request) -> WireRequest:
         identity = json.dumps([request.model, request.messages, dict(request.parameters)], default=repr)
         wire = self._built.get(identity)
         if wire is None:
             built = await to_its_end(self._handed_over(request))
+            self._secrets |= redaction.given(request.parameters)
             self._secrets |= redaction.credentials(built.headers.items(), built.url.params.items())
             wire = handover.wire_request(built)
             if self._api_bases is not None:
@@ -145,7 +145,7 @@ class LiteLLMClient:
         except LatencyError:
             raise
         except Exception as error:
-            raise _cannot_build(error, request.model) from error
+            raise _cannot_build(error, request) from error
         finally:
             BUILDING.reset(building)
         raise BypassError(
@@ -204,19 +204,22 @@ def _require_key(model: str) -> None:
         raise MissingKeyError(f"the key for {model!r} is missing: {wanted}.")
 
 
-def _cannot_build(error: Exception, model: str) -> ProviderError:
-    text = redaction.redact(str(error)).splitlines()
+def _cannot_build(error: Exception, request: Request) -> ProviderError:
+    text = redaction.redact(str(error), redaction.given(request.parameters)).splitlines()
     reason = text[0] if text else type(error).__name__
     kind = MissingKeyError if isinstance(error, litellm.AuthenticationError) else ProviderError
-    return kind(f"litellm cannot build a request for {model!r}: {reason}. Check the parameters given to llm(...).")
+    return kind(
+        f"litellm cannot build a request for {request.model!r}: {reason}. Check the parameters given to llm(...)."
+    )
 
 
-def _protocol(provider: str, model: str, request: Request) -> Protocol:
+def _protocol(provider: str, model: str, request: Request, redact: Redact) -> Protocol:
     dialect = _DIALECTS.get(provider, _OPENAI)
     return parsing.protocol(
         iterator=lambda: dialect.iterator(_config(provider, model), request),
         transformed=functools.partial(_transformed, provider, model),
         ends=dialect.ends,
+        redact=redact,
     )
 
 

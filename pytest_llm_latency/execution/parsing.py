@@ -5,27 +5,33 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_llm_latency.execution import delta, redaction
-from pytest_llm_latency.execution.decode import Json, Protocol
+from pytest_llm_latency.execution.decode import Json, Protocol, Redact
 from pytest_llm_latency.execution.delta import Delta
 from pytest_llm_latency.model import Recording
 
 Ends = Callable[[Json | None], bool]
 
 
-def protocol(*, iterator: Callable[[], Any], transformed: Callable[[Recording, bytes], Any], ends: Ends) -> Protocol:
+def protocol(
+    *,
+    iterator: Callable[[], Any],
+    transformed: Callable[[Recording, bytes], Any],
+    ends: Ends,
+    redact: Redact = redaction.redact,
+) -> Protocol:
     """Return a protocol by a library's parsers: ``iterator`` makes that of events, ``transformed`` that of answers."""
     parser = functools.cache(iterator)  # made for the first event, where its errors are those of reading
 
     def parse_event(chunk: Json) -> Delta | None:
-        return _read("an event", lambda: parser().chunk_parser(dict(chunk)))
+        return _read("an event", lambda: parser().chunk_parser(dict(chunk)), redact)
 
     def parse_answer(recording: Recording, body: bytes) -> Delta:
-        answer = _read("the answer", lambda: _with_choices(transformed(recording, body)))
+        answer = _read("the answer", lambda: _with_choices(transformed(recording, body)), redact)
         if answer is None:
             raise ValueError("the answer has no content")
         return answer
 
-    return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=ends)
+    return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=ends, redact=redact)
 
 
 def _with_choices(answer: Any) -> Any:  # noqa: ANN401  (the library's own)
@@ -35,9 +41,9 @@ def _with_choices(answer: Any) -> Any:  # noqa: ANN401  (the library's own)
     return answer
 
 
-def _read(what: str, read: Callable[[], Any]) -> Delta | None:
+def _read(what: str, read: Callable[[], Any], redact: Redact) -> Delta | None:
     try:
         return delta.delta(read())
     except Exception as failure:  # such parsers raise anything
-        text = redaction.redact(f"{type(failure).__name__}: {failure}")[:200]
+        text = redact(f"{type(failure).__name__}: {failure}")[:200]
         raise ValueError(f"litellm cannot read {what}: {text}") from failure

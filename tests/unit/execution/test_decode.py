@@ -302,3 +302,61 @@ def test_a_sound_answer_is_no_refusal() -> None:
 def test_each_protocol_has_its_own_end(ends: Any, chunk: Any, expected: bool) -> None:  # noqa: FBT001  (a row)
     """Other shapes are no end and no crash."""
     assert ends(chunk) is expected
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (stream({"model": "m-1"}, {"finish": "stop", "usage": [3, 0]}, "[DONE]"), "stop"),
+        (stream("[DONE]"), "none"),
+        (stream({"tools": [[0, None, ""]]}, {"finish": "length"}, "[DONE]"), "length"),
+        (answer(b'{"content": "", "finish": "content_filter"}'), "content_filter"),
+    ],
+    ids=["control only", "nothing", "empty tool call", "whole"],
+)
+def test_an_answer_without_any_output_is_an_error_although_it_ends_properly(said: Decoded, reason: str) -> None:
+    """It has no first token, so that it would have no latency either."""
+    assert said.status == "error"
+    assert said.failure == Failure(
+        error_class="EmptyAnswer",
+        message="the answer ended properly and has no output: no content, no reasoning and no tool call "
+        f"(finish reason: {reason})",
+        phase="protocol",
+    )
+
+
+@pytest.mark.parametrize("event", [{"content": "a"}, {"reasoning": "a"}, {"tools": [[0, "f", ""]]}])
+def test_one_delta_of_any_channel_is_output(event: Json) -> None:
+    """A reasoning model may spend its bound on reasoning alone."""
+    assert stream(event, "[DONE]").status == "ok"
+
+
+LONG_KEY = "0123456789" * 4
+
+
+@pytest.mark.parametrize(
+    ("length", "body", "changes"),
+    [
+        (300, b"%s", {"http_status": 502}),
+        (300, b'{"error": {"message": "%s"}}', {"http_status": 400}),
+        (200, b"", {"http_status": 307, "headers": (("location", "%s"),)}),
+        (300, b'data: {"error": {"message": "%s"}}\n\n', {}),
+        (100, b"data: %s\n\n", {}),
+        (100, b'data: "%s"\n\n', {}),
+        (300, b'{"message": "%s"}', {}),
+    ],
+)
+def test_a_secret_that_a_cut_would_divide_is_taken_out_before(length: int, body: bytes, changes: Any) -> None:
+    """The half of a key is no longer known as one."""
+    text = "x" * (length - 20) + LONG_KEY
+    headers = tuple((name, value % text) for name, value in changes.get("headers", ()))
+    protocol = Protocol(
+        parse_event=delta,
+        parse_answer=whole,
+        ends=PROTOCOL.ends,
+        redact=lambda message: message.replace(LONG_KEY, "***"),
+    )
+    said = decode(recording(body.replace(b"%s", text.encode()), **{**changes, "headers": headers}), protocol)
+    assert said.failure is not None
+    assert "x" * 50 in said.failure.message
+    assert LONG_KEY[:10] not in said.failure.message

@@ -289,3 +289,16 @@ async def test_no_warm_up_is_fine() -> None:
     await bench.run()
     assert bench.progress.began_ns == START_NS
     assert dataclasses.asdict(bench.entries[0].recording.request)["deadline_s"] == bench.plan.timeout_s
+
+
+async def test_a_key_in_the_error_of_a_body_stays_out_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of the body's own may put it there."""
+    monkeypatch.setenv("JUDGE_API_KEY", "unrecognisable/of+a=gateway")
+    bench = Bench(requests=2)
+
+    async def body() -> None:
+        await bench.call()
+        raise ValueError("refused: unrecognisable/of+a=gateway and sk-proj-abcDEF1234567890\nand more")
+
+    await bench.run(body)
+    assert {failure.message for failure in bench.progress.failures.values()} == {"refused: *** and ***"}

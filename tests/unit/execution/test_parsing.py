@@ -142,3 +142,21 @@ def test_a_whole_answer_without_choices_is_none() -> None:
     empty = SimpleNamespace(choices=[], model="m", usage=None)
     with pytest.raises(ValueError, match="has no choices"):
         protocol(transformed=lambda *_: empty).parse_answer(recording(), b"")
+
+
+def test_a_secret_is_taken_out_of_a_parsers_error_before_it_is_cut() -> None:
+    """The half of a key is no longer known as one."""
+    key = "0123456789" * 4
+
+    def refuse(_: object) -> Any:
+        raise ValueError("x" * 170 + key)
+
+    made = parsing.protocol(
+        iterator=lambda: SimpleNamespace(chunk_parser=refuse),
+        transformed=refuse,
+        ends=lambda _: True,
+        redact=lambda text: text.replace(key, "***"),
+    )
+    with pytest.raises(ValueError, match="xxx") as caught:
+        made.parse_event({})
+    assert "0123" not in str(caught.value)

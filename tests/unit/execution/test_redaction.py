@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_llm_latency.execution.redaction import SIMULATOR_KEY, credentials, redact
+from pytest_llm_latency.execution.redaction import SIMULATOR_KEY, credentials, given, redact
 
 
 def test_the_credentials_of_a_request_are_found_in_headers_and_query() -> None:
@@ -15,6 +15,13 @@ def test_the_credentials_of_a_request_are_found_in_headers_and_query() -> None:
         ("user-agent", "x"),
     ]
     assert credentials(headers, [("key", "mno"), ("alt", "sse")]) == {"abc", "def", "ghi", "jkl", "mno"}
+    gateway = [
+        ("X-Gateway-Token", "one"),
+        ("my-secret", "two"),
+        ("Proxy-Authorization", "Basic three"),
+        ("cookie", "c=4"),
+    ]
+    assert credentials(gateway) == {"one", "two", "three", "c=4"}
 
 
 def test_the_simulators_key_is_no_secret() -> None:
@@ -51,3 +58,32 @@ def test_what_looks_like_a_key_is_replaced_although_nobody_knows_it(text: str, e
 def test_plain_words_are_left_alone(text: str) -> None:
     """A message must stay readable."""
     assert redact(text) == text
+
+
+def test_the_headers_and_credentials_of_a_call_are_secrets() -> None:
+    """Whatever a header is called; a value of a few characters would garble every message."""
+    parameters = {
+        "extra_headers": {"X-Tenant": "acme-4711", "X-Tier": "1"},
+        "headers": {"Ocp-Apim": "Bearer abcdef"},
+        "api_key": "ghi",
+        "max_tokens": 12,
+        "temperature": 0,
+        "stop": "END",
+    }
+    assert given(parameters) == {"acme-4711", "abcdef", "ghi"}
+
+
+@pytest.mark.parametrize(
+    "name", ["GATEWAY_KEY", "my_token", "A_SECRET_OF_MINE", "DB_PASSWORD", "GOOGLE_APPLICATION_CREDENTIALS"]
+)
+def test_the_credentials_of_the_environment_are_secrets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By their names; a short value, as of a switch, is none."""
+    monkeypatch.setenv(name, "correct horse")
+    monkeypatch.setenv("SHORT_KEY", "horse")
+    monkeypatch.setenv("PLAIN", "battery staple")
+    assert redact("a correct horse, a horse, a battery staple") == "a ***, a horse, a battery staple"
+
+
+def test_a_secret_that_contains_another_is_replaced_whole() -> None:
+    """Else its end would stay."""
+    assert redact("abcdefgh", ["abcd", "abcdefgh"]) == "***"
