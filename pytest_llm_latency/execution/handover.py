@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from pytest_llm_latency.execution import failures
+from pytest_llm_latency.execution import failures, proxies
 from pytest_llm_latency.execution.connection import Origin
 from pytest_llm_latency.execution.transport import Exchange, WireRequest
 from pytest_llm_latency.model import Recording, Request, Stamps
@@ -16,15 +16,17 @@ _ENCODINGS = b"gzip, deflate"  # what can be decoded later; httpx offers more wh
 
 
 def wire_request(request: "httpx.Request") -> WireRequest:
-    """Return a built request as the bytes that go over the wire."""
+    """Return a built request as the bytes that go over the wire; raises ``ProviderError`` where a proxy applies."""
     url = request.url
+    origin = Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme])
+    proxies.check(origin)
     lines = [f"{request.method} {url.raw_path.decode('ascii')} HTTP/1.1".encode("ascii")]
     lines += [
         name + b": " + (_ENCODINGS if name.lower() == b"accept-encoding" else value)
         for name, value in request.headers.raw
     ]
     return WireRequest(
-        origin=Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme]),
+        origin=origin,
         endpoint=url.netloc.decode("ascii"),
         head=b"\r\n".join(lines) + b"\r\n\r\n",
         body=request.content,

@@ -418,20 +418,33 @@ def test_a_server_that_does_not_run_is_an_error_of_the_connection(
     assert (recording.failure.error_class, recording.failure.phase) == ("ConnectionRefusedError", "connect")
 
 
+def test_a_proxy_that_would_be_passed_by_is_an_error(real: Any, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is sent."""
+    monkeypatch.setenv(KEYS[provider], SECRET)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(ProviderError, match=r"HTTPS_PROXY asks for a proxy to .* to NO_PROXY"):
+        ask(real, asking(provider))
+
+
 # Keys.
 
 
 class Parrot:
     """A server that refuses every request and repeats all that it got."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, start: str = "POST", length: int = 280) -> None:
+        self._start, self._length = start, length
         self.requests: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         self.requests.append(head)
-        body = json.dumps({"error": {"message": f"refused: {' '.join(head.split())}"[:280]}}).encode()
+        repeated = " ".join(head.split())
+        repeated = repeated[max(0, repeated.lower().find(self._start.lower())) :]
+        body = json.dumps({"error": {"message": f"refused: {repeated}"[: self._length]}}).encode()
         writer.write(b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
         writer.write(body)
         await writer.drain()
@@ -481,6 +494,25 @@ def test_a_key_is_in_nothing_that_is_kept_but_the_request(
     assert KEY not in repr(said)
     kept = {name: getattr(recording, name) for name in recording.__slots__ if name not in {"request", "pieces"}}
     assert KEY not in repr(kept)
+
+
+def test_the_headers_of_a_call_are_in_no_message(real: Any, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway takes its credential under any name, and repeats it where a message is cut."""
+    monkeypatch.setenv(KEYS[provider], "none-at-all")
+    tenant = "tenant-" + "4711" * 60
+
+    async def refused(parrot: Parrot) -> Recording:
+        async with await asyncio.start_server(parrot.serve, "127.0.0.1", 0) as server:
+            base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            sent: Recording = await real.send(asking(provider, api_base=base, extra_headers={"X-Acme": tenant}))
+            return sent
+
+    parrot = Parrot(start="x-acme", length=10_000)
+    said: Decoded = real.decode(asyncio.run(refused(parrot)))
+    assert tenant in parrot.requests[0]
+    assert said.failure is not None
+    assert "***" in said.failure.message
+    assert "4711" not in said.failure.message
 
 
 def test_the_simulator_gets_no_real_key(client: Any, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
