@@ -46,31 +46,51 @@ def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[...
         @functools.wraps(function)
         async def drive(**arguments: object) -> None:
             async def body() -> None:
-                with _failures_as_assertions():
+                with _outcomes():
                     await function(**arguments)
 
-            await benchmark.run(body)
+            with _leaving():
+                await benchmark.run(body)
 
         return drive
 
     @functools.wraps(function)
     def drive_threads(**arguments: object) -> None:
         def body() -> None:
-            with _failures_as_assertions():
+            with _outcomes():
                 function(**arguments)
 
-        benchmark.run_in_threads(body)
+        with _leaving():
+            benchmark.run_in_threads(body)
 
     return drive_threads
 
 
+class _Leave(BaseException):
+    """Carries ``pytest.exit`` out of a body, past every handler of errors; it is none."""
+
+    def __init__(self, leave: Exception) -> None:
+        self.leave = leave
+
+
 @contextmanager
-def _failures_as_assertions() -> Iterator[None]:
-    """Let ``pytest.fail`` in a body be a failed iteration, like an assertion."""
+def _outcomes() -> Iterator[None]:
+    """Let ``pytest.fail`` in a body be a failed iteration, like an assertion, and ``pytest.exit`` end the run."""
     try:
         yield
     except pytest.fail.Exception as failure:
         raise AssertionError(str(failure)) from failure
+    except pytest.exit.Exception as leave:
+        raise _Leave(leave) from None
+
+
+@contextmanager
+def _leaving() -> Iterator[None]:
+    """End the session as ``pytest.exit`` does anywhere else."""
+    try:
+        yield
+    except _Leave as carried:
+        raise carried.leave from None
 
 
 def properties(result: Result) -> Iterator[tuple[str, str]]:

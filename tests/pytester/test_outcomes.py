@@ -73,6 +73,18 @@ def test_a_body_may_skip_its_test(suite: Suite, kind: str, wait: str) -> None:
     assert not suite.reported
 
 
+@pytest.mark.parametrize(("kind", "wait"), [("async ", "await "), ("", "")])
+def test_a_body_may_end_the_session(suite: Suite, kind: str, wait: str) -> None:
+    """``pytest.exit`` is no failed iteration: the run and the session end at once, with its message."""
+    suite.write(FAILING.format(kind=kind, wait=wait, failing="pytest.exit('enough', returncode=7)"))
+    suite.write("def test_no_turn():\n    pass\n", name="test_then")
+    result = suite.measure("-p", "no:randomly")
+    assert result.ret == 7
+    assert "Exit: enough" in printed(result)
+    result.assert_outcomes()
+    assert not suite.reported
+
+
 def test_a_body_may_expect_its_failure(suite: Suite) -> None:
     """``xfail`` works as ever; the verdict stands in the report."""
     suite.write(
