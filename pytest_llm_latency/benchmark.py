@@ -5,6 +5,7 @@ import contextvars
 import functools
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError
@@ -63,6 +64,7 @@ class Benchmark:
 
     def __init__(self, plan: Plan, client: Client, caller: AsyncCaller | SyncCaller) -> None:
         self.plan = plan
+        self.started_at = datetime.now(UTC)
         self.progress = Progress()
         self._client = client
         self._caller = caller

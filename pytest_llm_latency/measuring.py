@@ -4,6 +4,7 @@ It reads baselines and writes nothing; what it makes is handed over as exact bui
 process as across processes.
 """
 
+import functools
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import surroundings
 from pytest_llm_latency.errors import LatencyError, SettingsError
-from pytest_llm_latency.model import Plan, Result, Run
+from pytest_llm_latency.model import Environment, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.units import seconds
@@ -156,14 +157,17 @@ class Measuring:
             self._accepted = read_accepted(self._origin, self._plans)
         return self._accepted
 
+    @functools.cached_property
+    def _environment(self) -> Environment:
+        """The surroundings of every run of this session: asking git takes longer than a short test."""
+        settings = self._origin.settings
+        return surroundings.describe(label=settings.environment, region=settings["region"], root=self._origin.root)
+
     def _run(self, benchmark: "Benchmark", test: Test) -> Run:
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
 
-        settings, progress = self._origin.settings, benchmark.progress
-        environment = surroundings.describe(
-            label=settings.environment, region=settings["region"], root=self._origin.root
-        )
-        collected = benchmark.collect(Place(worker=self._origin.worker, host=None, region=settings["region"]))
+        progress, environment = benchmark.progress, self._environment
+        collected = benchmark.collect(Place(worker=self._origin.worker, host=None, region=environment.region))
         began, ended = progress.began_ns, progress.ended_ns
         return Run(
             id=f"{self._origin.session_id}-{secrets.token_hex(4)}",
@@ -172,7 +176,7 @@ class Measuring:
             file=test.file,
             line=test.line,
             plan=benchmark.plan,
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            started_at=benchmark.started_at.isoformat(timespec="seconds"),
             duration_s=0.0 if began is None or ended is None else seconds(ended - began),
             complete=progress.complete,
             samples=collected.samples,
