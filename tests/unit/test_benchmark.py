@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
