@@ -13,7 +13,7 @@ _FIELDS: Mapping[str, tuple[str, bool]] = MappingProxyType({
     "provider": ("provider", False),
     "served_model": ("served model", True),
     "endpoint": ("endpoint", False),
-    "prompts": ("prompts", False),
+    "prompts": ("prompts' fingerprint", False),
     "parameters": ("parameters", False),
     "stream": ("stream mode", False),
     "token_source": ("token source", True),

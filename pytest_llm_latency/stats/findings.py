@@ -12,7 +12,7 @@ from pytest_llm_latency.stats import messages
 from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
 from pytest_llm_latency.stats.policy import GatePolicy, Series
-from pytest_llm_latency.stats.quantiles import Floats, name, needed_for, rank
+from pytest_llm_latency.stats.quantiles import Floats, empirical, name, needed_for, rank
 from pytest_llm_latency.stats.variance import SMALLEST, Noise, level_failures, logarithms
 
 MINIMUM_REQUESTS = 8
@@ -54,8 +54,13 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
         return _failures(series, draft, (baseline, candidate), policy, noise)
     if _fails(np.concatenate(baseline), policy.quantile):
         return _without_failures(series, draft, (baseline, candidate), policy, noise)
-    *baseline, candidate = level_failures([*baseline, candidate])
-    change = compare(Runs(baseline=baseline, candidate=candidate, seed=_seed(series.key, policy)), policy, noise)
+    draft = replace(
+        draft,
+        baseline=_figure(np.concatenate(baseline), series, policy),
+        candidate=_figure(candidate, series, policy),
+    )
+    *levelled, last = level_failures([*baseline, candidate])
+    change = compare(Runs(baseline=levelled, candidate=last, seed=_seed(series.key, policy)), policy, noise)
     if min(failed.baseline, failed.candidate) < MINIMUM_REQUESTS:
         too_few = messages.too_few(min(failed.baseline, failed.candidate), MINIMUM_REQUESTS)
         return _settled(series, replace(_measured(series, draft, change), needed=needed_for(policy.quantile)), too_few)
@@ -75,7 +80,18 @@ def _changed(series: Series, draft: Verdict, change: Change, failed: Counts, *, 
 
 
 def _measured(series: Series, draft: Verdict, change: Change) -> Verdict:
-    return replace(draft, baseline=natural(change.baseline, series), candidate=natural(change.candidate, series))
+    """Fill in the figures that are not there: the estimates, where a sample supports no quantile of its own."""
+    return replace(
+        draft,
+        baseline=natural(change.baseline, series) if draft.baseline is None else draft.baseline,
+        candidate=natural(change.candidate, series) if draft.candidate is None else draft.candidate,
+    )
+
+
+def _figure(slowness: Floats, series: Series, policy: GatePolicy) -> float | None:
+    """Return the quantile as summaries show it, so that a verdict names no other figure."""
+    found = empirical(slowness.tolist(), policy.quantile)
+    return None if found is None else natural(found, series)
 
 
 def natural(logarithm: float, series: Series) -> float:

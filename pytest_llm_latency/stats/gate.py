@@ -160,6 +160,8 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     if verdict.status == "inconclusive":
         reasons.append(messages.inconclusive(verdict, target))
     alone = _ratio(change.candidate - change.baseline, series)
+    if verdict.baseline and verdict.candidate is not None:  # what a reader divides
+        alone = verdict.candidate / verdict.baseline
     if verdict.ratio is not None and abs(alone - verdict.ratio) > _VISIBLE * verdict.ratio:
         reasons.append(messages.together(policy.quantiles, alone))
     if case.noise.runs < ASSUMED_DEGREES:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nouns
 from pytest_llm_latency.model import Verdict
 from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
 from pytest_llm_latency.stats.gate import adjusted
-from pytest_llm_latency.stats.quantiles import Floats
+from pytest_llm_latency.stats.quantiles import Floats, empirical
 
 POLICY = GatePolicy()
 
@@ -397,3 +398,12 @@ def test_a_series_half_as_slow_again_is_found() -> None:
 
     assert sum(suite[0].status == "regressed" for suite in found) >= 7
     assert np.mean([each.status == "pass" for suite in found for each in suite[1:]]) > 0.7
+
+
+def test_a_verdict_names_the_p95_that_summaries_and_locks_show() -> None:
+    """Two figures for one thing make a reader doubt both."""
+    runs = [nouns.lognormal(100, median=0.3, seed=seed) for seed in (1, 2)]
+    now = nouns.lognormal(100, median=0.4, seed=3)
+    (verdict,) = gate([Series(key="t|ttft", baseline=runs, candidate=now)], GatePolicy())
+    assert verdict.candidate == pytest.approx(empirical(now, 0.95))
+    assert verdict.baseline == pytest.approx(empirical([*runs[0], *runs[1]], 0.95))
