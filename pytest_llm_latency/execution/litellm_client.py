@@ -106,8 +106,7 @@ class LiteLLMClient:
         model, provider = _resolve(recording.request.model)
         with Quiet():
             decoded = decode.decode(recording, _protocol(provider, model, recording.request, self._redact))
-            cost_usd = _cost(decoded.usage, model=model, provider=provider)
-        return replace(decoded, cost_usd=cost_usd)
+            return replace(decoded, cost_usd=_cost(decoded.usage, model=model, provider=provider))
 
     def close(self) -> None:
         """Close the connections and forget what was built: the environment may change before the next benchmark."""
@@ -122,8 +121,8 @@ class LiteLLMClient:
         wire = self._built.get(identity)
         if wire is None:
             built = await to_its_end(self._handed_over(request))
-            self._secrets |= redaction.given(request.parameters)
-            self._secrets |= redaction.credentials(built.headers.items(), built.url.params.items())
+            carried = redaction.credentials(built.headers.items(), built.url.params.items())
+            self._secrets |= carried | redaction.given(request.parameters)
             wire = handover.wire_request(built)
             if self._api_bases is not None:
                 arguments.check_home(request.model, wire.endpoint, self._api_bases.values())
@@ -208,9 +207,8 @@ def _cannot_build(error: Exception, request: Request) -> ProviderError:
     text = redaction.redact(str(error), redaction.given(request.parameters)).splitlines()
     reason = text[0] if text else type(error).__name__
     kind = MissingKeyError if isinstance(error, litellm.AuthenticationError) else ProviderError
-    return kind(
-        f"litellm cannot build a request for {request.model!r}: {reason}. Check the parameters given to llm(...)."
-    )
+    what = f"litellm cannot build a request for {request.model!r}: {reason}"
+    return kind(f"{what}. Check the parameters given to llm(...).")
 
 
 def _protocol(provider: str, model: str, request: Request, redact: Redact) -> Protocol:
