@@ -1,61 +1,181 @@
-"""What a run says of itself: when it began, and where it was measured."""
+"""The measuring side: what travels, whose baselines are read, what starts the simulator."""
 
-from datetime import UTC, datetime
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import nouns
-from pytest_llm_latency import measuring, options, surroundings
-from pytest_llm_latency.benchmark import AsyncCaller, Benchmark
-from pytest_llm_latency.execution.clock import FakeClock
+from pytest_llm_latency import measuring
+from pytest_llm_latency.benchmark import Benchmark, SyncCaller
+from pytest_llm_latency.errors import CorruptFileError, SettingsError
+from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
-from pytest_llm_latency.model import Run
+from pytest_llm_latency.load import closed
+from pytest_llm_latency.measuring import Measuring, Origin, Outcome, read_accepted
+from pytest_llm_latency.model import Plan
+from pytest_llm_latency.options import Option, Settings, resolve
+from pytest_llm_latency.simulator import process
+from pytest_llm_latency.storage import acceptance, baselines
+from pytest_llm_latency.storage.acceptance import Acceptance
 
-BEGINNING = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-TEST = measuring.Test(id="tests/test_chat.py::test_chat", file="tests/test_chat.py", line=3)
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> measuring.Measuring:
-    """Return the measuring of a session without baselines."""
-    settings = options.resolve(command_line=lambda _: None, ini=lambda _: None, root=tmp_path)
-    origin = measuring.Origin(session_id="s", root=tmp_path, settings=settings, worker=None)
-    return measuring.Measuring(origin, {}, None)
+PLACE = measuring.Test(id="tests/test_chat.py::test_a", file="tests/test_chat.py", line=3)
+TERMS = Acceptance(accepted="2026-03-02", reason=None, commit=None, verdicts={}, moved=frozenset())
 
 
-def benchmark() -> Benchmark:
-    """Return a benchmark that has measured nothing yet."""
-    return Benchmark(nouns.plan(), FakeClient(lambda *_: Answer(ttft_s=0.1), FakeClock()), AsyncCaller())
+def settings(root: Path, **flags: Any) -> Settings:
+    """Return settings with these flags."""
+
+    def given(option: Option) -> Any:
+        return flags.get(option.name.replace("-", "_"))
+
+    return resolve(command_line=given, ini=lambda _: None, root=root)
 
 
-def test_a_benchmark_notes_when_it_begins() -> None:
-    """On the wall clock, with its zone."""
-    before = datetime.now(UTC)
-    assert before <= benchmark().started_at <= datetime.now(UTC)
+def origin(root: Path, *, worker: str | None = None, **flags: Any) -> Origin:
+    """Return the origin of a session."""
+    return Origin(session_id="session-9", root=root, settings=settings(root, **flags), worker=worker)
 
 
-def test_a_run_started_when_its_benchmark_began(made: measuring.Measuring) -> None:
-    """Not when it ended, which may be an hour later."""
-    measured = benchmark()
-    measured.started_at = BEGINNING
-    run: Run = made.conclude(measured, TEST).run
-    assert run.started_at == "2026-01-02T03:04:05+00:00"
+def accepted(root: Path, *test_ids: str) -> None:
+    """Accept a run of each test."""
+    runs = [nouns.run(nouns.lognormal(80, median=0.3), test_id=test_id) for test_id in test_ids]
+    acceptance.accept(root / "baselines", runs, TERMS)
 
 
-def test_the_surroundings_are_described_once_for_a_session(
-    made: measuring.Measuring, monkeypatch: pytest.MonkeyPatch
+def test_an_outcome_travels_as_exact_builtins() -> None:
+    """And comes back as it was."""
+    run = nouns.run(nouns.lognormal(20, median=0.3))
+    outcome = Outcome(run=run, result=nouns.result(of=run), undecided=True)
+    packed = outcome.pack()
+    assert Outcome.unpack(packed) == outcome
+
+    def kinds(value: object) -> set[type]:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return {type(value)}.union(*map(kinds, inner))
+
+    assert kinds(packed) <= {dict, list, str, int, float, bool, type(None)}
+
+
+def test_baselines_are_read_once_for_all_tests_and_pooled(tmp_path: Path) -> None:
+    """The family counts every series that has something to be compared with."""
+    accepted(tmp_path, "t::a", "t::b")
+    plans = {"t::a": nouns.plan(), "t::b": nouns.plan(gate=("e2e",)), "t::new": nouns.plan()}
+    found = read_accepted(origin(tmp_path, alpha="1%"), plans)
+    assert sorted(found.baselines) == ["t::a", "t::b"]
+    assert found.policy.gate.family == 3
+    assert found.policy.gate.alpha == 0.01
+    assert found.unreadable == {}
+
+
+def test_a_baseline_that_cannot_be_read_is_noted_for_its_own_test(tmp_path: Path) -> None:
+    """The others are read, and only its own test is refused."""
+    accepted(tmp_path, "t::a", "t::b")
+    baselines.place(tmp_path / "baselines", "default", "t::a").write_bytes(b"damaged")
+    plans = {"t::a": nouns.plan(), "t::b": nouns.plan()}
+    found = read_accepted(origin(tmp_path), plans)
+    assert list(found.baselines) == ["t::b"]
+    assert list(found.unreadable) == ["t::a"]
+    side = Measuring(origin(tmp_path), plans, None)
+    side.prepare(measuring.Test(id="t::b", file="t", line=None))
+    with pytest.raises(CorruptFileError, match="restore both"):
+        side.prepare(measuring.Test(id="t::a", file="t", line=None))
+
+
+def benchmark(plan: Plan) -> Benchmark:
+    """Return a benchmark that has run."""
+    llm = SyncCaller()
+    found = Benchmark(plan, FakeClient(lambda *_: Answer(ttft_s=0.0), MonotonicClock()), llm)
+    found.run_in_threads(lambda: llm("hi"))
+    return found
+
+
+def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: Path) -> None:
+    """Ids are of the session and unique; the sample knows its worker."""
+    plan = dataclasses.replace(nouns.plan(), requests=10, warmup=2, load=closed(2))
+    side = Measuring(origin(tmp_path, worker="gw3", environment="ci", region="eu"), {PLACE.id: plan}, None)
+    first, second = side.conclude(benchmark(plan), PLACE), side.conclude(benchmark(plan), PLACE)
+    run = first.run
+    assert (run.test_id, run.file, run.line, run.plan) == (PLACE.id, PLACE.file, PLACE.line, plan)
+    assert run.session_id == "session-9"
+    assert run.id.startswith("session-9-")
+    assert run.id != second.run.id
+    assert (run.environment.label, run.environment.region) == ("ci", "eu")
+    assert {(sample.worker, sample.region) for sample in run.samples} == {("gw3", "eu")}
+    assert run.complete
+    assert run.duration_s > 0
+    assert (first.result.status, first.result.run_id, first.undecided) == ("no_baseline", run.id, False)
+
+
+def test_session_ids_sort_by_time_and_differ() -> None:
+    """Two sessions may start in the same second."""
+    ids = {measuring.new_session_id() for _ in range(50)}
+    assert len(ids) == 50
+    assert all(len(each) == len("20260302T091500-abcdef") for each in ids)
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"simulate": True, "simulate_slowdown": "2"}, None),
+        ({"simulate": True}, None),
+        ({}, None),
+        ({"simulate_slowdown": "2"}, "^--llm-latency-simulate-slowdown needs --llm-latency-simulate.$"),
+        ({"simulate_profile": "x.json"}, "^--llm-latency-simulate-profile needs --llm-latency-simulate.$"),
+        ({"simulate": True, "simulate_profile": "x.json"}, "x.json does not exist: check its path.$"),
+    ],
+)
+def test_the_simulators_options_are_checked_before_it_starts(
+    tmp_path: Path, flags: dict[str, Any], expected: str | None
 ) -> None:
-    """Git is asked three times for it."""
-    described: list[Any] = []
-    describe = surroundings.describe
+    """An ini file may keep a profile for the runs that simulate."""
+    if expected is None:
+        measuring.check_simulator_options(settings(tmp_path, **flags))
+        return
+    with pytest.raises(SettingsError, match=expected):
+        measuring.check_simulator_options(settings(tmp_path, **flags))
 
-    def noted(**facts: Any) -> Any:
-        described.append(facts)
-        return describe(**facts)
 
-    monkeypatch.setattr(surroundings, "describe", noted)
-    runs = [made.conclude(benchmark(), TEST).run for _ in range(3)]
-    assert len(described) == 1
-    assert runs[0].environment == runs[2].environment
+def test_a_profile_of_the_ini_file_waits_for_its_switch(tmp_path: Path) -> None:
+    """It is not even read without it."""
+    found = resolve(
+        command_line=lambda _: None,
+        ini=lambda option: "x.json" if option.name == "simulate-profile" else None,
+        root=tmp_path,
+    )
+    measuring.check_simulator_options(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "slowdown", "expected"),
+    [
+        (None, None, {}),
+        (None, "160%", {"slowdown": 1.6}),
+        ("slowdown: 3\nseed: 7\n", None, {"slowdown": 3, "seed": 7}),
+        ("slowdown: 3\n", "2", {"slowdown": 6.0}),
+    ],
+)
+def test_the_simulator_starts_with_the_profile_and_both_slowdowns(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str | None,
+    slowdown: str | None,
+    expected: dict[str, object],
+) -> None:
+    """They multiply."""
+    started: list[object] = []
+    monkeypatch.setattr(process, "SimulatorProcess", started.append)
+    flags: dict[str, Any] = {"simulate": True, "simulate_slowdown": slowdown}
+    if content is not None:
+        (tmp_path / "profile.yaml").write_text(content, encoding="utf-8")
+        flags["simulate_profile"] = "profile.yaml"
+    measuring.start_simulator(settings(tmp_path, **flags))
+    assert started == [expected]
+
+
+def test_only_folders_that_are_not_the_usual_ones_are_told(tmp_path: Path) -> None:
+    """Commands in messages name them, relative to where people work."""
+    assert origin(tmp_path).folders == {}
+    assert origin(tmp_path, results="out").folders == {"results": "out"}
+    assert origin(tmp_path, baselines="/kept").folders == {"baselines": "/kept"}
