@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 from pytest_llm_latency import load
-from pytest_llm_latency.errors import BodyError, LatencyError, RequestFailedError
+from pytest_llm_latency.errors import BodyError, LatencyError, ProviderError, RequestFailedError
 from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration
 from pytest_llm_latency.execution.trust import Watch
 from pytest_llm_latency.model import MEASURE, WARMUP, Failure, Phase, Plan, Schedule
 from pytest_llm_latency.units import nanoseconds
+
+_ALIKE = 2  # one failure may be chance
 
 Body = Callable[[], Awaitable[object]]
 
@@ -39,11 +41,13 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> N
     """Run the body ``warmup + requests`` times under the plan's load.
 
     The load of the warm-up is that of the measuring; it ends before the measuring begins. Raises
-    what the body raised when its very first execution failed before it called ``llm``, and
-    ``LatencyError`` for what no further iteration would mend.
+    what the body raised when its very first execution failed before it called ``llm``, or when
+    every warm-up failed alike: then the requests that follow would cost money and tell nothing.
+    Raises ``LatencyError`` for what no further iteration would mend.
     """
     loop = _Iterations(body, clock, progress)
     await loop.run(load.schedule(plan.load, plan.warmup), WARMUP, first=0)
+    loop.give_up_after(plan.warmup)
     progress.began_ns = clock.now_ns()
     progress.watch.start()
     try:
@@ -60,6 +64,16 @@ class _Iterations:
         self._clock = clock
         self._progress = progress
         self._any_call = False
+        self._warmup_errors: list[Exception] = []
+
+    def give_up_after(self, warmup: int) -> None:
+        """Raise the first error when there were several warm-ups and all of them failed with it."""
+        errors = self._warmup_errors
+        if len(errors) < max(_ALIKE, warmup) or len({(type(error), _text(error)) for error in errors}) > 1:
+            return
+        if isinstance(errors[0], RequestFailedError):
+            raise ProviderError(f"each of the {warmup} warm-up requests failed, so nothing was measured: {errors[0]}")
+        raise errors[0]
 
     async def run(self, schedule: Schedule, phase: Phase, *, first: int) -> None:
         start_ns = self._clock.now_ns()
@@ -92,21 +106,26 @@ class _Iterations:
                     "call the fixture in the body, as in reply = await llm('...')."
                 )
         except RequestFailedError as error:
-            self._note(iteration, Failure(error_class="RequestFailedError", message=_text(error), phase="provider"))
+            self._note(
+                iteration, error, Failure(error_class="RequestFailedError", message=_text(error), phase="provider")
+            )
         except LatencyError:
             raise
         except Exception as error:
             if not iteration.calls and not self._any_call:
                 raise
-            self._note(iteration, Failure(error_class=type(error).__name__, message=_text(error), phase="assertion"))
+            failure = Failure(error_class=type(error).__name__, message=_text(error), phase="assertion")
+            self._note(iteration, error, failure)
         finally:
             self._any_call = self._any_call or bool(iteration.calls)
             ITERATION.reset(token)
             self._progress.done += 1
 
-    def _note(self, iteration: Iteration, failure: Failure) -> None:
+    def _note(self, iteration: Iteration, error: Exception, failure: Failure) -> None:
         if iteration.phase == MEASURE:
             self._progress.failures[iteration.index] = failure
+        else:
+            self._warmup_errors.append(error)
 
 
 def _text(error: Exception) -> str:

@@ -94,7 +94,8 @@ class Recorder:
             return
         decoded = self._client.decode(recording)  # the client keeps its keys out of messages
         known = decoded.failure or Failure(error_class=decoded.status, message=decoded.status, phase="body")
-        raise RequestFailedError(f"{known.error_class}: {known.message}")
+        said = known.message.startswith("HTTP")  # it names its class
+        raise RequestFailedError(known.message if said else f"{known.error_class}: {known.message}")
 
 
 def _step(iteration: Iteration, name: object) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency import load
-from pytest_llm_latency.errors import BodyError, RequestFailedError, UnknownModelError
+from pytest_llm_latency.errors import BodyError, ProviderError, RequestFailedError, UnknownModelError
 from pytest_llm_latency.execution.clock import FakeClock
 from pytest_llm_latency.execution.executor import Progress, measure
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
@@ -302,3 +302,42 @@ async def test_a_key_in_the_error_of_a_body_stays_out_of_the_results(monkeypatch
 
     await bench.run(body)
     assert {failure.message for failure in bench.progress.failures.values()} == {"refused: *** and ***"}
+
+
+async def test_a_body_that_fails_alike_in_every_warm_up_is_not_run_on() -> None:
+    """Its requests would cost money and tell nothing; its own error is what a reader needs."""
+    bench = Bench(warmup=3)
+
+    async def body() -> None:
+        await bench.call()
+        raise AttributeError("'Reply' object has no attribute 'txt'")
+
+    with pytest.raises(AttributeError, match="txt"):
+        await bench.run(body)
+    assert len(bench.client.requests) == 3
+    assert bench.progress.began_ns is None
+
+
+async def test_a_provider_that_refuses_every_warm_up_is_not_asked_on() -> None:
+    """One message, without the frames of the plugin."""
+    bench = Bench(lambda _: Failure(error_class="HTTP401", message="HTTP 401: bad key", phase="provider"), warmup=2)
+    with pytest.raises(ProviderError, match=r"each of the 2 warm-up requests failed.*HTTP 401: bad key"):
+        await bench.run()
+    assert len(bench.client.requests) == 2
+
+
+@pytest.mark.parametrize(("warmup", "messages"), [(1, ["a", "a"]), (2, ["a", "b"])])
+async def test_failures_that_may_be_chance_do_not_stop_the_measuring(warmup: int, messages: list[str]) -> None:
+    """A single one, or several that differ."""
+    bench = Bench(warmup=warmup, requests=3)
+    left = iter(messages[:warmup])
+
+    async def body() -> None:
+        await bench.call()
+        message = next(left, None)
+        if message is not None:
+            raise ValueError(message)
+
+    await bench.run(body)
+    assert bench.progress.complete
+    assert bench.progress.failures == {}

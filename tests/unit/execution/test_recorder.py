@@ -162,7 +162,7 @@ async def test_the_message_of_a_refusal_comes_from_the_client_which_knows_its_ke
     with pytest.raises(RequestFailedError) as caught:
         await made.call("Hi")
     assert "s3cr3t" not in str(caught.value)
-    assert str(caught.value) == "HTTP401: HTTP 401: bad key: ***"
+    assert str(caught.value) == "HTTP 401: bad key: ***"
     assert caught.value.__cause__ is None
 
 
