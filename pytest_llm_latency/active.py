@@ -70,8 +70,8 @@ class Active:
         try:
             known = len(baselines.entries(folder, self._settings.environment))
         except LatencyError:  # each test that needs them says what is wrong
-            return f"unreadable baselines in {folder.name}/"
-        return f"{known or 'no'} baseline{'' if known == 1 else 's'} in {folder.name}/"
+            return f"unreadable baselines in {self._origin.shown(folder)}/"
+        return f"{known or 'no'} baseline{'' if known == 1 else 's'} in {self._origin.shown(folder)}/"
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

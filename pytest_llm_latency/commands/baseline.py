@@ -89,8 +89,9 @@ def _stored_runs(
             verdicts |= {run.id: test.status for run in own if test.status is not None}
             moved |= {run.id for run in own if test.moved}
     if not runs:
-        narrowed = bool(arguments.expression or arguments.test)
-        what = "no test matches --test and -k" if narrowed else "no test is stored"
+        asked = [f"--test {each!r}" for each in arguments.test]
+        asked += [f"-k {arguments.expression!r}"] if arguments.expression else []
+        what = f"{' and '.join(asked)} matches no test" if asked else "no test is stored"
         names = ", ".join(test.test_id for test in session.tests)
         raise StorageError(
             f"nothing was accepted: {what} of {path}: choose among {names or 'the tests of another run'}."

@@ -1,6 +1,7 @@
 """``llm-latency simulate``: run the simulator by hand until Ctrl-C."""
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Subparsers = Any
 
 _SUMMARY = "serve simulated OpenAI, Anthropic and Gemini models with stated latencies"
+_ROUTE_VARIABLE = re.compile(r"\{\w+:(\w+)[^}]*\}")  # the first of the values that a part of a route may have
 _SETTINGS_HELP = "YAML or JSON with seed, slowdown, profiles (patterns of model names to latencies) and faults"
 
 
@@ -52,7 +54,8 @@ def _announce(base_url: str) -> None:
     lines = [f"The simulator listens on {base_url} until Ctrl-C.", ""]
     for name, protocol in PROTOCOLS.items():
         base, key = protocol.ENVIRONMENT
-        lines += [f"{name}: {base_url}{protocol.PATHS[0]}", f"  export {base}={base_url}{protocol.API_BASE} {key}=none"]
+        path = _ROUTE_VARIABLE.sub(r"\1", protocol.PATHS[0])
+        lines += [f"{name}: {base_url}{path}", f"  export {base}={base_url}{protocol.API_BASE} {key}=none"]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()
 

@@ -17,7 +17,7 @@ from pytest_llm_latency.simulator.answers import (
     prompt_tokens,
 )
 
-PATHS = ("/{version:v1|v1beta|v1alpha}/models/{call}", "/models/{call}")
+PATHS = ("/{version:v1beta|v1|v1alpha}/models/{call}", "/models/{call}")
 API_BASE = "/v1beta"
 ENVIRONMENT = ("GEMINI_API_BASE", "GEMINI_API_KEY")
 JSON = "application/json; charset=UTF-8"

@@ -179,7 +179,7 @@ def test_a_list_as_json_has_no_infinity(capsys: pytest.CaptureFixture[str]) -> N
     """A p95 that falls on failed requests is null."""
     failing = tuple(nouns.sample(index, None if index % 10 == 0 else 0.3) for index in range(100))
     terms = Acceptance(accepted="2026-03-02", reason=None, commit=None, verdicts={})
-    acceptance.accept(Path("baselines"), [nouns.run([], samples=failing)], terms)
+    acceptance.accept(Path("baselines"), [nouns.run([], samples=failing, plan=nouns.plan(error_limit=0.2))], terms)
     status, out, _ = called(capsys, "list", "--json")
     (entry,) = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
     assert status == 0
@@ -292,4 +292,4 @@ def test_a_test_that_is_named_whole_is_accepted_alone(capsys: pytest.CaptureFixt
     assert main(["baseline", "accept", "--test", "t.py::test_chat"]) == 0
     assert [entry.test_id for entry in baselines.entries(baselines.DEFAULT_FOLDER, "default")] == ["t.py::test_chat"]
     assert main(["baseline", "accept", "--test", "t.py::gone"]) == 1
-    assert "no test matches --test and -k" in capsys.readouterr().err
+    assert "--test 't.py::gone' matches no test of" in capsys.readouterr().err
