@@ -71,29 +71,29 @@ def test_coroutines_and_functions_are_driven_each_their_way_with_their_fixtures(
 def test_pytest_fail_in_a_body_is_an_assertion_that_failed() -> None:
     """One iteration fails, not the benchmark."""
 
-    def test_plain() -> None:
+    def plain() -> None:
         pytest.fail("too polite")
 
     benchmark = Recorded()
     with pytest.raises(AssertionError, match="too polite"):
-        latency_tests.driver(benchmark, test_plain)()  # type: ignore[arg-type]
+        latency_tests.driver(benchmark, plain)()  # type: ignore[arg-type]
     assert type(benchmark.raised) is AssertionError
 
 
 def test_pytest_skip_and_exit_in_a_body_are_what_they_are_anywhere() -> None:
     """They pass the counting of errors."""
 
-    async def test_skip() -> None:
+    async def skipping() -> None:
         pytest.skip("not here")
 
-    async def test_exit() -> None:
+    async def exiting() -> None:
         pytest.exit("enough")
 
     with pytest.raises(pytest.skip.Exception, match="not here"):
-        driven(test_skip)
+        driven(skipping)
     benchmark = Recorded()
     with pytest.raises(pytest.exit.Exception, match="enough"):
-        asyncio.run(latency_tests.driver(benchmark, test_exit)())  # type: ignore[arg-type]
+        asyncio.run(latency_tests.driver(benchmark, exiting)())  # type: ignore[arg-type]
     assert not isinstance(benchmark.raised, Exception)
 
 

@@ -136,7 +136,7 @@ def test_the_error_limit_is_an_option_of_the_whole_run() -> None:
     ("args", "kwargs", "message"),
     [
         (("openai/a",), {}, r"named arguments only: write llm_latency\(model='openai/a'\)\."),
-        ((), {"requets": 3}, r"has no argument 'requets': did you mean 'requests'\?"),
+        ((), {"requests_": 3}, r"has no argument 'requests_': did you mean 'requests'\?"),
         ((), {"x": 3}, r"has no argument 'x': known are model, requests, .*, version\."),
         ((), {"model": 3}, r"model is 3: it must be a text that is not empty\."),
         ((), {"limits": 3}, r"limits is 3: it must be a text or a list of texts\."),
