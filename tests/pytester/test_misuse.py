@@ -131,17 +131,25 @@ import pytest_asyncio
     assert message in printed(result)
 
 
-def test_a_call_that_outlives_its_body_is_cut_off_without_a_trace(suite: Suite) -> None:
-    """A task that nobody awaits is no request of the run."""
-    suite.profile(ttft="20ms")
+def test_a_call_that_nobody_waits_for_leaves_no_trace_of_itself(suite: Suite) -> None:
+    """It is cut off with its loop: neither a warning nor a hanging run, and the awaited calls are measured."""
+    suite.profile(ttft="300ms")
     suite.write(
         f"""
 import asyncio
 import pytest
 
+tasks = []
+
 {MARKED}
 async def test_chat(llm):
-    await llm("hi")
+    tasks.append(asyncio.create_task(llm("and forget it", name="forgotten")))
+    await llm("hi", timeout=5)
 """
     )
-    suite.measure("-W", "error").assert_outcomes(passed=1)
+    suite.ini("filterwarnings = error")
+    result = suite.measure()
+    assert "Warning" not in printed(result)
+    assert "never retrieved" not in printed(result)
+    measured = {each["metadata"]["step"]: each["results"]["reliability"]["requests"] for each in suite.benchmarks}
+    assert measured[None] == 6

@@ -138,6 +138,18 @@ def test_leaving_from_within_a_test_keeps_what_was_measured(suite: Suite) -> Non
     assert suite.accepted == {}
 
 
+@pytest.mark.parametrize(("kind", "wait"), [("async ", "await "), ("", "")])
+def test_leaving_from_within_a_body_ends_the_session(suite: Suite, kind: str, wait: str) -> None:
+    """It is no failed iteration, as it is none of the provider's."""
+    suite.write(FAILING.format(kind=kind, wait=wait, failing="pytest.exit('enough')"))
+    suite.write("def test_other():\n    pass\n", name="test_zone")
+    result = suite.measure("--llm-latency-accept")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "enough" in printed(result)
+    assert "test_zone" not in printed(result)
+    assert suite.accepted == {}
+
+
 def test_the_last_failed_tests_alone_can_be_measured_again(suite: Suite) -> None:
     """``--lf`` selects, and the manifest knows that it did."""
     suite.write(SLOW_LIMIT)

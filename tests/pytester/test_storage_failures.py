@@ -1,7 +1,9 @@
 """Damaged baselines and folders that cannot be written: said before measuring where that is possible, nothing lost."""
 
+import errno
 import hashlib
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -148,6 +150,37 @@ def test_a_file_where_a_folder_belongs_is_a_usage_error_before_measuring(
     assert "move it away or choose another folder" in text
     assert "RUNS" not in text
     assert (suite.path / name).read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EROFS, "its file system is read-only, choose a folder elsewhere"),
+        (errno.EACCES, "give yourself permission to write there, or choose another folder"),
+        (errno.ENOSPC, "free space on its disk"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["results", "baselines"])
+def test_a_folder_that_takes_no_file_is_a_usage_error_before_measuring(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str, folder: str
+) -> None:
+    """Read-only, forbidden or full: nothing is paid for that could not be kept."""
+    stage = atomic._stage
+
+    def refusing(path: Path, data: bytes) -> Path:
+        if folder in path.parts:
+            raise OSError(number, os.strerror(number))
+        return stage(path, data)
+
+    monkeypatch.setattr(atomic, "_stage", refusing)
+    suite.write(TWO)
+    result = suite.measure(
+        "-s", "--llm-latency-accept", "--llm-latency-results=results", "--llm-latency-baselines=baselines"
+    )
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    text = printed(result)
+    assert f"cannot be written ({os.strerror(number)}): {remedy}." in text
+    assert "RUNS" not in text
 
 
 def test_a_results_folder_that_is_lost_on_the_way_fails_the_session(suite: Suite) -> None:
