@@ -90,14 +90,15 @@ class Collecting:
         with self._noting_problems():
             late.extend(self._reconsidered())
         lost = list(self._lost(ending))
-        if self._results:
+        concerns_latency = bool(self._results or self.expected)
+        if concerns_latency:
             with self._noting_problems():
                 artefacts += self._write_page(ending, lost)
-            if self._origin.settings["accept"] and not ending.stopped_early:
+            if self._results and self._origin.settings["accept"] and not ending.stopped_early:
                 with self._noting_problems():
                     artefacts.append(("baselines", self._accept()))
         session = self._session(ending, lost)
-        if self._results:
+        if concerns_latency:
             with self._noting_problems():
                 artefacts.append(("json", self._write_json(session)))
         late += lost

@@ -110,16 +110,28 @@ def test_nothing_is_lost_in_a_session_that_ended_before_its_end(tmp_path: Path, 
     assert stored.manifest.interrupted is ending.interrupted
 
 
-def test_a_session_that_measured_nothing_leaves_the_last_report(tmp_path: Path) -> None:
-    """And says what is missing."""
+def test_a_session_without_latency_tests_leaves_the_last_report(tmp_path: Path) -> None:
+    """It has nothing to say about latency."""
     first = collecting(tmp_path, TESTS[0])
     first.receive(outcome(TESTS[0]))
     first.close(DONE)
     before = document(tmp_path)
-    closing = collecting(tmp_path, TESTS[1]).close(DONE)
+    assert collecting(tmp_path).close(DONE).artefacts == ()
     assert document(tmp_path) == before
-    assert closing.artefacts == ()
-    assert list(messages(closing)) == [TESTS[1]]
+
+
+def test_a_session_whose_latency_tests_all_failed_at_once_leaves_no_green_report(tmp_path: Path) -> None:
+    """A CI that reads only results.json must not see the last run's verdict."""
+    first = collecting(tmp_path, TESTS[0])
+    first.receive(outcome(TESTS[0]))
+    first.close(DONE)
+    assert document(tmp_path)["summary"]["fails"] is False
+    second = collecting(tmp_path, TESTS[1])
+    second.failed.add(TESTS[1])
+    closing = second.close(DONE)
+    assert document(tmp_path)["summary"]["fails"] is True
+    assert document(tmp_path)["summary"]["missing"] == [TESTS[1]]
+    assert closing.late == ()
 
 
 def test_accepting_makes_baselines_of_what_was_measured(tmp_path: Path) -> None:
