@@ -90,7 +90,8 @@ class Collecting:
         with self._noting_problems():
             late.extend(self._reconsidered())
         lost = list(self._lost(ending))
-        concerns_latency = bool(self._results or self.expected)
+        due = not ending.stopped_early and any(each not in self.skipped for each in self.expected)
+        concerns_latency = bool(self._results) or due
         if concerns_latency:
             with self._noting_problems():
                 artefacts += self._write_page(ending, lost)
