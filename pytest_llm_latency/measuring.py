@@ -43,6 +43,10 @@ class Origin:
         """Return a path as a person below the root would write it."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
+    def surroundings(self) -> Environment:
+        """Describe where this process measures; asking git takes longer than a short test."""
+        return surroundings.describe(label=self.settings.environment, region=self.settings["region"], root=self.root)
+
     @property
     def folders(self) -> dict[str, str]:
         """The folders that are not the usual ones, by the option that names them."""
@@ -129,7 +133,7 @@ class Measuring:
         self._accepted: Accepted | None = None
 
     def client(self, plan: Plan) -> "LiteLLMClient":
-        """Return the client; raises ``ProviderError`` for a model that is unknown or lacks its key."""
+        """Return the client; raises ``ProviderError`` for a model that is unknown or not simulated."""
         from pytest_llm_latency.execution.litellm_client import LiteLLMClient  # noqa: PLC0415  (litellm takes seconds)
 
         if self._client is None:
@@ -159,9 +163,7 @@ class Measuring:
 
     @functools.cached_property
     def _environment(self) -> Environment:
-        """The surroundings of every run of this session: asking git takes longer than a short test."""
-        settings = self._origin.settings
-        return surroundings.describe(label=settings.environment, region=settings["region"], root=self._origin.root)
+        return self._origin.surroundings()
 
     def _run(self, benchmark: "Benchmark", test: Test) -> Run:
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)

@@ -3,6 +3,7 @@
 Only this side writes. It knows nothing of pytest: what must turn red after the fact is returned.
 """
 
+import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_llm_latency import surroundings
 from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
-from pytest_llm_latency.model import Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.model import Environment, Evidence, Notice, Result, Run, Session
 from pytest_llm_latency.storage import atomic, baselines, results
 
 JSON_FILE = "results.json"
@@ -67,6 +67,10 @@ class Collecting:
     def _folder(self) -> Path:
         folder: Path = self._origin.settings["results"]
         return folder
+
+    @functools.cached_property
+    def _environment(self) -> Environment:
+        return self._origin.surroundings()
 
     def receive(self, outcome: Outcome) -> None:
         """Take in one outcome; what cannot be stored is said at the end and fails the session."""
@@ -163,9 +167,7 @@ class Collecting:
             interrupted=ending.interrupted,
             expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
             results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
-            environment=surroundings.describe(
-                label=settings.environment, region=settings["region"], root=self._origin.root
-            ),
+            environment=self._environment,
             settings={name: str(value) for name, value in settings.values.items() if value is not None},
             warnings=self._warnings(ending),
             problems=(*(f"{each.test_id}: {each.message}" for each in lost), *map(str, self._problems)),

@@ -185,11 +185,12 @@ def _attention(benchmarks: Sequence[Benchmark]) -> list[Attention]:
     anchors = {each.result.test_id: each.anchor for each in benchmarks}
     told = [each.result for each in benchmarks if each.result.status != "pass" or each.result.fails]
     told = [result for result in told if not result.silent]
+    said: set[str] = set()
     return [
         Attention(
             anchor=anchors[result.test_id],
             result=result,
-            findings=tuple(wording.findings(result)),
+            findings=tuple(wording.unsaid(wording.findings(result), said)),
             reasons=result.reasons,
             advice=wording.advice(result, command=wording.accept_command(result)),
         )

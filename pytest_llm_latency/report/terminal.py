@@ -195,11 +195,10 @@ def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
     title = wording.TITLES[result.status]
     head = Span(text=f": {screen.id(result.test_id, beside=len(title) + 2)}")
     found = [Line(spans=(Span(text=title, markup=MARKUP[result.status]), head))]
-    for each in wording.findings(result, passing=screen.verbosity > 0):
+    for each in wording.unsaid(wording.findings(result, passing=screen.verbosity > 0), said):
         status = "" if each.status == result.status else f"{wording.TITLES[each.status]}: "
         found += screen.sentence(f"{status}{each.text}", 2)
-        found += [part for reason in each.reasons if reason not in said for part in screen.sentence(reason, 4)]
-        said.update(each.reasons)
+        found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
     found += [part for reason in result.reasons for part in screen.sentence(reason, 2)]
     return [*found, *_advice(result, wording.accept_command(result), screen)]
 

@@ -4,8 +4,8 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pytest_llm_latency import units
@@ -160,6 +160,15 @@ def findings(result: Result, *, passing: bool = False) -> list[Finding]:
     found += [Finding(status=each.status, subject=None, sentence=each.message, reasons=()) for each in result.limits]
     found.sort(key=lambda each: SEVERITY[each.status])
     return [each for each in found if passing or each.status != "pass"]
+
+
+def unsaid(found: Iterable[Finding], said: set[str]) -> list[Finding]:
+    """Return findings without the reasons in ``said``, and add theirs: what many tests share is told once."""
+    left = []
+    for each in found:
+        left.append(replace(each, reasons=tuple(reason for reason in each.reasons if reason not in said)))
+        said.update(each.reasons)
+    return left
 
 
 def _of_row(row: Row) -> Finding:

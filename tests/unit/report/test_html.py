@@ -178,3 +178,20 @@ def test_a_limit_is_shown_in_the_unit_of_what_it_limits(text: str, value: float 
     limit: Any = nouns.limit(text, value=value, message="A message.")
     page_text = html.render(nouns.session(nouns.result(limits=(limit,))), {})
     assert f'<td class="n">{expected}</td><td><span class="badge' in page_text
+
+
+def test_a_reason_that_several_tests_share_is_said_once_at_the_top() -> None:
+    """The verdict is to be understood in seconds; each benchmark's own part still has all of its reasons."""
+    shared = "run-to-run noise of 5 % is assumed"
+    results = [
+        nouns.result(
+            "regressed",
+            of=nouns.run([0.3], test_id=f"t.py::test_{each}"),
+            comparisons=(nouns.comparison("ttft", "regressed", reasons=(f"p95 {each}", shared)),),
+        )
+        for each in range(3)
+    ]
+    page = html.render(nouns.session(*results), {})
+    top = page.partition('id="benchmarks"')[0]
+    assert 'id="benchmarks"' in page
+    assert top.count(shared) == 1
