@@ -144,6 +144,7 @@ def ours(base: str, _: aiohttp.ClientSession) -> Contender:
         parameters={"stream": True},
         step=None,
         deadline_s=60.0,
+        http_version="1.1",
     )
 
     async def send() -> Seen:

@@ -14,6 +14,7 @@ from pathlib import Path
 import tables
 
 from pytest_llm_latency import load
+from pytest_llm_latency import plan as plans
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.executor import Progress, measure
 from pytest_llm_latency.execution.litellm_client import LiteLLMClient
@@ -47,6 +48,9 @@ def a_plan(requests: int) -> Plan:
         tolerance=0.1,
         error_limit=0.01,
         version=None,
+        pacing=plans.DEFAULT_PACING,
+        budget=plans.DEFAULT_BUDGET,
+        http_version=plans.DEFAULT_HTTP_VERSION,
     )
 
 

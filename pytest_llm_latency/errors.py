@@ -15,6 +15,7 @@
     ├── StorageError
     │   ├── CorruptFileError     a file that cannot be read as what it should be
     │   ├── NewerVersionError    a file that a newer version of the plugin wrote
+    │   ├── OlderVersionError    a file of a format that is no longer read
     │   ├── UnwritableError      a folder or disk that takes no file
     │   └── RefusedBaselineError a run that must not become a baseline
     ├── SimulatorError
@@ -69,6 +70,10 @@ class StorageError(LatencyError):
 
 class CorruptFileError(StorageError):
     """A file is damaged, truncated or not of its kind."""
+
+
+class OlderVersionError(StorageError):
+    """A file has a format that this version no longer reads."""
 
 
 class NewerVersionError(StorageError):

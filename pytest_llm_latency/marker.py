@@ -100,6 +100,9 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
         tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
         error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],
         version=arguments.version,
+        pacing=plans.DEFAULT_PACING,
+        budget=plans.DEFAULT_BUDGET,
+        http_version=plans.DEFAULT_HTTP_VERSION,
     )
     for text in plan.limits:
         plans.parse_limit(text)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from pytest_llm_latency import load, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency.model import Budget, Pacing, Plan
 
 DEFAULT_REQUESTS = 60  # p95 needs 59
 DEFAULT_CONCURRENCY = 1
@@ -19,6 +19,9 @@ DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_GATE = ("ttft", "e2e")
 DEFAULT_TOLERANCE = 0.10
 DEFAULT_ERROR_LIMIT = 0.01
+DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None)
+DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
+DEFAULT_HTTP_VERSION = "1.1"
 
 
 def check(plan: Plan) -> Plan:

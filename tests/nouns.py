@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from pytest_llm_latency import load, metrics
+from pytest_llm_latency import plan as plans
 from pytest_llm_latency.model import (
     Comparison,
     Conditions,
@@ -59,6 +60,9 @@ def plan(**changes: Any) -> Plan:
         tolerance=0.10,
         error_limit=0.01,
         version=None,
+        pacing=plans.DEFAULT_PACING,
+        budget=plans.DEFAULT_BUDGET,
+        http_version=plans.DEFAULT_HTTP_VERSION,
     )
     return dataclasses.replace(values, **changes)
 
@@ -153,6 +157,8 @@ def sample(
         stamps=stamps,
         build_ns=900_000,
         connection_reused=not new,
+        http_version="1.1",
+        paced_ns=None,
         clock="fake",
         server_processing_s=None,
         piece_ns=array("q", events),
@@ -161,7 +167,14 @@ def sample(
         event_kinds="c" * len(events),
         event_characters=array("q", [20] * len(events)),
         finish_reason="stop" if stamped else None,
-        usage=Usage(tokens_in=412, tokens_out=25, tokens_reasoning=None, tokens_cached=0, source="usage")
+        usage=Usage(
+            tokens_in=412,
+            tokens_out=25,
+            tokens_reasoning=None,
+            tokens_cached=0,
+            tokens_cache_written=None,
+            source="usage",
+        )
         if stamped
         else None,
         cost_usd=0.00008 if stamped else None,

@@ -16,6 +16,7 @@ def request(prompt: str = "Hi", **changes: Any) -> Request:
         parameters={"stream": True},
         step=None,
         deadline_s=60.0,
+        http_version="1.1",
     )
     return dataclasses.replace(values, **changes)
 
@@ -33,6 +34,8 @@ def recording(*pieces: bytes, **changes: Any) -> Recording:
         pieces=pieces,
         piece_ns=tuple((index + 1) * MS for index in range(len(pieces))),
         connection_reused=False,
+        http_version="1.1",
+        paced_ns=None,
         clock="kernel",
         status="ok",
         failure=None,
@@ -54,7 +57,14 @@ def decoded(**changes: Any) -> Decoded:
         tool_calls=(),
         finish_reason="stop",
         served_model="gpt-4o-mini-2024-07-18",
-        usage=Usage(tokens_in=3, tokens_out=2, tokens_reasoning=None, tokens_cached=None, source="usage"),
+        usage=Usage(
+            tokens_in=3,
+            tokens_out=2,
+            tokens_reasoning=None,
+            tokens_cached=None,
+            tokens_cache_written=None,
+            source="usage",
+        ),
         cost_usd=0.001,
     )
     return dataclasses.replace(values, **changes)

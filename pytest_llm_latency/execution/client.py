@@ -41,4 +41,5 @@ def rehearsal(model: str) -> Request:
         parameters={"stream": True, "api_key": "none"},
         step=None,
         deadline_s=1.0,
+        http_version="1.1",
     )

@@ -214,6 +214,7 @@ def _merged(earlier: Usage | None, later: Usage | None) -> Usage | None:
         tokens_out=later.tokens_out or earlier.tokens_out,
         tokens_reasoning=later.tokens_reasoning or earlier.tokens_reasoning,
         tokens_cached=later.tokens_cached or earlier.tokens_cached,
+        tokens_cache_written=later.tokens_cache_written or earlier.tokens_cache_written,
         source=later.source,
     )
 

@@ -64,5 +64,6 @@ def _usage(usage: Any) -> Usage | None:  # noqa: ANN401  (the same)
         tokens_out=usage.completion_tokens,
         tokens_reasoning=getattr(outputs, "reasoning_tokens", None),
         tokens_cached=getattr(inputs, "cached_tokens", None),
+        tokens_cache_written=getattr(inputs, "cache_creation_tokens", None),
         source="usage",
     )

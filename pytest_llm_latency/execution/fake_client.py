@@ -60,7 +60,12 @@ class FakeClient:
             finish_reason="stop",
             served_model=recording.request.model,
             usage=Usage(
-                tokens_in=1, tokens_out=len(recording.pieces), tokens_reasoning=None, tokens_cached=None, source="usage"
+                tokens_in=1,
+                tokens_out=len(recording.pieces),
+                tokens_reasoning=None,
+                tokens_cached=None,
+                tokens_cache_written=None,
+                source="usage",
             ),
             cost_usd=None,
         )
@@ -84,6 +89,8 @@ def _recording(request: Request, answer: Answer, number: int, started_ns: int) -
         pieces=tuple(answer.text.encode() for _ in arrivals),
         piece_ns=tuple(arrivals),
         connection_reused=None,
+        http_version=None,
+        paced_ns=None,
         clock="fake",
         status="error" if answer.failure else "ok",
         failure=answer.failure,

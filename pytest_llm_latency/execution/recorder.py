@@ -87,6 +87,7 @@ class Recorder:
             parameters={"stream": True, **_sendable(parameters)},
             step=step,
             deadline_s=_deadline(parameters, self._plan.timeout_s),
+            http_version=self._plan.http_version,
         )
 
     def _raise_for(self, recording: Recording) -> None:

@@ -168,6 +168,8 @@ def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
         stamps=recording.stamps,
         build_ns=recording.build_ns,
         connection_reused=recording.connection_reused,
+        http_version=recording.http_version,
+        paced_ns=recording.paced_ns,
         clock=recording.clock,
         server_processing_s=_server_processing(recording),
         piece_ns=array("q", recording.piece_ns),

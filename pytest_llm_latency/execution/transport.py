@@ -41,6 +41,7 @@ class Exchange:
     pieces: tuple[bytes, ...]
     piece_ns: tuple[int, ...]
     connection_reused: bool | None
+    http_version: str | None
     clock: ClockSource
     status: Status
     failure: Failure | None
@@ -177,6 +178,7 @@ class _Progress:
             pieces=() if answer is None else tuple(answer.pieces),
             piece_ns=() if answer is None else tuple(answer.piece_ns),
             connection_reused=self.reused,
+            http_version=None if self.send_start is None else "1.1",
             clock="loop" if self.connection is None else self.connection.clock,
             status=status,
             failure=failure,

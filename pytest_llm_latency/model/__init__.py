@@ -38,7 +38,18 @@ from pytest_llm_latency.model.result import (
     Verdict,
     VerdictStatus,
 )
-from pytest_llm_latency.model.run import Conditions, Environment, Load, Notice, Plan, Run, Schedule, Trust
+from pytest_llm_latency.model.run import (
+    Budget,
+    Conditions,
+    Environment,
+    Load,
+    Notice,
+    Pacing,
+    Plan,
+    Run,
+    Schedule,
+    Trust,
+)
 
 __all__ = [
     "CONTENT",
@@ -48,6 +59,7 @@ __all__ = [
     "TOOL_CALL",
     "WARMUP",
     "WORST_FIRST",
+    "Budget",
     "ClockSource",
     "Comparison",
     "Conditions",
@@ -61,6 +73,7 @@ __all__ = [
     "LimitCheck",
     "Load",
     "Notice",
+    "Pacing",
     "Phase",
     "Plan",
     "Recording",

@@ -32,6 +32,7 @@ class Request:
     """One call of ``llm(...)`` as it is handed to a client.
 
     ``parameters`` are litellm's, ``stream`` among them. ``deadline_s`` covers the whole request.
+    ``http_version`` is what is asked of the server: ``1.1`` or ``2``.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Request:
     parameters: Mapping[str, object]
     step: str | None
     deadline_s: float
+    http_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Recording:
 
     ``piece_ns[i]`` is the arrival of ``pieces[i]``, a part of the body without transfer encoding.
     ``endpoint`` is the host that was asked, with its port where it is not the usual one.
+    ``paced_ns`` is how long a rate limit held the request back before ``stamps.started``, ``None``
+    where none applied. ``http_version`` is ``1.1`` or ``2``, ``None`` where nothing was sent.
     """
 
     request: Request
@@ -94,6 +98,8 @@ class Recording:
     pieces: tuple[bytes, ...]
     piece_ns: tuple[int, ...]
     connection_reused: bool | None
+    http_version: str | None
+    paced_ns: int | None
     clock: ClockSource
     status: Status
     failure: Failure | None
@@ -102,12 +108,18 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Token counts of one request and where they come from."""
+    """Token counts of one request and where they come from.
+
+    ``tokens_cached`` of the input were read from the provider's prompt cache and
+    ``tokens_cache_written`` put into it; both are part of ``tokens_in``, and ``tokens_reasoning``
+    of ``tokens_out``.
+    """
 
     tokens_in: int | None
     tokens_out: int | None
     tokens_reasoning: int | None
     tokens_cached: int | None
+    tokens_cache_written: int | None
     source: TokenSource
 
 
@@ -157,6 +169,8 @@ class Sample:
     stamps: Stamps
     build_ns: int | None
     connection_reused: bool | None
+    http_version: str | None
+    paced_ns: int | None
     clock: ClockSource
     server_processing_s: float | None
     piece_ns: Integers

@@ -28,12 +28,34 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pacing:
+    """Limits that hold requests back before they are sent; ``None`` is no limit.
+
+    The waiting is recorded (``paced_ns``) and is no part of any latency.
+    """
+
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a run may use up; it stops before the first request above one of these. ``None`` is no bound."""
+
+    requests: int | None
+    seconds: float | None
+    tokens: int | None
+    dollars: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How one benchmark is measured and judged: what marker, options and settings came to.
 
     ``timeout_s`` is the deadline of each request. ``gate`` names the metrics that are compared
     with the baseline, ``limits`` the absolute limits in the user's own words. ``version`` is the
-    user's label of the benchmark: another one is not compared.
+    user's label of the benchmark: another one is not compared. ``http_version`` is what is asked
+    of the server: ``1.1`` or ``2``.
     """
 
     model: str | None
@@ -46,6 +68,9 @@ class Plan:
     tolerance: float
     error_limit: float
     version: str | None
+    pacing: Pacing
+    budget: Budget
+    http_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, WireError
+from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError, WireError
 from pytest_llm_latency.model import Failure, Integers, Run, Sample, Stamps, Usage
 from pytest_llm_latency.storage import atomic
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
-FORMAT = 1
+FORMAT = 2
 
 # Column: type. A part's columns carry its name: ``stamps_started``, ``failure_message``.
 _OWN: Mapping[str, str] = {
@@ -35,6 +35,8 @@ _OWN: Mapping[str, str] = {
     "attempts": "int64",
     "build_ns": "int64",
     "connection_reused": "bool",
+    "http_version": "string",
+    "paced_ns": "int64",
     "clock": "string",
     "server_processing_s": "float64",
     "event_kinds": "string",
@@ -54,6 +56,7 @@ _PARTS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
             "tokens_out": "int64",
             "tokens_reasoning": "int64",
             "tokens_cached": "int64",
+            "tokens_cache_written": "int64",
             "source": "string",
         },
     ),
@@ -178,8 +181,8 @@ def _lists(values: Sequence[Integers | None]) -> pa.Array:
 def decode(data: bytes, path: Path) -> tuple[Run, ...]:
     """Return the runs that a file's bytes hold; ``path`` is the name for messages.
 
-    Raises ``CorruptFileError`` for anything but a whole, unchanged file and ``NewerVersionError``
-    for one of a later format.
+    Raises ``CorruptFileError`` for anything but a whole, unchanged file, ``NewerVersionError`` and
+    ``OlderVersionError`` for one of another format.
     """
     if not data:
         raise CorruptFileError(f"{path} is empty: {_REMEDY}.")
@@ -207,6 +210,11 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
     if version > FORMAT:
         raise NewerVersionError(
             f"{path} has format {version} and this version reads up to {FORMAT}: upgrade pytest-llm-latency."
+        )
+    if version < FORMAT:
+        raise OlderVersionError(
+            f"{path} has format {version}, which this version no longer reads (it reads {FORMAT}): remove it, and "
+            "measure and accept again."
         )
     if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")

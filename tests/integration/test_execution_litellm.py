@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import (
     BypassError,
     MissingKeyError,
@@ -472,6 +473,9 @@ def test_a_key_is_in_nothing_that_is_kept_but_the_request(
         tolerance=0.1,
         error_limit=0.01,
         version=None,
+        pacing=plans.DEFAULT_PACING,
+        budget=plans.DEFAULT_BUDGET,
+        http_version=plans.DEFAULT_HTTP_VERSION,
     )
 
     async def refused(parrot: Parrot) -> tuple[Recording, str]:

@@ -41,6 +41,9 @@ def test_a_bare_marker_is_the_defaults() -> None:
         tolerance=0.10,
         error_limit=0.01,
         version=None,
+        pacing=plan.DEFAULT_PACING,
+        budget=plan.DEFAULT_BUDGET,
+        http_version=plan.DEFAULT_HTTP_VERSION,
     )
     assert plan.DEFAULT_REQUESTS >= 59
 

@@ -63,6 +63,8 @@ def by_hand(**changes: Any) -> Sample:
         ),
         build_ns=2 * MS,
         connection_reused=False,
+        http_version="1.1",
+        paced_ns=None,
         clock="fake",
         server_processing_s=0.09,
         piece_ns=array("q", [at * MS for at in (1_101, 1_200, 1_250, 1_350, 1_400)]),
@@ -71,7 +73,9 @@ def by_hand(**changes: Any) -> Sample:
         event_kinds="xrcct",
         event_characters=array("q", [0, 4, 8, 4, 4]),
         finish_reason="stop",
-        usage=Usage(tokens_in=5, tokens_out=10, tokens_reasoning=2, tokens_cached=0, source="usage"),
+        usage=Usage(
+            tokens_in=5, tokens_out=10, tokens_reasoning=2, tokens_cached=0, tokens_cache_written=None, source="usage"
+        ),
         cost_usd=0.0001,
         worker=None,
         host=None,

@@ -22,6 +22,9 @@ SOUND = Plan(
     tolerance=plan.DEFAULT_TOLERANCE,
     error_limit=plan.DEFAULT_ERROR_LIMIT,
     version=None,
+    pacing=plan.DEFAULT_PACING,
+    budget=plan.DEFAULT_BUDGET,
+    http_version=plan.DEFAULT_HTTP_VERSION,
 )
 
 

@@ -20,6 +20,7 @@ USAGE: dict[str, typing.Any] = {
     "tokens_out": 2,
     "tokens_reasoning": None,
     "tokens_cached": None,
+    "tokens_cache_written": None,
     "source": "usage",
 }
 VERDICT = Verdict(
@@ -110,7 +111,9 @@ def test_an_unknown_key_is_ignored() -> None:
 def test_missing_keys_are_named() -> None:
     """All of them, sorted."""
     with pytest.raises(WireError, match=r"^a Usage lacks source, tokens_in\.$"):
-        wire.from_builtins(Usage, {"tokens_out": 1, "tokens_reasoning": 1, "tokens_cached": 1})
+        wire.from_builtins(
+            Usage, {"tokens_out": 1, "tokens_reasoning": 1, "tokens_cached": 1, "tokens_cache_written": 1}
+        )
 
 
 def test_a_noun_must_come_from_a_mapping() -> None:

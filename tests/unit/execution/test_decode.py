@@ -14,7 +14,14 @@ from recordings import MS, recording, request
 
 def usage(tokens_in: int | None = None, tokens_out: int | None = None) -> Usage:
     """Return a provider's usage."""
-    return Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_reasoning=None, tokens_cached=None, source="usage")
+    return Usage(
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens_reasoning=None,
+        tokens_cached=None,
+        tokens_cache_written=None,
+        source="usage",
+    )
 
 
 def delta(chunk: Json) -> Delta | None:

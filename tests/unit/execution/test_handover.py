@@ -59,12 +59,23 @@ def test_an_exchange_becomes_the_recording_of_its_request() -> None:
         pieces=(b"x",),
         piece_ns=(5,),
         connection_reused=True,
+        http_version="1.1",
         clock="kernel",
         status="timeout",
         failure=failure,
     )
     found = handover.recording(request(), exchange, provider="openai", endpoint="api.openai.com", build_ns=7)
     assert (found.request, found.provider, found.build_ns, found.attempts) == (request(), "openai", 7, 1)
-    shared = ("stamps", "http_status", "headers", "pieces", "piece_ns", "connection_reused", "clock", "status")
+    shared = (
+        "stamps",
+        "http_status",
+        "headers",
+        "pieces",
+        "piece_ns",
+        "connection_reused",
+        "http_version",
+        "clock",
+        "status",
+    )
     assert all(getattr(found, name) == getattr(exchange, name) for name in shared)
     assert (found.failure, found.endpoint) == (failure, "api.openai.com")

@@ -111,7 +111,9 @@ def test_a_chunk_and_a_whole_answer_are_read_alike(message: str) -> None:
         tool_calls=(ToolCallDelta(index=1, id="c", name="weather", arguments=""),),
         finish_reason="stop",
         served_model="m",
-        usage=Usage(tokens_in=3, tokens_out=4, tokens_reasoning=2, tokens_cached=1, source="usage"),
+        usage=Usage(
+            tokens_in=3, tokens_out=4, tokens_reasoning=2, tokens_cached=1, tokens_cache_written=None, source="usage"
+        ),
     )
 
 

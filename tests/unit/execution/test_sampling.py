@@ -75,6 +75,8 @@ def test_a_sample_keeps_what_was_recorded_and_decoded() -> None:
             stamps=record.stamps,
             build_ns=900,
             connection_reused=False,
+            http_version="1.1",
+            paced_ns=None,
             clock="kernel",
             server_processing_s=None,
             piece_ns=array("q", [MS, 2 * MS]),

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import nouns
-from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError
+from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError
 from pytest_llm_latency.model import Failure, Sample, Stamps, Usage
 from pytest_llm_latency.storage import samples
 
@@ -56,7 +56,9 @@ def zeros() -> Sample:
     values |= dict.fromkeys(("step", "finish_reason", "worker", "host", "region"), "")
     values |= {"server_processing_s": 0.0, "cost_usd": 0.0, "connection_reused": False}
     values["stamps"] = Stamps(**{field.name: 0 for field in dataclasses.fields(Stamps)})
-    values["usage"] = Usage(tokens_in=0, tokens_out=0, tokens_reasoning=0, tokens_cached=0, source="chunks")
+    values["usage"] = Usage(
+        tokens_in=0, tokens_out=0, tokens_reasoning=0, tokens_cached=0, tokens_cache_written=None, source="chunks"
+    )
     values["failure"] = Failure(error_class="", message="", phase="")
     return dataclasses.replace(absent(), **values)
 
@@ -132,7 +134,7 @@ def test_every_field_of_a_sample_has_its_columns() -> None:
         expected |= {f"{field.name}_{each.name}" for each in fields} or {field.name}
     names = pq.read_schema(samples.io.BytesIO(samples.encode([nouns.run([0.1])]))).names
     assert set(names) == expected
-    assert samples.FORMAT == 1
+    assert samples.FORMAT == 2
 
 
 def test_half_of_a_surrogate_pair_in_a_message_does_not_lose_the_run() -> None:
@@ -165,7 +167,7 @@ def test_no_flipped_bit_goes_unnoticed() -> None:
     for position in range(0, len(data), 7):
         damaged = bytearray(data)
         damaged[position] ^= 1 << position % 8
-        with pytest.raises((CorruptFileError, NewerVersionError)):
+        with pytest.raises((CorruptFileError, NewerVersionError, OlderVersionError)):
             samples.decode(bytes(damaged), PATH)
 
 
@@ -189,9 +191,17 @@ def test_parquet_of_another_tool_is_corrupt(tmp_path: Path) -> None:
 def test_a_newer_format_asks_for_an_upgrade() -> None:
     """The version is looked at before anything that a later format may change."""
     data = samples.encode([nouns.run([0.1])])
-    newer = sealed(data, b"llm_latency.format\x18\x011", b"llm_latency.format\x18\x019")
+    newer = sealed(data, b"llm_latency.format\x18\x012", b"llm_latency.format\x18\x019")
     with pytest.raises(NewerVersionError, match=r"has format 9 .*: upgrade pytest-llm-latency"):
         samples.decode(newer, PATH)
+
+
+def test_an_older_format_asks_for_a_new_measurement() -> None:
+    """It lacks columns; what they would have held is not made up."""
+    data = samples.encode([nouns.run([0.1])])
+    older = sealed(data, b"llm_latency.format\x18\x012", b"llm_latency.format\x18\x011")
+    with pytest.raises(OlderVersionError, match=r"has format 1, .*: remove it, and measure and accept again"):
+        samples.decode(older, PATH)
 
 
 @pytest.mark.parametrize(
