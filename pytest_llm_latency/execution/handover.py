@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llm_latency.execution import failures, proxies
 from pytest_llm_latency.execution.connection import Origin
-from pytest_llm_latency.execution.transport import Exchange, WireRequest
+from pytest_llm_latency.execution.exchange import Exchange, WireRequest
 from pytest_llm_latency.model import Recording, Request, Stamps
 
 if TYPE_CHECKING:
@@ -74,5 +74,5 @@ def recording(request: Request, exchange: Exchange, *, provider: str, endpoint: 
         clock=exchange.clock,
         status=exchange.status,
         failure=exchange.failure,
-        attempts=1,
+        attempts=exchange.attempts,
     )

@@ -15,44 +15,13 @@ import httptools
 
 from pytest_llm_latency.execution import failures
 from pytest_llm_latency.execution.connection import Connection, Opening, Origin, connect, keep_stamping
-from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
+from pytest_llm_latency.execution.exchange import CancelledExchange, Exchange, WireRequest
+from pytest_llm_latency.model import Failure, Stamps, Status
 from pytest_llm_latency.units import NANOSECONDS
 
+__all__ = ["CancelledExchange", "Exchange", "HTTPProtocolError", "Transport", "WireRequest"]
+
 KEEP_ALIVE_NS = 4 * NANOSECONDS  # common servers close after five idle seconds
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WireRequest:
-    """A request as it goes over the wire: ``head`` ends with the empty line."""
-
-    origin: Origin
-    endpoint: str
-    head: bytes
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request and its answer, with every stamp that happened."""
-
-    stamps: Stamps
-    http_status: int | None
-    headers: tuple[tuple[str, str], ...]
-    pieces: tuple[bytes, ...]
-    piece_ns: tuple[int, ...]
-    connection_reused: bool | None
-    http_version: str | None
-    clock: ClockSource
-    status: Status
-    failure: Failure | None
-
-
-class CancelledExchange(asyncio.CancelledError):
-    """A cancellation, with what had happened of its exchange."""
-
-    def __init__(self, exchange: Exchange, *arguments: object) -> None:
-        super().__init__(*arguments)
-        self.exchange = exchange
 
 
 class HTTPProtocolError(ValueError):
@@ -182,6 +151,7 @@ class _Progress:
             clock="loop" if self.connection is None else self.connection.clock,
             status=status,
             failure=failure,
+            attempts=1,
         )
 
 

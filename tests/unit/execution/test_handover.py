@@ -5,7 +5,7 @@ import pytest
 
 from pytest_llm_latency.execution import handover
 from pytest_llm_latency.execution.connection import Origin
-from pytest_llm_latency.execution.transport import Exchange
+from pytest_llm_latency.execution.exchange import Exchange
 from pytest_llm_latency.model import Failure, Stamps
 from recordings import request
 
@@ -63,9 +63,10 @@ def test_an_exchange_becomes_the_recording_of_its_request() -> None:
         clock="kernel",
         status="timeout",
         failure=failure,
+        attempts=3,
     )
     found = handover.recording(request(), exchange, provider="openai", endpoint="api.openai.com", build_ns=7)
-    assert (found.request, found.provider, found.build_ns, found.attempts) == (request(), "openai", 7, 1)
+    assert (found.request, found.provider, found.build_ns, found.attempts) == (request(), "openai", 7, 3)
     shared = (
         "stamps",
         "http_status",
