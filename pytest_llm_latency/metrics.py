@@ -127,9 +127,9 @@ def e2e_scheduled(sample: Sample) -> float | None:
 
 
 def send_lag(sample: Sample) -> float | None:
-    """Seconds from the planned start (open loop) or the start to the first byte sent."""
+    """Seconds from the planned start (open loop) or the start to the first byte sent, without paced waiting."""
     stamps = sample.stamps
-    planned = stamps.started if stamps.scheduled is None else stamps.scheduled
+    planned = stamps.started if stamps.scheduled is None else stamps.scheduled + (sample.paced_ns or 0)
     return _between(planned, stamps.send_start)
 
 
@@ -141,6 +141,10 @@ def throughput(sample: Sample) -> float | None:
 
 def _tokens(name: str) -> Callable[[Sample], float | None]:
     return lambda sample: None if sample.usage is None else getattr(sample.usage, name)
+
+
+def _lasting(name: str) -> Callable[[Sample], float | None]:
+    return lambda sample: None if getattr(sample, name) is None else seconds(getattr(sample, name))
 
 
 def _phase(start: str, end: str) -> Callable[[Sample], float | None]:
@@ -189,7 +193,7 @@ _ROWS = (
         "End to end from schedule",
         "s",
         e2e_scheduled,
-        "last generated delta − scheduled (open loop only)",
+        "last generated delta − scheduled (open loop only), with what rate limits held back: a user waits for it",
         gated=True,
     ),
     _row("server_wait", "Server wait", "s", _phase("send_end", "first_byte"), "first byte − send end", gated=True),
@@ -200,7 +204,14 @@ _ROWS = (
         lambda sample: sample.server_processing_s,
         "what the provider says in its headers",
     ),
-    _row("send_lag", "Send lag", "s", send_lag, "send start − scheduled (open loop) or − started"),
+    _row(
+        "send_lag",
+        "Send lag",
+        "s",
+        send_lag,
+        "send start − scheduled (open loop) or − started, without what rate limits held back",
+    ),
+    _row("paced", "Held back by rate limits", "s", _lasting("paced_ns"), "waiting before started; in no latency"),
     _row("dns", "Name resolution", "s", _phase("connect_start", "dns_end"), "name resolution of a new connection"),
     _row("connect", "TCP connect", "s", _phase("dns_end", "tcp_end"), "TCP handshake of a new connection"),
     _row("tls", "TLS handshake", "s", _phase("tcp_end", "tls_end"), "TLS handshake of a new connection"),
@@ -208,7 +219,7 @@ _ROWS = (
         "client_overhead",
         "Client overhead",
         "s",
-        lambda sample: None if sample.build_ns is None else seconds(sample.build_ns),
+        _lasting("build_ns"),
         "what litellm took to build the request; not part of any latency",
     ),
     _row("tokens_in", "Input tokens", "tokens", _tokens("tokens_in"), "from the provider's usage"),

@@ -19,7 +19,7 @@ DEFAULT_TIMEOUT_S = 60.0
 DEFAULT_GATE = ("ttft", "e2e")
 DEFAULT_TOLERANCE = 0.10
 DEFAULT_ERROR_LIMIT = 0.01
-DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None)
+DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None, max_concurrency=None)
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = "1.1"
 

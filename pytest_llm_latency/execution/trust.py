@@ -69,10 +69,10 @@ def quiet_collector() -> Iterator[None]:
 
 
 def _lateness(sample: Sample) -> float | None:
-    """How long the client took to act; setting up a connection is the network's time, not its own."""
+    """How long the client took to act; the network sets a connection up, and rate limits held it back on purpose."""
     stamps = sample.stamps
     acted = stamps.send_start if stamps.connect_start is None else stamps.connect_start
-    planned = stamps.started if stamps.scheduled is None else stamps.scheduled
+    planned = stamps.started if stamps.scheduled is None else stamps.scheduled + (sample.paced_ns or 0)
     return None if acted is None else units.seconds(acted - planned)
 
 

@@ -31,11 +31,13 @@ class Schedule:
 class Pacing:
     """Limits that hold requests back before they are sent; ``None`` is no limit.
 
-    The waiting is recorded (``paced_ns``) and is no part of any latency.
+    ``max_concurrency`` bounds the requests under way, of an open loop too. The waiting is recorded
+    (``paced_ns``) and is no part of any latency.
     """
 
     requests_per_minute: float | None
     tokens_per_minute: float | None
+    max_concurrency: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

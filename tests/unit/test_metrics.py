@@ -25,6 +25,7 @@ BY_HAND = {
     "server_wait": 0.091,
     "server_processing": 0.09,
     "send_lag": 0.008,
+    "paced": 0.03,
     "dns": 0.001,
     "connect": 0.002,
     "tls": 0.003,
@@ -64,7 +65,7 @@ def by_hand(**changes: Any) -> Sample:
         build_ns=2 * MS,
         connection_reused=False,
         http_version="1.1",
-        paced_ns=None,
+        paced_ns=30 * MS,
         clock="fake",
         server_processing_s=0.09,
         piece_ns=array("q", [at * MS for at in (1_101, 1_200, 1_250, 1_350, 1_400)]),
@@ -109,8 +110,17 @@ def test_an_open_loop_counts_from_the_planned_start() -> None:
     sample = by_hand()
     late = dataclasses.replace(sample, stamps=dataclasses.replace(sample.stamps, scheduled=900_000_000))
     assert METRICS["e2e_scheduled"].take(late) == pytest.approx(0.5)
-    assert METRICS["send_lag"].take(late) == pytest.approx(0.108)
     assert METRICS["e2e"].take(late) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(("paced_ns", "lag_s"), [(None, 0.108), (30 * MS, 0.078)])
+def test_what_a_rate_limit_held_back_is_not_the_clients_lateness(paced_ns: int | None, lag_s: float) -> None:
+    """A user of an open system waits for it all the same, and no latency has it."""
+    stamps = dataclasses.replace(by_hand().stamps, scheduled=900 * MS)
+    paced = by_hand(stamps=stamps, paced_ns=paced_ns)
+    assert METRICS["send_lag"].take(paced) == pytest.approx(lag_s)
+    assert METRICS["e2e_scheduled"].take(paced) == pytest.approx(0.5)
+    assert METRICS["e2e"].take(paced) == pytest.approx(0.4)
 
 
 def test_a_reused_connection_has_no_connection_phases() -> None:

@@ -1,6 +1,7 @@
 """How well the client kept up."""
 
 import asyncio
+import dataclasses
 import gc
 import time
 
@@ -28,6 +29,12 @@ def test_lateness_is_the_clients_own() -> None:
     assert watch.trust([sample(0.25)]).send_lag_p99_s == 0.25
     assert watch.trust([sample(0.25, new=True)]).send_lag_p99_s == 0.25
     assert watch.trust([sample(0.75, scheduled=True)]).send_lag_p99_s == 0.75
+
+
+def test_a_request_that_a_rate_limit_held_back_is_not_late() -> None:
+    """The plan was to wait, so that the client is not overloaded."""
+    held = dataclasses.replace(sample(0.75, scheduled=True), paced_ns=nanoseconds(0.5))
+    assert Watch().trust([held]).send_lag_p99_s == 0.25
 
 
 def test_the_p99_of_a_hundred_is_the_ninety_ninth() -> None:
