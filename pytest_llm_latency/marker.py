@@ -93,7 +93,10 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
         model=chosen("model"),
         requests=chosen("requests", plans.DEFAULT_REQUESTS),
         warmup=chosen("warmup", DEFAULT_OPEN_WARMUP if users is None else max(2, users)),
+        ramp_in=0,
         load=load,
+        prompts=None,
+        nonce=False,
         timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
         limits=arguments.limits or (),
         gate=plans.DEFAULT_GATE if arguments.gate is None else arguments.gate,
@@ -114,7 +117,10 @@ def _load(load: Load | str, concurrency: int) -> Load:
         return load
     if not isinstance(load, str):
         raise MarkerError(f"load={load!r} is not a load: write 'closed', a rate such as '20/s', or constant(20).")
-    return loads.parse(load, concurrency=concurrency)
+    found = loads.parse(load, concurrency=concurrency)
+    if isinstance(found, loads.Replay):
+        raise MarkerError(f"load={load!r}: no trace can be replayed yet; write another load.")
+    return found
 
 
 def _check_concurrency(arguments: Arguments, load: Load) -> None:

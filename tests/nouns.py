@@ -53,7 +53,10 @@ def plan(**changes: Any) -> Plan:
         model="openai/gpt-4o-mini",
         requests=100,
         warmup=5,
+        ramp_in=0,
         load=load.closed(8),
+        prompts=None,
+        nonce=False,
         timeout_s=60.0,
         limits=(),
         gate=("ttft", "e2e"),
@@ -272,6 +275,7 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
         cost_usd=cost,
         cost_per_1000_usd=None if cost is None else 1000 * cost / len(measured),
         goodput=None,
+        cache_hits=0.0,
         distributions=tuple(distribution(name, values) for name, values in series.items() if values),
     )
 

@@ -48,6 +48,7 @@ from pytest_llm_latency.model.run import (
     Plan,
     Run,
     Schedule,
+    Trace,
     Trust,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "Summary",
     "TokenSource",
     "ToolCall",
+    "Trace",
     "Trust",
     "Usage",
     "Verdict",

@@ -48,7 +48,11 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One step of one run in figures. Rates are per second of the measured phase."""
+    """One step of one run in figures. Rates are per second of the measured phase.
+
+    ``cache_hits`` is the share of requests that read from the provider's prompt cache, of those
+    whose usage says whether they did.
+    """
 
     step: str | None
     requests: int
@@ -60,6 +64,7 @@ class Summary:
     cost_usd: float | None
     cost_per_1000_usd: float | None
     goodput: float | None
+    cache_hits: float | None
     distributions: tuple[Distribution, ...]
 
     def distribution(self, metric: str) -> Distribution | None:

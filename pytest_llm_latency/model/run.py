@@ -7,11 +7,27 @@ from pytest_llm_latency.model.request import Failure, Sample, TokenSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """The arrivals of a trace file: its name and a digest of what is replayed.
+
+    ``offsets_s`` are seconds after the first arrival, at the speed at which they were recorded.
+    The token counts are parallel to them, ``None`` where the file has none.
+    """
+
+    name: str
+    digest: str
+    offsets_s: tuple[float, ...]
+    tokens_in: tuple[int, ...] | None
+    tokens_out: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """A load shape by its name in ``load.SHAPES``, with its parameters."""
+    """A load shape by its name in ``load.SHAPES``, with its parameters; ``trace`` is what a replay replays."""
 
     shape: str
     parameters: Mapping[str, float]
+    trace: Trace | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +73,18 @@ class Plan:
     ``timeout_s`` is the deadline of each request. ``gate`` names the metrics that are compared
     with the baseline, ``limits`` the absolute limits in the user's own words. ``version`` is the
     user's label of the benchmark: another one is not compared. ``http_version`` is what is asked
-    of the server: ``1.1`` or ``2``.
+    of the server: ``1.1`` or ``2``. ``ramp_in`` iterations come right before the measured ones,
+    under the same load, and do not count. ``prompts`` says in words where the iterations' prompts
+    come from, ``None`` where the body has its own; with ``nonce`` each request's begins differently.
     """
 
     model: str | None
     requests: int
     warmup: int
+    ramp_in: int
     load: Load
+    prompts: str | None
+    nonce: bool
     timeout_s: float
     limits: tuple[str, ...]
     gate: tuple[str, ...]

@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llm_latency import load
+from pytest_llm_latency import load as loads
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, Metric
 from pytest_llm_latency.model import (
     Comparison,
     Conditions,
     Distribution,
     LimitCheck,
+    Load,
     Notice,
     Plan,
     Result,
@@ -142,7 +143,12 @@ def _metadata(result: Result, step: str | None) -> Tree:
 
 
 def _plan(plan: Plan) -> Tree:
-    return {**to_builtins(plan), "load": {**to_builtins(plan.load), "description": load.describe(plan.load)}}
+    return {**to_builtins(plan), "load": _load(plan.load)}
+
+
+def _load(load: Load) -> Tree:
+    trace = None if load.trace is None else {"name": load.trace.name, "digest": load.trace.digest}
+    return {**to_builtins(load), "trace": trace, "description": loads.describe(load)}
 
 
 def _results(summary: Summary | None) -> Tree:
@@ -160,6 +166,7 @@ def _results(summary: Summary | None) -> Tree:
             "error_count": 0 if summary is None else summary.requests - summary.successes,
             "errors": {} if summary is None else to_builtins(summary.errors),
             "goodput": None if summary is None else summary.goodput,
+            "cache_hit_rate": None if summary is None else summary.cache_hits,
         },
         "cost": _finite({
             "total_usd": None if summary is None else summary.cost_usd,

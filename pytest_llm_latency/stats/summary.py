@@ -8,6 +8,7 @@ from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import METRICS, Metric
 from pytest_llm_latency.model import Distribution, Failure, Run, Sample, Summary
 from pytest_llm_latency.plan import Limit, parse_limit
+from pytest_llm_latency.stats.caching import hit_share
 from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_for
 
 BINS = 24
@@ -48,6 +49,7 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
         cost_usd=cost,
         cost_per_1000_usd=None if cost is None or not requests else 1000 * cost / requests,
         goodput=_goodput(runs, step, requests),
+        cache_hits=hit_share(samples),
         distributions=tuple(
             distribution(metric.id, values)
             for metric in METRICS.values()

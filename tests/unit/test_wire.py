@@ -80,7 +80,7 @@ def test_a_tuple_of_fixed_length_comes_back() -> None:
 
 def test_a_whole_number_where_a_fraction_belongs_becomes_one() -> None:
     """Writers of JSON drop the fraction of 1.0."""
-    back = wire.from_builtins(Load, {"shape": "constant", "parameters": {"rate_per_s": 20}})
+    back = wire.from_builtins(Load, {"shape": "constant", "parameters": {"rate_per_s": 20}, "trace": None})
     assert back == load.constant(20)
     assert type(back.parameters["rate_per_s"]) is float
 
@@ -152,7 +152,7 @@ def test_stamps_that_are_no_list_of_integers_are_damage(events: object) -> None:
 def test_parameters_that_are_no_mapping_are_damage() -> None:
     """The kind that belongs there is named."""
     with pytest.raises(WireError, match="stands where a dict belongs"):
-        wire.from_builtins(Load, {"shape": "closed", "parameters": [1]})
+        wire.from_builtins(Load, {"shape": "closed", "parameters": [1], "trace": None})
 
 
 def test_every_field_of_a_noun_travels() -> None:
