@@ -1,23 +1,23 @@
 """``llm-latency simulate``: run the simulator by hand until Ctrl-C."""
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import units
 from pytest_llm_latency.simulator.protocols import PROTOCOLS
+from pytest_llm_latency.simulator.routes import example
 from pytest_llm_latency.simulator.settings import load_settings
 
 if TYPE_CHECKING:
+    from pytest_llm_latency.simulator.server import Address
     from pytest_llm_latency.simulator.truth import Exchange
 
 # What argparse makes is typed by hand: ``add_subparsers`` has no public class for it.
 Subparsers = Any
 
 _SUMMARY = "serve simulated OpenAI, Anthropic and Gemini models with stated latencies"
-_ROUTE_VARIABLE = re.compile(r"\{\w+:(\w+)[^}]*\}")  # the first of the values that a part of a route may have
 _SETTINGS_HELP = "YAML or JSON with seed, slowdown, profiles (patterns of model names to latencies) and faults"
 
 
@@ -26,6 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("simulate", help=_SUMMARY, description=f"{_SUMMARY.capitalize()}, until Ctrl-C.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (a free one)")
+    parser.add_argument("--tls", action="store_true", help="serve https with a certificate made for this run")
     parser.add_argument("--profile", type=Path, metavar="FILE", help=_SETTINGS_HELP)
     parser.add_argument("--slowdown", type=float, metavar="X", help="multiply every latency")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of all draws")
@@ -35,13 +36,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def simulate(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C and return 0; raise ``LatencyError`` for what cannot be served."""
-    from pytest_llm_latency.simulator import server  # noqa: PLC0415  (aiohttp is slow to import)
+    from pytest_llm_latency.simulator import server  # noqa: PLC0415  (only a server needs its parser)
 
     settings = {} if arguments.profile is None else dict(load_settings(arguments.profile))
     settings |= {name: value for name in ("slowdown", "seed") if (value := getattr(arguments, name)) is not None}
     options = server.Options(
         host=arguments.host,
         port=arguments.port,
+        tls=arguments.tls,
         settings=settings,
         announce=_announce,
         on_exchange=_log if arguments.log_requests else None,
@@ -50,11 +52,14 @@ def simulate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(base_url: str) -> None:
+def _announce(address: "Address") -> None:
+    base_url = address.base_url
     lines = [f"The simulator listens on {base_url} until Ctrl-C.", ""]
+    if address.certificate is not None:
+        lines += [f"Its certificate, for clients to trust: export SSL_CERT_FILE={address.certificate}", ""]
     for name, protocol in PROTOCOLS.items():
         base, key = protocol.ENVIRONMENT
-        path = _ROUTE_VARIABLE.sub(r"\1", protocol.PATHS[0])
+        path = example(protocol.ROUTES[0].path)
         lines += [f"{name}: {base_url}{path}", f"  export {base}={base_url}{protocol.API_BASE} {key}=none"]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 from pytest_llm_latency import wire
@@ -26,17 +27,26 @@ _ERRORS = {"PortInUseError": PortInUseError, "SettingsError": SettingsError}
 class SimulatorProcess:
     """Starts the simulator and stops it at the end of a ``with`` block.
 
-    ``settings`` has the keys of a settings file. The process ends by itself when this one does.
+    ``settings`` has the keys of a settings file. With ``tls`` the ``base_url`` is https, and clients
+    take the file ``certificate`` as their authority; it is gone when the simulator has stopped.
+    The process ends by itself when this one does.
     Raises ``PortInUseError`` for a port that is taken and ``SimulatorError`` when it does not start.
     """
 
-    def __init__(self, settings: Mapping[str, object] | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, object] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: bool = False,
+    ) -> None:
         read_settings(settings or {})
         # A proxy of the environment has no business between this process and its child.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._errors: deque[str] = deque(maxlen=20)
         self._process = subprocess.Popen(  # noqa: S603  (our own module under our own interpreter)
-            [sys.executable, "-m", _MODULE, "--host", host, "--port", str(port)],
+            [sys.executable, "-m", _MODULE, "--host", host, "--port", str(port), *(["--tls"] if tls else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -44,7 +54,11 @@ class SimulatorProcess:
         self._reader = threading.Thread(target=self._read_errors, name="llm-simulator-stderr", daemon=True)
         self._reader.start()
         try:
-            self.base_url = self._greeting()
+            greeting = self._greeting()
+            self.base_url = str(greeting["base_url"])
+            self._control_url = greeting["control_url"]
+            certificate = greeting["certificate"]
+            self.certificate = None if certificate is None else Path(certificate)
             if settings:
                 self.configure(settings)
         except BaseException:
@@ -58,7 +72,7 @@ class SimulatorProcess:
         self.close()
 
     def api_base(self, provider: str) -> str:
-        """Return what litellm needs as ``api_base`` for a provider: openai, anthropic or gemini."""
+        """Return what litellm needs as ``api_base`` for a provider of ``PROTOCOLS``."""
         if provider not in PROTOCOLS:
             raise SimulatorError(
                 f"the simulator does not speak for the provider {provider!r}: {nearest(provider, tuple(PROTOCOLS))}"
@@ -100,19 +114,19 @@ class SimulatorProcess:
             if pipe is not None:
                 pipe.close()
 
-    def _greeting(self) -> str:
+    def _greeting(self) -> Mapping[str, str | None]:
         if self._process.stdout is None:
             raise self._dead()
         line = self._process.stdout.readline()
         if not line:
             raise self._dead()
-        greeting = json.loads(line)
+        greeting: Mapping[str, str] = json.loads(line)
         if "base_url" in greeting:
-            return str(greeting["base_url"])
+            return greeting
         raise _ERRORS.get(greeting["error"], SimulatorError)(greeting["message"])
 
     def _ask(self, path: str, body: bytes | None = None) -> str:
-        request = urllib.request.Request(f"{self.base_url}{path}", data=body)  # noqa: S310  (our own server's URL)
+        request = urllib.request.Request(f"{self._control_url}{path}", data=body)  # noqa: S310  (our own server's URL)
         try:
             with self._opener.open(request, timeout=_TIMEOUT_S) as response:
                 return str(response.read().decode())

@@ -1,88 +1,127 @@
-"""Sending by absolute deadlines: sleeps never add up, and each piece is one write of its own."""
+"""Sending by absolute deadlines: delays never add up, and each write is stamped right before it."""
 
 import asyncio
 import socket
-import struct
 import time
+from collections.abc import Callable
 
-from pytest_llm_latency.simulator.transmission import Transmission
-from pytest_llm_latency.simulator.truth import Exchange
-from pytest_llm_latency.units import seconds
-
-_LINGER_AND_RESET = struct.pack("ii", 1, 0)
-
-
-async def sleep_until(due_ns: int) -> None:
-    """Sleep until a stamp of the monotonic clock, which is also the event loop's."""
-    loop = asyncio.get_running_loop()
-    woken = loop.create_future()
-    handle = loop.call_at(seconds(due_ns), _wake, woken)
-    try:
-        await woken
-    finally:
-        handle.cancel()
-
-
-def _wake(sleeper: asyncio.Future[None]) -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)
+from pytest_llm_latency.simulator.script import HEAD, Script, Write
+from pytest_llm_latency.simulator.timetable import Timetable
+from pytest_llm_latency.simulator.tls import Encryption
 
 
 class Sender:
-    """Writes the pieces of one body to a transport, each at its deadline, and stamps each write.
+    """Writes one script to a socket, each write when it is due, and stamps it.
 
-    It runs on timers and not as a task, which would be woken a turn of the loop later.
+    ``over`` is called once the script has come to its end, with ``None``, or with the error that
+    broke the connection; never after ``stop``.
     """
 
-    __slots__ = ("_due_ns", "_handle", "_loop", "_sent", "_stamps", "_transport", "_writes")
+    __slots__ = ("_encryption", "_index", "_is_stopped", "_over", "_rest", "_script", "_socket", "_timetable")
 
-    def __init__(self, transport: asyncio.Transport, transmission: Transmission, exchange: Exchange) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport = transport
-        chunked = transmission.content_length is None
-        self._writes = [_chunk(each.data) if chunked else each.data for each in transmission.pieces]
-        self._due_ns = transmission.due_ns
-        self._stamps = exchange.sent_ns
-        self._sent: asyncio.Future[None] = self._loop.create_future()
-        self._handle: asyncio.TimerHandle | None = None
+    def __init__(
+        self,
+        script: Script,
+        sock: socket.socket,
+        *,
+        timetable: Timetable,
+        over: Callable[[OSError | None], None],
+        encryption: Encryption | None = None,
+    ) -> None:
+        self._script = script
+        self._socket = sock
+        self._encryption = encryption
+        self._timetable = timetable
+        self._over = over
+        self._index = 0
+        self._rest = memoryview(b"")
+        self._is_stopped = False
 
-    async def send(self) -> None:
-        """Return when the last piece was written; raise ``ConnectionResetError`` when the client is gone."""
-        if not self._writes:
+    def start(self) -> None:
+        """Write what is due, and the rest in time."""
+        self._next()
+
+    def stop(self) -> None:
+        """Write no more."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            if self._rest:
+                asyncio.get_running_loop().remove_writer(self._socket.fileno())
+
+    def _next(self) -> None:
+        writes = self._script.writes
+        if self._index == len(writes):
+            self._timetable.at(self._script.end_due_ns, self._end)
             return
-        self._wait()
-        try:
-            await self._sent
-        finally:
-            if self._handle is not None:
-                self._handle.cancel()
-
-    def _wait(self) -> None:
-        self._handle = self._loop.call_at(seconds(self._due_ns[len(self._stamps)]), self._write)
+        write = writes[self._index]
+        if write.is_apart:
+            # One turn of the loop lets a reader in it see that there is something, the next lets it read.
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._write)
+        else:
+            self._timetable.at(write.due_ns, self._write)
 
     def _write(self) -> None:
-        """Write what is due; several pieces when the loop is late or when they share a deadline."""
-        stamps = self._stamps
-        while not self._transport.is_closing():
-            index = len(stamps)
-            stamps.append(time.monotonic_ns())
-            self._transport.write(self._writes[index])
-            if index + 1 == len(self._writes):
-                self._sent.set_result(None)
+        """Write all that is due; several when the loop is late or when they share a deadline."""
+        writes, index = self._script.writes, self._index
+        while not self._is_stopped:
+            write = writes[index]
+            at_ns = self._send(write.data)
+            if at_ns is None:
                 return
-            if self._due_ns[index + 1] > stamps[index]:
-                self._wait()
+            self._note(write, at_ns)
+            self._index = index = index + 1
+            if index == len(writes) or writes[index].due_ns > at_ns or writes[index].is_apart:
+                self._next()
                 return
-        if not self._sent.done():
-            self._sent.set_exception(ConnectionResetError("the client closed the connection"))
 
+    def _send(self, data: bytes) -> int | None:
+        """Return the stamp before the write, ``None`` where the kernel did not take all of it."""
+        if self._encryption is not None:
+            data = self._encryption.encrypt(data)
+        at_ns = time.monotonic_ns()
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._break(error)
+            return None
+        if sent == len(data):
+            return at_ns
+        self._rest = memoryview(data)[sent:]
+        asyncio.get_running_loop().add_writer(self._socket.fileno(), self._write_rest)
+        return None
 
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    def _write_rest(self) -> None:
+        at_ns = time.monotonic_ns()
+        try:
+            self._rest = self._rest[self._socket.send(self._rest) :]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._break(error)
+            return
+        if not self._rest:
+            asyncio.get_running_loop().remove_writer(self._socket.fileno())
+            self._note(self._script.writes[self._index], at_ns)
+            self._index += 1
+            self._next()
 
+    def _note(self, write: Write, at_ns: int) -> None:
+        exchange = self._script.exchange
+        if exchange is None or not write.completes:
+            return
+        if write.completes == HEAD:
+            exchange.headers_ns = at_ns
+        else:
+            exchange.sent_ns.extend([at_ns] * write.completes)
 
-def reset(transport: asyncio.Transport) -> None:
-    """Reset a connection: the client sees an error and no orderly end."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_AND_RESET)
-    transport.abort()
+    def _break(self, error: OSError) -> None:
+        self.stop()
+        self._over(error)
+
+    def _end(self) -> None:
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._over(None)

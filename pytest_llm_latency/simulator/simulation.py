@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from pytest_llm_latency.model import CONTENT, CONTROL, TOOL_CALL
 from pytest_llm_latency.simulator import transmission
-from pytest_llm_latency.simulator.answers import Answer, Facts, Piece, Question, Refusal, answer
+from pytest_llm_latency.simulator.answers import Answer, Facts, Piece, Question, QuestionError, Refusal, answer
 from pytest_llm_latency.simulator.faults import Fault, striking
 from pytest_llm_latency.simulator.profiles import Arrival, Timing, draw, profile_for
 from pytest_llm_latency.simulator.protocols import PROTOCOLS
+from pytest_llm_latency.simulator.routes import Asked, Begun, Call, Followed, Framing, Kept, Polled, Route
 from pytest_llm_latency.simulator.settings import read_settings
 from pytest_llm_latency.simulator.transmission import MIDSTREAM_ERROR, Transmission
 from pytest_llm_latency.simulator.truth import Exchange, TruthLog
@@ -21,8 +22,17 @@ from pytest_llm_latency.units import nanoseconds, seconds
 
 NUMBER_HEADER = "x-simulator-request"
 
-_UNKNOWN_MODEL = "unknown"
+_KEPT_SIZE = 1000
+_NO_QUESTION = Question(model="unknown", stream=False, prompt_tokens=0, max_tokens=None, tool=None)
 _RATE_LIMITED = "Rate limit reached: the simulator was told to refuse this request."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A path of a protocol."""
+
+    protocol: str
+    route: Route
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +63,32 @@ class _Turn:
         return f"{self.number:032x}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """An answer that is fetched later, with the request that began it."""
+
+    turn: _Turn
+    answer: Answer
+    timing: Timing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What a response says beside its body; ``framing`` is that of a stream."""
+
+    processing_s: float = 0.0
+    output_tokens: int = 0
+    status: int = 200
+    framing: Framing | None = None
+
+
 class Simulation:
     """Answers questions in the order of their arrival and logs the truth about each."""
 
     def __init__(self, settings: Mapping[str, object]) -> None:
         self.log = TruthLog()
         self._content: Mapping[str, object] = {}
+        self._kept: dict[str, _Kept] = {}
         self._numbers = itertools.count(1)
         self._ordinals: Counter[str] = Counter()
         self._epoch_ns = time.monotonic_ns()
@@ -76,23 +106,75 @@ class Simulation:
         self._epoch_ns = time.monotonic_ns()
         self.log.clear()
 
-    def respond(self, protocol: str, question: Question, arrived_ns: int) -> Response:
-        """Return the response to a question that arrived at a stamp of the monotonic clock."""
-        turn = self._turn(protocol, question, arrived_ns)
+    def respond(self, endpoint: Endpoint, call: Call, arrived_ns: int) -> Response:
+        """Return the response to a request that arrived at a stamp of the monotonic clock.
+
+        Raises ``QuestionError`` or ``ValueError`` for what the provider refuses.
+        """
+        match endpoint.route:
+            case Asked() as route:
+                question = route.question(call)
+                if question.stream and (route.events is None or route.framing is None):
+                    raise QuestionError(f"{route.path} has no stream: leave out stream.")
+                return self._answer(route, self._turn(endpoint.protocol, question, arrived_ns))
+            case Begun() as route:
+                return self._begin(route, self._turn(endpoint.protocol, route.question(call), arrived_ns), call)
+            case Polled() | Followed() as later:
+                return self._show(later, endpoint.protocol, call, arrived_ns)
+
+    def refuse(self, protocol: str, message: str, arrived_ns: int, *, status: int = 400) -> Response:
+        """Return the response to a request that the provider would not understand."""
+        turn = self._turn(protocol, _NO_QUESTION, arrived_ns)
+        return self._refuse(turn, Refusal(status=status, message=message, request_id=turn.request_id))
+
+    def _answer(self, route: Asked, turn: _Turn) -> Response:
         refusal = _refusal(turn)
         if refusal is not None:
             return self._refuse(turn, refusal)
-        said = answer(question, profile_for(self._settings, question.model))
-        timing = self._draw(turn, said.output_tokens)
-        planned = _planned(turn, said, timing)
-        processing_s = timing.tokens_s[0] if question.stream else timing.tokens_s[-1]
-        return self._response(turn, planned, processing_s=processing_s, output_tokens=said.output_tokens)
+        said, timing = self._said(turn)
+        stream = turn.question.stream
+        planned = _planned(route, turn, said, timing)
+        terms = _Terms(
+            processing_s=timing.tokens_s[0] if stream else timing.tokens_s[-1],
+            output_tokens=said.output_tokens,
+            framing=route.framing if stream else None,
+        )
+        return self._response(turn, planned, terms)
 
-    def refuse(self, protocol: str, message: str, arrived_ns: int) -> Response:
-        """Return the response to a request that the provider would not understand."""
-        question = Question(model=_UNKNOWN_MODEL, stream=False, prompt_tokens=0, max_tokens=None, tool=None)
-        turn = self._turn(protocol, question, arrived_ns)
-        return self._refuse(turn, Refusal(status=400, message=message, request_id=turn.request_id))
+    def _said(self, turn: _Turn) -> tuple[Answer, Timing]:
+        said = answer(turn.question, profile_for(self._settings, turn.question.model))
+        return said, self._draw(turn, max(1, said.output_tokens))
+
+    def _begin(self, route: Begun, turn: _Turn, call: Call) -> Response:
+        """Keep the answer, and say where it can be fetched."""
+        refusal = _refusal(turn)
+        if refusal is not None:
+            return self._refuse(turn, refusal)
+        said, timing = self._said(turn)
+        self._kept[said.id] = _Kept(turn=turn, answer=said, timing=timing)
+        if len(self._kept) > _KEPT_SIZE:
+            self._kept.pop(next(iter(self._kept)))
+        receipt = Piece(route.receipt(Kept(answer=said, base_url=call.base_url, generated=0)), CONTROL, -1)
+        planned = transmission.whole(receipt, turn.arrived_ns + nanoseconds(timing.headers_s))
+        if turn.fault is not None:
+            planned = transmission.spoil(planned, turn.fault)
+        return self._response(turn, planned, _Terms(processing_s=timing.headers_s, status=route.status))
+
+    def _show(self, route: Polled | Followed, protocol: str, call: Call, arrived_ns: int) -> Response:
+        """Show how far a kept answer is, or follow it."""
+        kept = self._kept.get(call.parameters["id"])
+        if kept is None:
+            return self.refuse(protocol, "there is no such prediction", arrived_ns, status=404)
+        turn = replace(kept.turn, arrived_ns=arrived_ns, number=next(self._numbers), fault=None)
+        tokens = kept.answer.output_tokens
+        if isinstance(route, Followed):
+            planned = transmission.stream(route.events(kept.answer), kept.timing, kept.turn.arrived_ns)
+            return self._response(turn, planned, _Terms(output_tokens=tokens, framing=route.framing))
+        due_ns = [kept.turn.arrived_ns + nanoseconds(kept.timing.tokens_s[step]) for step in kept.answer.steps]
+        generated = sum(each <= arrived_ns for each in due_ns)
+        shown = Kept(answer=kept.answer, base_url=call.base_url, generated=generated)
+        piece = Piece(route.state(shown), CONTENT if generated else CONTROL, -1)
+        return self._response(turn, transmission.whole(piece, arrived_ns), _Terms(output_tokens=tokens))
 
     def _turn(self, protocol: str, question: Question, arrived_ns: int) -> _Turn:
         ordinal = self._ordinals[question.model]
@@ -120,37 +202,34 @@ class Simulation:
         headers_s = self._draw(turn, 1).headers_s
         piece = Piece(PROTOCOLS[turn.protocol].error(refusal), CONTROL, 0)
         planned = transmission.whole(piece, turn.arrived_ns + nanoseconds(headers_s))
-        response = self._response(turn, planned, processing_s=headers_s, status=refusal.status)
+        response = self._response(turn, planned, _Terms(processing_s=headers_s, status=refusal.status))
         if refusal.retry_after_s is None:
             return response
         retry_after = {"retry-after": str(math.ceil(refusal.retry_after_s))}
         return replace(response, headers={**response.headers, **retry_after})
 
-    def _response(
-        self, turn: _Turn, planned: Transmission, *, processing_s: float, output_tokens: int = 0, status: int = 200
-    ) -> Response:
+    def _response(self, turn: _Turn, planned: Transmission, terms: _Terms) -> Response:
         protocol, question = PROTOCOLS[turn.protocol], turn.question
-        streamed = planned.content_length is None
-        facts = Facts(request_id=turn.request_id, model=question.model, processing_s=processing_s)
+        facts = Facts(request_id=turn.request_id, model=question.model, processing_s=terms.processing_s)
         exchange = Exchange(
             request=turn.number,
             protocol=turn.protocol,
             model=question.model,
             ordinal=turn.ordinal,
             stream=question.stream,
-            status=status,
+            status=terms.status,
             fault=None if turn.fault is None else turn.fault.kind,
             prompt_tokens=question.prompt_tokens,
-            output_tokens=output_tokens,
+            output_tokens=terms.output_tokens,
             arrived_ns=turn.arrived_ns,
             kinds="".join(piece.kind for piece in planned.pieces),
             due_ns=planned.due_ns,
             piece_bytes=array("q", [len(piece.data) for piece in planned.pieces]),
         )
         self.log.add(exchange)
-        content_type = protocol.EVENTS if streamed else protocol.JSON
+        content_type = protocol.JSON if terms.framing is None else terms.framing.content_type
         return Response(
-            status=status,
+            status=terms.status,
             headers={"content-type": content_type, NUMBER_HEADER: str(turn.number), **protocol.headers(facts)},
             transmission=planned,
             exchange=exchange,
@@ -170,12 +249,11 @@ def _refusal(turn: _Turn) -> Refusal | None:
     return None
 
 
-def _planned(turn: _Turn, said: Answer, timing: Timing) -> Transmission:
-    protocol = PROTOCOLS[turn.protocol]
-    if turn.question.stream:
-        planned = transmission.stream(protocol.events(said), timing, turn.arrived_ns)
+def _planned(route: Asked, turn: _Turn, said: Answer, timing: Timing) -> Transmission:
+    if turn.question.stream and route.events is not None:
+        planned = transmission.stream(route.events(said), timing, turn.arrived_ns)
     else:
         kind = CONTENT if turn.question.tool is None else TOOL_CALL
-        piece = Piece(protocol.document(said), kind, said.steps[-1])
+        piece = Piece(route.document(said), kind, said.steps[-1])
         planned = transmission.whole(piece, turn.arrived_ns + nanoseconds(timing.tokens_s[-1]))
-    return planned if turn.fault is None else transmission.spoil(planned, turn.fault, protocol.error_event)
+    return planned if turn.fault is None else transmission.spoil(planned, turn.fault, route.framing)

@@ -4,15 +4,14 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
 
 from pytest_llm_latency.model import CONTROL, Integers
 from pytest_llm_latency.simulator.answers import Piece
 from pytest_llm_latency.simulator.faults import Fault, FaultKind
 from pytest_llm_latency.simulator.profiles import Timing
+from pytest_llm_latency.simulator.routes import Framing
+from pytest_llm_latency.simulator.script import Ending
 from pytest_llm_latency.units import nanoseconds
-
-Ending = Literal["complete", "reset", "stall", "cut"]
 
 MIDSTREAM_ERROR = "The server had an error while processing your request."
 _HEADERS_STEP = -1
@@ -61,14 +60,19 @@ def whole(piece: Piece, due_ns: int) -> Transmission:
     )
 
 
-def spoil(sound: Transmission, fault: Fault, error_event: Callable[[str], bytes]) -> Transmission:
-    """Return what a fault makes of a transmission; faults of other places leave it as it is."""
+def spoil(sound: Transmission, fault: Fault, framing: Framing | None = None) -> Transmission:
+    """Return what a fault makes of a transmission; faults of other places leave it as it is.
+
+    ``framing`` is that of a stream.
+    """
     if fault.kind == "slow_headers":
         return _later(sound, nanoseconds(fault.delay_s))
-    if sound.content_length is not None:
+    if sound.content_length is not None or framing is None:
         return _WHOLE[fault.kind](sound) if fault.kind in _WHOLE else sound
     if fault.kind == "error_event":
-        return _error_event(sound, fault, error_event(MIDSTREAM_ERROR))
+        return _error_event(sound, fault, framing.error_event(MIDSTREAM_ERROR))
+    if fault.kind == "malformed":
+        return _malformed_event(sound, fault, framing.malformed)
     return _STREAMED[fault.kind](sound, fault) if fault.kind in _STREAMED else sound
 
 
@@ -99,17 +103,10 @@ def _error_event(sound: Transmission, fault: Fault, event: bytes) -> Transmissio
     return replace(stopped, pieces=pieces, due_ns=array("q", [*stopped.due_ns, stopped.end_due_ns]))
 
 
-def _malformed_event(sound: Transmission, fault: Fault) -> Transmission:
+def _malformed_event(sound: Transmission, fault: Fault, malformed: Callable[[bytes], bytes]) -> Transmission:
     index = _struck(sound, fault)
-    broken = Piece(_broken(sound.pieces[index].data), CONTROL, sound.pieces[index].step)
+    broken = Piece(malformed(sound.pieces[index].data), CONTROL, sound.pieces[index].step)
     return replace(sound, pieces=(*sound.pieces[:index], broken, *sound.pieces[index + 1 :]))
-
-
-def _broken(event: bytes) -> bytes:
-    """Cut an event's JSON off in the middle, and leave the event's own end."""
-    end = event[len(event.rstrip()) :]
-    start = event.index(b"data: ")
-    return event[: start + (len(event) - start) // 2].rstrip() + end
 
 
 def _half(sound: Transmission, ending: Ending) -> Transmission:
@@ -126,7 +123,6 @@ _STREAMED: Mapping[FaultKind, Callable[[Transmission, Fault], Transmission]] = M
     "reset_mid_stream": lambda sound, fault: _stopped(sound, fault, "reset"),
     "stall": lambda sound, fault: _stopped(sound, fault, "stall"),
     "truncated": lambda sound, fault: _stopped(sound, fault, "complete"),
-    "malformed": _malformed_event,
 })
 _WHOLE: Mapping[FaultKind, Callable[[Transmission], Transmission]] = MappingProxyType({
     "reset_mid_stream": lambda sound: _half(sound, "reset"),

@@ -16,18 +16,18 @@ from pytest_llm_latency.simulator.answers import (
     positive,
     prompt_tokens,
 )
+from pytest_llm_latency.simulator.routes import Asked, Call, Framing
 
-PATHS = ("/v1/messages",)
 API_BASE = ""
 ENVIRONMENT = ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY")
 JSON = "application/json"
-EVENTS = "text/event-stream; charset=utf-8"
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use"}
 _ERRORS = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
 
 
-def question(body: Mapping[str, object], _call: str) -> Question:
-    """Read a request's body."""
+def question(call: Call) -> Question:
+    """Read a message."""
+    body = call.fields
     model, messages = body.get("model"), objects(body.get("messages"))
     for name in ("model", "messages", "max_tokens"):
         if not body.get(name):
@@ -154,3 +154,7 @@ def error(refusal: Refusal) -> bytes:
 def error_event(message: str) -> bytes:
     """Return the event with which a stream that began well reports an error."""
     return _event("error", f',"error":{dump({"type": "overloaded_error", "message": message})}')
+
+
+EVENTS = Framing(content_type="text/event-stream; charset=utf-8", error_event=error_event)
+ROUTES = (Asked(path="/v1/messages", question=question, events=events, document=document, framing=EVENTS),)

@@ -16,12 +16,11 @@ from pytest_llm_latency.simulator.answers import (
     positive,
     prompt_tokens,
 )
+from pytest_llm_latency.simulator.routes import Asked, Call, Framing
 
-PATHS = ("/{version:v1beta|v1|v1alpha}/models/{call}", "/models/{call}")
 API_BASE = "/v1beta"
 ENVIRONMENT = ("GEMINI_API_BASE", "GEMINI_API_KEY")
 JSON = "application/json; charset=UTF-8"
-EVENTS = "text/event-stream"
 _FINISH = {"stop": "STOP", "length": "MAX_TOKENS", "tool_call": "STOP"}
 _ERRORS = {
     400: "INVALID_ARGUMENT",
@@ -32,9 +31,10 @@ _ERRORS = {
 }
 
 
-def question(body: Mapping[str, object], call: str) -> Question:
-    """Read a request's body; ``call`` is the path's ``model:method``."""
-    model, _, method = call.rpartition(":")
+def question(call: Call) -> Question:
+    """Read a request's body and the path's ``model:method``."""
+    body = call.fields
+    model, _, method = call.parameters["call"].rpartition(":")
     if method not in {"generateContent", "streamGenerateContent"}:
         raise QuestionError(f"{method} is not simulated: call generateContent or streamGenerateContent?alt=sse")
     contents = objects(body.get("contents"))
@@ -144,3 +144,10 @@ def error(refusal: Refusal) -> bytes:
 def error_event(message: str) -> bytes:
     """Return the event with which a stream that began well reports an error."""
     return _event(error(Refusal(status=503, message=message)).decode())
+
+
+EVENTS = Framing(content_type="text/event-stream", error_event=error_event)
+ROUTES = tuple(
+    Asked(path=path, question=question, events=events, document=document, framing=EVENTS)
+    for path in ("/{version:v1beta|v1|v1alpha}/models/{call}", "/models/{call}")
+)

@@ -16,12 +16,11 @@ from pytest_llm_latency.simulator.answers import (
     positive,
     prompt_tokens,
 )
+from pytest_llm_latency.simulator.routes import Asked, Call, Framing
 
-PATHS = ("/v1/chat/completions", "/chat/completions")
 API_BASE = "/v1"
 ENVIRONMENT = ("OPENAI_BASE_URL", "OPENAI_API_KEY")
 JSON = "application/json"
-EVENTS = "text/event-stream; charset=utf-8"
 _FINGERPRINT = "fp_simulator"
 _FINISH = {"stop": "stop", "length": "length", "tool_call": "tool_calls"}
 _ERRORS = {
@@ -31,8 +30,9 @@ _ERRORS = {
 }
 
 
-def question(body: Mapping[str, object], _call: str) -> Question:
-    """Read a request's body."""
+def question(call: Call) -> Question:
+    """Read a chat."""
+    body = call.fields
     model, messages = body.get("model"), objects(body.get("messages"))
     if not isinstance(model, str) or not model:
         raise QuestionError("you must provide a model parameter")
@@ -161,3 +161,10 @@ def error(refusal: Refusal) -> bytes:
 def error_event(message: str) -> bytes:
     """Return the event with which a stream that began well reports an error."""
     return f"data: {error(Refusal(status=500, message=message)).decode()}\n\n".encode()
+
+
+EVENTS = Framing(content_type="text/event-stream; charset=utf-8", error_event=error_event)
+ROUTES = tuple(
+    Asked(path=path, question=question, events=events, document=document, framing=EVENTS)
+    for path in ("/v1/chat/completions", "/chat/completions")
+)

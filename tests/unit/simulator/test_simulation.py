@@ -5,15 +5,22 @@ import json
 import pytest
 
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.simulator.answers import Question
-from pytest_llm_latency.simulator.simulation import Response, Simulation
+from pytest_llm_latency.simulator.protocols import PROTOCOLS
+from pytest_llm_latency.simulator.routes import Call
+from pytest_llm_latency.simulator.simulation import Endpoint, Response, Simulation
 
 FIXED = {"ttft": 0.1, "inter_token": 0.01, "headers_s": 0.002, "output_tokens": 3}
 
 
-def question(model: str = "m", *, stream: bool = True) -> Question:
-    """Build a question."""
-    return Question(model=model, stream=stream, prompt_tokens=10, max_tokens=None, tool=None)
+def call(model: str = "m", *, stream: bool = True) -> Call:
+    """Build a request that OpenAI and Anthropic understand."""
+    messages = [{"role": "user", "content": "hello"}]
+    return Call(fields={"model": model, "messages": messages, "max_tokens": 99, "stream": stream})
+
+
+def endpoint(protocol: str = "openai") -> Endpoint:
+    """Return a protocol's first path."""
+    return Endpoint(protocol=protocol, route=PROTOCOLS[protocol].ROUTES[0])
 
 
 def simulation(**settings: object) -> Simulation:
@@ -28,7 +35,7 @@ def faulty(kind: str, **fault: object) -> Simulation:
 
 def respond(simulation: Simulation, *, stream: bool = True, protocol: str = "openai") -> Response:
     """Ask a question that arrives at 0."""
-    return simulation.respond(protocol, question(stream=stream), 0)
+    return simulation.respond(endpoint(protocol), call(stream=stream), 0)
 
 
 def test_a_stream_is_due_as_its_profile_says() -> None:
@@ -49,7 +56,7 @@ def test_a_whole_answer_is_due_with_its_last_token() -> None:
 def test_ordinals_count_for_each_model_and_numbers_for_all() -> None:
     """A request's latency depends on no other model's requests."""
     one = simulation()
-    exchanges = [one.respond("openai", question(model), 0).exchange for model in ("a", "b", "a")]
+    exchanges = [one.respond(endpoint(), call(model), 0).exchange for model in ("a", "b", "a")]
     assert [each.ordinal for each in exchanges] == [0, 0, 1]
     assert [each.request for each in exchanges] == [1, 2, 3]
 

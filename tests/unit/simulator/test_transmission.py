@@ -8,6 +8,7 @@ from pytest_llm_latency.simulator import transmission
 from pytest_llm_latency.simulator.answers import Piece
 from pytest_llm_latency.simulator.faults import KINDS, Fault, FaultKind
 from pytest_llm_latency.simulator.profiles import Timing
+from pytest_llm_latency.simulator.routes import Framing
 from pytest_llm_latency.simulator.transmission import Transmission
 
 MS = 1_000_000
@@ -18,6 +19,7 @@ PIECES = [
     *(Piece(b'data: {"text":"%d"}\n\n' % step, "c", step) for step in range(3)),
     Piece(b"data: [DONE]\n\n", "x", 2),
 ]
+FRAMING = Framing(content_type="text/event-stream", error_event=lambda message: f"error: {message}".encode())
 DOCUMENT = Piece(b'{"text":"0123"}', "c", 2)
 
 
@@ -36,7 +38,7 @@ def whole(kind: FaultKind | None = None) -> Transmission:
 def spoilt(sound: Transmission, kind: FaultKind, *, after_chunks: int = 1) -> Transmission:
     """Return what a fault of a kind makes of a transmission."""
     fault = Fault(kind=kind, every=1, after_chunks=after_chunks, delay_s=0.005)
-    return transmission.spoil(sound, fault, lambda message: f"error: {message}".encode())
+    return transmission.spoil(sound, fault, FRAMING)
 
 
 def due_ms(sent: Transmission) -> list[float]:

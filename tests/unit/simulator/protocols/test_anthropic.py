@@ -7,6 +7,7 @@ import pytest
 from pytest_llm_latency.simulator.answers import Answer, Facts, QuestionError, Refusal, answer
 from pytest_llm_latency.simulator.profiles import Profile
 from pytest_llm_latency.simulator.protocols import anthropic
+from pytest_llm_latency.simulator.routes import Call
 
 USER = {"role": "user", "content": "Say something, please."}
 TOOL = {
@@ -18,7 +19,7 @@ TOOL = {
 def ask(profile: Profile | None = None, **body: object) -> Answer:
     """Return what is answered to a request's body."""
     content = {"model": "claude", "max_tokens": 100, "messages": [USER], **body}
-    return answer(anthropic.question(content, ""), profile or Profile(output_tokens=3))
+    return answer(anthropic.question(Call(fields=content)), profile or Profile(output_tokens=3))
 
 
 def events(said: Answer) -> list[dict[str, object]]:

@@ -7,6 +7,7 @@ import pytest
 from pytest_llm_latency.simulator.answers import Answer, Facts, QuestionError, Refusal, answer
 from pytest_llm_latency.simulator.profiles import Profile
 from pytest_llm_latency.simulator.protocols import gemini
+from pytest_llm_latency.simulator.routes import Call
 
 USER = {"role": "user", "parts": [{"text": "Say something, please."}]}
 SCHEMA = {"type": "OBJECT", "properties": {"city": {"type": "STRING"}}, "required": ["city"]}
@@ -16,7 +17,9 @@ STREAM = "gemini-2.0-flash:streamGenerateContent"
 
 def ask(call: str = STREAM, **body: object) -> Answer:
     """Return what is answered to a request's body."""
-    return answer(gemini.question({"contents": [USER], **body}, call), Profile(output_tokens=3))
+    return answer(
+        gemini.question(Call(fields={"contents": [USER], **body}, parameters={"call": call})), Profile(output_tokens=3)
+    )
 
 
 def events(said: Answer) -> list[dict[str, object]]:

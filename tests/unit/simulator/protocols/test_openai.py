@@ -7,6 +7,7 @@ import pytest
 from pytest_llm_latency.simulator.answers import Answer, Facts, QuestionError, Refusal, answer
 from pytest_llm_latency.simulator.profiles import Profile
 from pytest_llm_latency.simulator.protocols import openai
+from pytest_llm_latency.simulator.routes import Call
 
 USER = {"role": "user", "content": "Say something, please."}
 TOOL = {
@@ -20,7 +21,7 @@ TOOL = {
 
 def ask(profile: Profile | None = None, **body: object) -> Answer:
     """Return what is answered to a request's body."""
-    question = openai.question({"model": "gpt-4o", "messages": [USER], **body}, "")
+    question = openai.question(Call(fields={"model": "gpt-4o", "messages": [USER], **body}))
     return answer(question, profile or Profile(output_tokens=4))
 
 
