@@ -139,6 +139,7 @@ def ours(base: str, _: aiohttp.ClientSession) -> Contender:
     client = LiteLLMClient(api_bases={"openai": base})
     recordings = []
     request = Request(
+        api="chat",
         model=f"openai/{MODEL}",
         messages=({"role": "user", "content": PROMPT},),
         parameters={"stream": True},

@@ -11,6 +11,7 @@ MS = 1_000_000
 def request(prompt: str = "Hi", **changes: Any) -> Request:
     """Return a streamed request of one message."""
     values = Request(
+        api="chat",
         model="openai/gpt-4o-mini",
         messages=({"role": "user", "content": prompt},),
         parameters={"stream": True},

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_llm_latency.errors import BypassError
-from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.model import Request
 
 OWN_ACCESS = frozenset({"api_key", "api_base", "base_url"})  # with one of these a call needs no key of the environment
@@ -49,10 +48,10 @@ def of_call(request: Request) -> dict[str, Any]:
     return arguments
 
 
-def for_simulator(arguments: Mapping[str, Any], api_base: str) -> dict[str, Any]:
-    """Return the arguments with the simulator in place of whatever server and key the body names."""
+def for_simulator(arguments: Mapping[str, Any], access: Mapping[str, object]) -> dict[str, Any]:
+    """Return the arguments with the access to the simulator in place of whatever server and key the body names."""
     kept = {name: value for name, value in arguments.items() if name.lower() not in _ELSEWHERE}
-    return kept | {"api_base": api_base, "api_key": redaction.SIMULATOR_KEY}
+    return kept | dict(access)
 
 
 def check_home(model: str, endpoint: str, api_bases: Iterable[str]) -> None:

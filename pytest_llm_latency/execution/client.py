@@ -36,6 +36,7 @@ class Client(Protocol):
 def rehearsal(model: str) -> Request:
     """Return a request that is built for nothing, so that no measured one is the first."""
     return Request(
+        api="chat",
         model=model,
         messages=({"role": "user", "content": "."},),
         parameters={"stream": True, "api_key": "none"},

@@ -5,7 +5,7 @@ not asked whether the answer was whole, because it calls a truncated answer a su
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pytest_llm_latency.execution import redaction, sse
@@ -36,12 +36,14 @@ Redact = Callable[[str], str]
 class Protocol:
     """How one provider's answers are read.
 
-    ``parse_event`` and ``parse_answer`` are litellm's own parser for the provider; they raise
-    ``ValueError`` for what it cannot read. ``ends`` says whether an event is the protocol's own
-    end; it gets ``None`` for the ``[DONE]`` of OpenAI's protocol. ``redact`` takes secrets out of
-    what the provider wrote, before it is cut to the length of a message.
+    ``events`` cuts a streamed body into its events. ``parse_event`` and ``parse_answer`` are
+    litellm's own parser for the provider; they raise ``ValueError`` for what it cannot read.
+    ``ends`` says whether an event is the protocol's own end; it gets ``None`` for the ``[DONE]``
+    of OpenAI's protocol. ``redact`` takes secrets out of what the provider wrote, before it is cut
+    to the length of a message.
     """
 
+    events: Callable[[Recording], Iterator[sse.ServerSentEvent]]
     parse_event: Callable[[Json], Delta | None]
     parse_answer: Callable[[Recording, bytes], Delta]
     ends: Callable[[Json | None], bool]
@@ -133,7 +135,7 @@ def _message(answer: object, redact: Redact) -> str:
 
 def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:
     try:
-        for event in sse.events(recording):
+        for event in protocol.events(recording):
             failure = _read_event(event, protocol, reading)
             if failure is not None:
                 return failure

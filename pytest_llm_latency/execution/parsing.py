@@ -7,16 +7,15 @@ from typing import Any
 from pytest_llm_latency.execution import delta, redaction
 from pytest_llm_latency.execution.decode import Json, Protocol, Redact
 from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution.providers import Provider
 from pytest_llm_latency.model import Recording
-
-Ends = Callable[[Json | None], bool]
 
 
 def protocol(
+    row: Provider,
     *,
     iterator: Callable[[], Any],
     transformed: Callable[[Recording, bytes], Any],
-    ends: Ends,
     redact: Redact = redaction.redact,
 ) -> Protocol:
     """Return a protocol by a library's parsers: ``iterator`` makes that of events, ``transformed`` that of answers."""
@@ -31,7 +30,7 @@ def protocol(
             raise ValueError("the answer has no content")
         return answer
 
-    return Protocol(parse_event=parse_event, parse_answer=parse_answer, ends=ends, redact=redact)
+    return Protocol(events=row.events, parse_event=parse_event, parse_answer=parse_answer, ends=row.ends, redact=redact)
 
 
 def _with_choices(answer: Any) -> Any:  # noqa: ANN401  (the library's own)

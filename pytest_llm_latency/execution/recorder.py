@@ -82,6 +82,7 @@ class Recorder:
                 "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...)."
             )
         return Request(
+            api="chat",
             model=chosen,
             messages=_messages(prompt),
             parameters={"stream": True, **_sendable(parameters)},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+Api = Literal["chat", "responses", "embeddings"]
 Phase = Literal["warmup", "measure"]
 Status = Literal["ok", "error", "timeout", "refused", "cancelled"]
 TokenSource = Literal["usage", "tokenizer", "chunks"]
@@ -31,10 +32,12 @@ else:
 class Request:
     """One call of ``llm(...)`` as it is handed to a client.
 
+    ``api`` is which of the provider's: an embedding's one message has the text that is embedded.
     ``parameters`` are litellm's, ``stream`` among them. ``deadline_s`` covers the whole request.
     ``http_version`` is what is asked of the server: ``1.1`` or ``2``.
     """
 
+    api: Api
     model: str
     messages: tuple[Mapping[str, object], ...]
     parameters: Mapping[str, object]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llm_latency.execution import endings
+from pytest_llm_latency.execution import endings, sse
 from pytest_llm_latency.execution.decode import Json, Protocol, decode, refusal
 from pytest_llm_latency.execution.delta import Delta, ToolCallDelta
 from pytest_llm_latency.model import Decoded, Failure, Recording, ToolCall, Usage
@@ -49,7 +49,9 @@ def whole(_: Recording, body: bytes) -> Delta:
     return found
 
 
-PROTOCOL = Protocol(parse_event=delta, parse_answer=whole, ends=lambda chunk: chunk is None or "end" in chunk)
+PROTOCOL = Protocol(
+    events=sse.events, parse_event=delta, parse_answer=whole, ends=lambda chunk: chunk is None or "end" in chunk
+)
 
 
 def stream(*events: object, **changes: Any) -> Decoded:
@@ -155,7 +157,7 @@ def test_an_event_that_the_parser_cannot_read_is_malformed() -> None:
     def refuse(_: Json) -> Delta | None:
         raise ValueError("litellm cannot read an event: no choices")
 
-    protocol = Protocol(parse_event=refuse, parse_answer=whole, ends=PROTOCOL.ends)
+    protocol = Protocol(events=sse.events, parse_event=refuse, parse_answer=whole, ends=PROTOCOL.ends)
     said = decode(recording(b"data: {}\n\n"), protocol)
     assert said.failure == Failure(
         error_class="MalformedStream", message="litellm cannot read an event: no choices", phase="protocol"
@@ -358,6 +360,7 @@ def test_a_secret_that_a_cut_would_divide_is_taken_out_before(length: int, body:
     text = "x" * (length - 20) + LONG_KEY
     headers = tuple((name, value % text) for name, value in changes.get("headers", ()))
     protocol = Protocol(
+        events=sse.events,
         parse_event=delta,
         parse_answer=whole,
         ends=PROTOCOL.ends,

@@ -8,6 +8,7 @@ import pytest
 from pytest_llm_latency.execution import parsing
 from pytest_llm_latency.execution.decode import decode
 from pytest_llm_latency.execution.delta import Delta, ToolCallDelta, delta
+from pytest_llm_latency.execution.providers import Provider
 from pytest_llm_latency.model import Usage
 from recordings import decoded, recording
 
@@ -23,9 +24,9 @@ def chunk(message: str = "delta", **parts: Any) -> SimpleNamespace:
 def protocol(chunk_parser: Any = None, transformed: Any = None) -> Any:
     """Return a protocol by these parsers."""
     return parsing.protocol(
+        Provider(ends=lambda event: event is None),
         iterator=lambda: SimpleNamespace(chunk_parser=chunk_parser),
         transformed=transformed,
-        ends=lambda event: event is None,
     )
 
 
@@ -50,7 +51,7 @@ def test_a_parser_that_cannot_be_made_is_an_answer_that_cannot_be_read() -> None
     def refuse() -> Any:
         raise TypeError("unexpected keyword argument")
 
-    made = parsing.protocol(iterator=refuse, transformed=lambda *_: None, ends=lambda _: True)
+    made = parsing.protocol(Provider(), iterator=refuse, transformed=lambda *_: None)
     said = decode(recording(b"data: {}\n\n"), made)
     assert said.failure is not None
     assert "unexpected keyword argument" in said.failure.message
@@ -75,7 +76,7 @@ def test_one_parser_reads_all_events_of_an_answer() -> None:
         made.append(1)
         return SimpleNamespace(chunk_parser=lambda _: chunk(content="a"))
 
-    read = parsing.protocol(iterator=iterator, transformed=lambda *_: None, ends=lambda event: event is None)
+    read = parsing.protocol(Provider(), iterator=iterator, transformed=lambda *_: None)
     assert decode(recording(b"data: {}\n\ndata: {}\n\ndata: [DONE]\n\n"), read).text == "aa"
     assert len(made) == 1
 
@@ -154,9 +155,9 @@ def test_a_secret_is_taken_out_of_a_parsers_error_before_it_is_cut() -> None:
         raise ValueError("x" * 170 + key)
 
     made = parsing.protocol(
+        Provider(),
         iterator=lambda: SimpleNamespace(chunk_parser=refuse),
         transformed=refuse,
-        ends=lambda _: True,
         redact=lambda text: text.replace(key, "***"),
     )
     with pytest.raises(ValueError, match="xxx") as caught:

@@ -1,0 +1,143 @@
+"""What of litellm is used: the only file that imports it. Functions over its names, and nothing else.
+
+Importing this takes seconds: import it where a client is made.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from pytest_llm_latency.errors import UnknownModelError
+from pytest_llm_latency.execution.quiet import Quiet
+from pytest_llm_latency.model import Api, Recording, Request, Usage
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_LOG", "ERROR")
+
+import httpx
+
+with Quiet():
+    import litellm
+    from litellm.litellm_core_utils.litellm_logging import Logging
+    from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+    from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
+        ModelResponseIterator as GeminiIterator,
+    )
+    from litellm.utils import ProviderConfigManager
+
+
+def configure(transport: httpx.AsyncBaseTransport) -> None:
+    """Switch off what litellm does beside a request, and put our transport under the OpenAI SDK's routes."""
+    litellm.aclient_session = httpx.AsyncClient(transport=transport)
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.disable_streaming_logging = True
+    litellm.disable_hf_tokenizer_download = True
+    litellm.num_retries = 0
+    litellm.cache = None
+    for callbacks in ("callbacks", "success_callback", "failure_callback", "_async_success_callback"):
+        setattr(litellm, callbacks, [])
+    litellm.in_memory_llm_clients_cache.flush_cache()
+
+
+def handler(transport: httpx.AsyncBaseTransport) -> AsyncHTTPHandler:
+    """Return the ``client`` argument that puts our transport under all other routes."""
+    made = AsyncHTTPHandler()  # older versions take no transport
+    made.client = httpx.AsyncClient(transport=transport, headers=made.client.headers, follow_redirects=True)
+    return made
+
+
+@functools.cache
+def resolve(model: str) -> tuple[str, str]:
+    """Return a model's name at its provider, and the provider; raise ``UnknownModelError``."""
+    try:
+        with Quiet():
+            name, provider, _, _ = litellm.get_llm_provider(model)
+    except Exception as error:
+        remedy = "write it as 'provider/model', as in 'openai/gpt-4o-mini'"
+        raise UnknownModelError(f"litellm does not know the model {model!r}: {remedy}.") from error
+    return name, provider
+
+
+def missing_keys(model: str) -> list[str]:
+    """Return the environment's variables that a model needs and that are not set."""
+    with Quiet():
+        return list(litellm.validate_environment(model)["missing_keys"])
+
+
+def is_missing_key(error: Exception) -> bool:
+    """Whether litellm says that it has no credentials."""
+    return isinstance(error, litellm.AuthenticationError)
+
+
+CALLS: Mapping[Api, Callable[..., Any]] = MappingProxyType({"chat": litellm.acompletion})
+
+# litellm's parser for a protocol's events, by the name that a row of ``providers.PROVIDERS`` has.
+ITERATORS: Mapping[str, Callable[[str, str, Request], Any]] = MappingProxyType({
+    "config": lambda provider, model, _: _config(provider, model).get_model_response_iterator(
+        streaming_response=iter(()), sync_stream=True
+    ),
+    "anthropic": lambda *_: AnthropicIterator(streaming_response=iter(()), sync_stream=True),
+    "gemini": lambda _provider, _model, request: GeminiIterator(
+        streaming_response=iter(()), sync_stream=True, logging_obj=_logging(request)
+    ),
+})
+
+
+def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
+    if provider == "gemini":
+        return litellm.VertexGeminiConfig()
+    return ProviderConfigManager.get_provider_chat_config(model, litellm.LlmProviders(provider))
+
+
+def transformed(provider: str, model: str, recording: Recording, body: bytes) -> Any:  # noqa: ANN401  (the same)
+    """Return a whole answer as litellm's own object; raises whatever its parser raises."""
+    sent = httpx.Request("POST", f"http://{recording.endpoint}")
+    return _config(provider, model).transform_response(
+        model=model,
+        raw_response=httpx.Response(200, content=body, request=sent),
+        model_response=litellm.ModelResponse(),
+        logging_obj=_logging(recording.request),
+        request_data={},
+        messages=list(recording.request.messages),
+        optional_params=dict(recording.request.parameters),
+        litellm_params={},
+        encoding=None,
+        api_key="",
+    )
+
+
+def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)
+    """Return what litellm's parsers expect beside an answer; nothing is logged to it."""
+    logging = Logging(
+        model=request.model,
+        messages=[],
+        stream=bool(request.parameters.get("stream")),
+        call_type="acompletion",
+        start_time=datetime.now(UTC),
+        litellm_call_id="",
+        function_id="",
+    )
+    logging.update_environment_variables(litellm_params={}, optional_params=dict(request.parameters))
+    return logging
+
+
+def cost(usage: Usage | None, *, model: str, provider: str) -> float | None:
+    """Return the US dollars that a request cost by the local price map; ``None`` where they are unknown."""
+    if usage is None or usage.tokens_in is None or usage.tokens_out is None:
+        return None
+    try:
+        parts = litellm.cost_per_token(
+            model=model,
+            custom_llm_provider=provider,
+            prompt_tokens=usage.tokens_in,
+            completion_tokens=usage.tokens_out,
+            cache_read_input_tokens=usage.tokens_cached or 0,
+        )
+    except Exception:  # noqa: BLE001  (litellm raises a bare Exception for a model without a price: the cost is unknown)
+        return None
+    return float(sum(parts))
