@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError
+from pytest_llm_latency.execution import machine
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import MonotonicClock
+from pytest_llm_latency.execution.collector import quiet_collector
 from pytest_llm_latency.execution.executor import Progress, measure
 from pytest_llm_latency.execution.recorder import Prompt, Recorder
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
-from pytest_llm_latency.execution.trust import quiet_collector
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency.model import Notice, Plan
 
 _MOST_THREADS = 1_000
 
@@ -66,6 +67,7 @@ class Benchmark:
         self.plan = plan
         self.started_at = datetime.now(UTC)
         self.progress = Progress()
+        self.warnings: tuple[Notice, ...] = ()
         self._client = client
         self._caller = caller
         self._recorder = Recorder(plan, client)
@@ -74,7 +76,8 @@ class Benchmark:
         """Run an async body under the plan's load in the event loop that is running."""
         self._caller.bind(self._recorder, asyncio.get_running_loop())
         try:
-            with quiet_collector():
+            with quiet_collector(), machine.most_open_files():
+                self.warnings = machine.shortage(load.concurrency(self.plan.load))
                 await measure(self.plan, body, MonotonicClock(), self.progress)
         finally:
             self._caller.bind(None, None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pytest_llm_latency import metrics, units
+from pytest_llm_latency import metrics
 from pytest_llm_latency.limits import check_error_limit, check_limits, parse_limit
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
@@ -17,12 +17,12 @@ from pytest_llm_latency.model import (
     Result,
     Run,
     Summary,
-    Trust,
     VerdictStatus,
 )
 from pytest_llm_latency.stats import GatePolicy, Noise
 from pytest_llm_latency.stats.comparable import differences, environment_changes, missing_steps
 from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
+from pytest_llm_latency.stats.distrust import distrusted, strained
 from pytest_llm_latency.stats.summary import summarise
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "Policy",
     "Reaction",
     "digest",
-    "distrusted",
     "family",
     "judge",
     "knowing",
@@ -39,8 +38,6 @@ __all__ = [
     "undecided",
 ]
 
-SEND_LAG_LIMIT_S = 0.1  # the 99th percentile of what may pass before a request is sent
-LOOP_LAG_LIMIT_S = 0.2  # the same of what the event loop may be late
 Reaction = Literal["warn", "fail", "pass"]
 
 
@@ -91,7 +88,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     differing = () if baseline is None else differences(baseline.conditions, run.conditions)
     comparisons = compare(run, None if differing else baseline, policy.gate, noise)
     limits = _limits(run, summaries)
-    distrust = (*distrusted(run.trust), *_incomplete(run), *_lost(run))
+    distrust = (*distrusted(run.trust, summaries, run.plan.gate), *_incomplete(run), *_lost(run))
     result = Result(
         test_id=run.test_id,
         file=run.file,
@@ -113,7 +110,11 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         comparisons=comparisons,
         limits=limits,
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
-        warnings=run.warnings + (() if baseline is None or differing else _missing(baseline, run)),
+        warnings=(
+            *run.warnings,
+            *strained(run.trust),
+            *(() if baseline is None or differing else _missing(baseline, run)),
+        ),
         accepting=policy.accepting,
         folders=policy.folders,
     )
@@ -179,26 +180,6 @@ def _concluded(result: Result, policy: Policy, forced: VerdictStatus = "pass", g
         fails=_fails(result, status, policy),
         silent=_reaction(status, policy) == "pass",
     )
-
-
-def distrusted(trust: Trust) -> tuple[Notice, ...]:
-    """Return the reasons why what was measured must not be judged; empty where it can be trusted."""
-    found = []
-    if trust.send_lag_p99_s is not None and trust.send_lag_p99_s > SEND_LAG_LIMIT_S:
-        lag, limit = units.format_seconds(trust.send_lag_p99_s), units.format_seconds(SEND_LAG_LIMIT_S)
-        message = (
-            f"the client was overloaded: 1 % of the requests left {lag} late or more (limit {limit}). "
-            "Lower the load, or measure on a machine with more free CPU."
-        )
-        found.append(Notice(code="client_overloaded", message=message))
-    if trust.loop_lag_p99_s is not None and trust.loop_lag_p99_s > LOOP_LAG_LIMIT_S:
-        lag, limit = units.format_seconds(trust.loop_lag_p99_s), units.format_seconds(LOOP_LAG_LIMIT_S)
-        message = (
-            f"the client's event loop was blocked: 1 % of its turns came {lag} late or more (limit {limit}). "
-            "Keep slow work out of an async test's body, lower the load, or measure on a machine with more free CPU."
-        )
-        found.append(Notice(code="event_loop_blocked", message=message))
-    return tuple(found)
 
 
 def _incomplete(run: Run) -> tuple[Notice, ...]:

@@ -186,7 +186,7 @@ class Measuring:
             conditions=collected.conditions,
             environment=environment,
             trust=progress.watch.trust(collected.samples),
-            warnings=(),
+            warnings=benchmark.warnings,
         )
 
 

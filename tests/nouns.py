@@ -110,12 +110,23 @@ def conditions(**changes: Any) -> Conditions:
 def trust(**changes: Any) -> Trust:
     """Return a client that kept up."""
     values = Trust(
+        event_loop="asyncio",
         loop_lag_p99_s=0.0008,
         loop_lag_max_s=0.0031,
         send_lag_p99_s=0.0004,
+        send_delay_p99_s=0.0003,
+        loop_stamped_share=0.0,
+        shared_stamp_share=0.01,
+        error_p99_s=0.0005,
         cpu_share=0.18,
+        machine_cpu_share=0.31,
         gc_collections=2,
+        gc_pause_max_s=0.0004,
+        gc_pause_total_s=0.0006,
         peak_memory_bytes=184_549_376,
+        major_faults=0,
+        open_files=27,
+        open_files_limit=4096,
     )
     return dataclasses.replace(values, **changes)
 
@@ -274,6 +285,7 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
         tokens_per_s=tokens / duration,
         cost_usd=cost,
         cost_per_1000_usd=None if cost is None else 1000 * cost / len(measured),
+        cost_per_month_usd=None,
         goodput=None,
         cache_hits=0.0,
         distributions=tuple(distribution(name, values) for name, values in series.items() if values),

@@ -1,32 +1,34 @@
-"""How well the client kept up while it measured: the event loop's lag, CPU, garbage collection, memory."""
+"""How well the client kept up while it measured, and by how much its figures may be wrong for that."""
 
 import asyncio
-import gc
-import resource
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 
 from pytest_llm_latency import units
-from pytest_llm_latency.model import MEASURE, Sample, Trust
+from pytest_llm_latency.execution import machine
+from pytest_llm_latency.execution.collector import Pauses
+from pytest_llm_latency.model import CONTROL, MEASURE, Sample, Trust
 
 _INTERVAL_S = 0.02
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere
 
 
 class Watch:
-    """Samples the event loop's lag while a phase runs, and reads the process's counters around it."""
+    """Samples the event loop's lag while a phase runs, and reads the counters of process and machine around it."""
 
     def __init__(self) -> None:
         self._lags_s: list[float] = []
         self._task: asyncio.Task[None] | None = None
-        self._began = (0.0, 0.0, 0)
-        self._ended = (0.0, 0.0, 0)
+        self._loop: str | None = None
+        self._pauses = Pauses()
+        self._began: machine.Reading | None = None
+        self._ended: machine.Reading | None = None
+        self._open_files: tuple[int | None, int | None] = (None, None)
 
     def start(self) -> None:
         """Begin to sample; call it in the event loop that is watched."""
-        self._began = _counters()
+        self._loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
+        self._pauses.start()
+        self._began = machine.read()
         self._task = asyncio.create_task(self._sample())
 
     def stop(self) -> None:
@@ -34,7 +36,9 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             self._task = None
-            self._ended = _counters()
+            self._ended = machine.read()
+            self._open_files = machine.open_files(), machine.open_files_limit()
+            self._pauses.stop()
 
     async def _sample(self) -> None:
         loop = asyncio.get_running_loop()
@@ -45,39 +49,88 @@ class Watch:
 
     def trust(self, samples: Sequence[Sample]) -> Trust:
         """Return what was seen, with the lateness of the measured samples."""
-        wall_s, cpu_s, collections = (end - begin for begin, end in zip(self._began, self._ended, strict=True))
-        lags = [lag for sample in samples if sample.phase == MEASURE and (lag := _lateness(sample)) is not None]
+        measured = [sample for sample in samples if sample.phase == MEASURE]
+        stamped = [sample for sample in measured if _first_delta(sample) is not None]
+        loop_lag_s = _quantile(self._lags_s, 0.99)
+        watched = self._began is not None and self._ended is not None
+        counters = (self._began, self._ended) if self._began is not None and self._ended is not None else None
         return Trust(
-            loop_lag_p99_s=_quantile(self._lags_s, 0.99),
+            event_loop=self._loop,
+            loop_lag_p99_s=loop_lag_s,
             loop_lag_max_s=max(self._lags_s, default=None),
-            send_lag_p99_s=_quantile(lags, 0.99),
-            cpu_share=cpu_s / wall_s if wall_s > 0 else None,
-            gc_collections=int(collections),
-            peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+            send_lag_p99_s=_quantile(_known(map(_lateness, measured)), 0.99),
+            send_delay_p99_s=_quantile(_known(map(_delay, measured)), 0.99),
+            loop_stamped_share=_share([sample.clock == "loop" for sample in stamped]),
+            shared_stamp_share=_share([_is_shared(sample) for sample in stamped]),
+            error_p99_s=_quantile([_error(sample, loop_lag_s or 0.0) for sample in stamped], 0.99),
+            cpu_share=None if counters is None else machine.cpu_share(*counters),
+            machine_cpu_share=None if counters is None else machine.machine_cpu_share(*counters),
+            gc_collections=len(self._pauses.durations_s) if watched else None,
+            gc_pause_max_s=max(self._pauses.durations_s, default=0.0) if watched else None,
+            gc_pause_total_s=math.fsum(self._pauses.durations_s) if watched else None,
+            peak_memory_bytes=machine.peak_memory_bytes(),
+            major_faults=None if counters is None else counters[1].major_faults - counters[0].major_faults,
+            open_files=self._open_files[0],
+            open_files_limit=self._open_files[1],
         )
 
 
-@contextmanager
-def quiet_collector() -> Iterator[None]:
-    """Keep what is alive now out of garbage collection, so that collections in the run are short."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+def _error(sample: Sample, loop_lag_s: float) -> float:
+    """Return an upper estimate of what the time to the first token is wrong by.
+
+    Until the client sends, the server waits: that delay is known. The stamp of an arrival is wrong
+    only where it is not the kernel's own: by as much as the event loop is late, and never by more
+    than the time since the request was sent.
+    """
+    delay_s = _delay(sample) or 0.0
+    if sample.clock != "loop" and not _is_shared(sample):
+        return delay_s
+    sent = sample.stamps.started if sample.stamps.send_end is None else sample.stamps.send_end
+    arrived = _first_delta(sample)
+    since_s = 0.0 if arrived is None else max(0.0, units.seconds(arrived - sent))
+    return delay_s + min(loop_lag_s, since_s)
+
+
+def _is_shared(sample: Sample) -> bool:
+    """Whether one read brought the first delta and later ones: the stamp is that of the last.
+
+    A provider may send several at once; it cannot be told apart from a client that read too late.
+    """
+    first = _first_delta(sample)
+    deltas = (at for at, kind in zip(sample.event_ns, sample.event_kinds, strict=True) if kind != CONTROL)
+    return sum(at == first for at in deltas) > 1
+
+
+def _first_delta(sample: Sample) -> int | None:
+    events = zip(sample.event_ns, sample.event_kinds, strict=True)
+    return next((at for at, kind in events if kind != CONTROL), None)
+
+
+def _delay(sample: Sample) -> float | None:
+    """How long after its start the client acted on a request; it is part of every latency."""
+    acted = _acted(sample)
+    return None if acted is None else units.seconds(acted - sample.stamps.started)
 
 
 def _lateness(sample: Sample) -> float | None:
-    """How long the client took to act; the network sets a connection up, and rate limits held it back on purpose."""
-    stamps = sample.stamps
-    acted = stamps.send_start if stamps.connect_start is None else stamps.connect_start
+    """How long the client took to act; rate limits held the request back on purpose."""
+    stamps, acted = sample.stamps, _acted(sample)
     planned = stamps.started if stamps.scheduled is None else stamps.scheduled + (sample.paced_ns or 0)
     return None if acted is None else units.seconds(acted - planned)
 
 
-def _counters() -> tuple[float, float, int]:
-    return time.perf_counter(), time.process_time(), sum(each["collections"] for each in gc.get_stats())
+def _acted(sample: Sample) -> int | None:
+    """Return when the client did something for a request; the network sets a connection up."""
+    stamps = sample.stamps
+    return stamps.send_start if stamps.connect_start is None else stamps.connect_start
+
+
+def _known(values: "map[float | None]") -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _share(found: Sequence[bool]) -> float | None:
+    return sum(found) / len(found) if found else None
 
 
 def _quantile(values: Sequence[float], quantile: float) -> float | None:

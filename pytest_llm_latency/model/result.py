@@ -51,7 +51,8 @@ class Summary:
     """One step of one run in figures. Rates are per second of the measured phase.
 
     ``cache_hits`` is the share of requests that read from the provider's prompt cache, of those
-    whose usage says whether they did.
+    whose usage says whether they did. ``cost_per_month_usd`` is at the volume that the user stated,
+    ``None`` where none is.
     """
 
     step: str | None
@@ -63,6 +64,7 @@ class Summary:
     tokens_per_s: float | None
     cost_usd: float | None
     cost_per_1000_usd: float | None
+    cost_per_month_usd: float | None
     goodput: float | None
     cache_hits: float | None
     distributions: tuple[Distribution, ...]

@@ -143,15 +143,31 @@ class Notice:
 class Trust:
     """How well the client kept up while it measured.
 
-    Lags are seconds, ``cpu_share`` is the process's CPU time over the wall time of the phase.
+    ``send_lag_p99_s`` counts from the planned start, ``send_delay_p99_s`` from the start that every
+    latency counts from. ``loop_stamped_share`` of the answers have stamps of the event loop alone;
+    in ``shared_stamp_share`` the first delta was read together with later ones, whose stamp it got.
+    ``error_p99_s`` is an upper estimate of what 1 % of the times to the first token are wrong by.
+    ``cpu_share`` is the process's CPU time over the wall time of the phase, ``machine_cpu_share``
+    the busy share of all processors of the machine. ``open_files`` were open at the end.
     """
 
+    event_loop: str | None
     loop_lag_p99_s: float | None
     loop_lag_max_s: float | None
     send_lag_p99_s: float | None
+    send_delay_p99_s: float | None
+    loop_stamped_share: float | None
+    shared_stamp_share: float | None
+    error_p99_s: float | None
     cpu_share: float | None
+    machine_cpu_share: float | None
     gc_collections: int | None
+    gc_pause_max_s: float | None
+    gc_pause_total_s: float | None
     peak_memory_bytes: int | None
+    major_faults: int | None
+    open_files: int | None
+    open_files_limit: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from pytest_llm_latency.model import (
     Result,
     Session,
     Summary,
+    Trust,
     Verdict,
 )
 from pytest_llm_latency.report import wording
@@ -125,7 +126,7 @@ def _benchmark(result: Result, summary: Summary | None, definitions: Mapping[str
         "conditions": None if conditions is None else _conditions(conditions),
         "environment": to_builtins(result.environment),
         "environment_changes": list(result.environment_changes),
-        "trust": _finite(to_builtins(result.trust)),
+        "trust": _trust(result.trust),
         "warnings": [_notice(warning) for warning in result.warnings],
     }
 
@@ -171,6 +172,7 @@ def _results(summary: Summary | None) -> Tree:
         "cost": _finite({
             "total_usd": None if summary is None else summary.cost_usd,
             "per_1000_requests_usd": None if summary is None else summary.cost_per_1000_usd,
+            "per_month_usd": None if summary is None else summary.cost_per_month_usd,
         }),
     }
 
@@ -239,6 +241,11 @@ def _limit(limit: LimitCheck) -> Tree:
 
 def _conditions(conditions: Conditions) -> Tree:
     return {name: value for name, value in to_builtins(conditions).items() if name != "step"}
+
+
+def _trust(trust: Trust) -> Tree:
+    numbers = to_builtins(trust)
+    return {"event_loop": numbers.pop("event_loop"), **_finite(numbers)}
 
 
 def _notice(notice: Notice) -> Tree:

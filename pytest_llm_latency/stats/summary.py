@@ -48,6 +48,7 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
         tokens_per_s=None if tokens is None else _rate(tokens, runs),
         cost_usd=cost,
         cost_per_1000_usd=None if cost is None or not requests else 1000 * cost / requests,
+        cost_per_month_usd=None,
         goodput=_goodput(runs, step, requests),
         cache_hits=hit_share(samples),
         distributions=tuple(

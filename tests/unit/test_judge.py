@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 import nouns
-from pytest_llm_latency.judge import Policy, Reaction, digest, distrusted, judge, knowing, shared_noise, undecided
+from pytest_llm_latency.judge import Policy, Reaction, digest, judge, knowing, shared_noise, undecided
 from pytest_llm_latency.model import WORST_FIRST, Result, Run, Sample, VerdictStatus
 from pytest_llm_latency.stats import GatePolicy
 
@@ -239,20 +239,6 @@ def test_noise_of_throughput_is_that_of_the_time_it_is_made_of() -> None:
 
     assert tokens.run_variance == pytest.approx(seconds.run_variance)
     assert tokens.tail_inflation == pytest.approx(seconds.tail_inflation)
-
-
-@pytest.mark.parametrize(
-    ("lags", "codes"),
-    [
-        ({"send_lag_p99_s": 0.1, "loop_lag_p99_s": 0.2}, []),
-        ({"send_lag_p99_s": 0.11}, ["client_overloaded"]),
-        ({"loop_lag_p99_s": 0.21}, ["event_loop_blocked"]),
-        ({"send_lag_p99_s": None, "loop_lag_p99_s": None}, []),
-    ],
-)
-def test_a_client_that_did_not_keep_up_is_not_trusted(lags: dict[str, float | None], codes: list[str]) -> None:
-    """Neither when it sent late nor when its event loop was blocked, which delays what it reads."""
-    assert [each.code for each in distrusted(nouns.trust(**lags))] == codes
 
 
 def test_a_blocked_event_loop_makes_a_run_invalid_and_is_named() -> None:

@@ -2,13 +2,17 @@
 
 import asyncio
 import dataclasses
-import gc
 import time
+from array import array
+
+import pytest
 
 import nouns
-from pytest_llm_latency.execution.trust import Watch, quiet_collector
-from pytest_llm_latency.model import Sample, Stamps
+from pytest_llm_latency.execution.trust import Watch
+from pytest_llm_latency.model import ClockSource, Sample, Stamps
 from pytest_llm_latency.units import nanoseconds
+
+MS = 1_000_000
 
 
 def sample(lag_s: float, *, new: bool = False, scheduled: bool = False, phase: str = "measure") -> Sample:
@@ -72,6 +76,8 @@ async def test_a_blocked_loop_shows_as_lag() -> None:
     assert trust.loop_lag_max_s >= 0.039
     assert trust.cpu_share is not None
     assert trust.gc_collections is not None
+    assert trust.major_faults is not None
+    assert trust.event_loop == "asyncio"
 
 
 async def test_a_stopped_watch_leaves_no_task() -> None:
@@ -85,9 +91,52 @@ async def test_a_stopped_watch_leaves_no_task() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-def test_what_is_alive_is_kept_out_of_collections_for_a_while() -> None:
-    """And let go of afterwards."""
-    before = gc.get_freeze_count()
-    with quiet_collector():
-        assert gc.get_freeze_count() > before
-    assert gc.get_freeze_count() == 0
+def answer(*event_ms: int, send_end_ms: int = 0, clock: ClockSource = "kernel", kinds: str | None = None) -> Sample:
+    """Return a sample whose deltas arrived at these moments."""
+    stamps = Stamps(started=0, send_start=0, send_end=send_end_ms * MS)
+    return nouns.sample(
+        0,
+        0.1,
+        stamps=stamps,
+        clock=clock,
+        event_ns=array("q", [at * MS for at in event_ms]),
+        event_kinds=kinds or "c" * len(event_ms),
+        event_characters=array("q", [1] * len(event_ms)),
+    )
+
+
+def late_watch() -> Watch:
+    """Return a watch that saw its loop 30 ms late."""
+    watch = Watch()
+    watch._lags_s = [0.03]
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("sample", "error_s", "why"),
+    [
+        (answer(100, 120), 0.0, "the kernel's stamp of its own is right however late the loop is"),
+        (answer(100, 120, clock="loop"), 0.03, "the loop's stamp is as late as the loop"),
+        (answer(100, 100, 120), 0.03, "a stamp that is shared with a later delta is that delta's"),
+        (answer(100, 100, kinds="xc"), 0.0, "a control event beside the first delta moves no stamp"),
+        (answer(100, 110, send_end_ms=90, clock="loop"), 0.01, "no answer is older than its request"),
+        (answer(100, clock="fake"), 0.0, "a clock of a test is what the test says"),
+    ],
+)
+def test_the_error_of_a_stamp_is_bounded_by_what_can_be_wrong_with_it(sample: Sample, error_s: float, why: str) -> None:
+    """By the loop's lag where the loop had a part in it, and by the time since the request left."""
+    assert late_watch().trust([sample]).error_p99_s == pytest.approx(error_s), why
+
+
+def test_what_passes_before_sending_is_an_error_of_every_latency() -> None:
+    """From the start that latencies count from, and not from the schedule."""
+    late = nouns.sample(0, 0.5, stamps=Stamps(scheduled=0, started=50 * MS, send_start=70 * MS))
+    trust = Watch().trust([late])
+    assert (trust.send_delay_p99_s, trust.send_lag_p99_s, trust.error_p99_s) == (0.02, 0.07, 0.02)
+
+
+def test_the_shares_are_of_the_answers_with_a_stamp() -> None:
+    """A failed request has no first delta."""
+    samples = [answer(1, clock="loop"), answer(1, 1), answer(1, 2), nouns.sample(0, None)]
+    trust = Watch().trust(samples)
+    assert (trust.loop_stamped_share, trust.shared_stamp_share) == (1 / 3, 1 / 3)
