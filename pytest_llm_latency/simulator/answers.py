@@ -1,5 +1,6 @@
 """What a simulated model is asked and what it answers, whatever the protocol."""
 
+import itertools
 import json
 import math
 import time
@@ -13,13 +14,20 @@ from pytest_llm_latency.simulator.profiles import Profile
 from pytest_llm_latency.simulator.tool_arguments import smallest
 
 Finish = Literal["stop", "length", "tool_call"]
+Text = Literal["ascii", "unicode"]
 
 CHARACTERS_PER_TOKEN = 4
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_THOUGHTS = (
+    *("First", "the", "simulated", "model", "pretends", "to", "think", "about", "what", "it", "was", "asked,"),
+    *("then", "it", "weighs", "words", "that", "nobody", "will", "read,", "and", "at", "last", "decides."),
+)
 _WORDS = (
     *("The", "simulated", "model", "answers", "with", "words", "that", "say", "nothing", "about", "your"),
     *("question,", "but", "each", "of", "them", "leaves", "at", "a", "time", "that", "is", "known."),
 )
+
+_FOREIGN = ("é", "ß", "–", "字", "🙂", "n̈", "€")  # two to four bytes each, one of them in two characters
 
 
 class QuestionError(Exception):
@@ -50,7 +58,8 @@ class Question:
     """One request as the simulated model understands it.
 
     ``tool`` is the tool to call, ``None`` where the answer is text. ``max_tokens`` is the
-    request's own bound. ``include_usage`` is OpenAI's option of that name.
+    request's own bound. ``include_usage`` is OpenAI's option of that name. Where nothing
+    ``is_generated``, as for an embedding, the answer has no text and no output tokens.
     """
 
     model: str
@@ -59,6 +68,7 @@ class Question:
     max_tokens: int | None
     tool: Tool | None
     include_usage: bool = False
+    is_generated: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,9 @@ class Answer:
 
     ``deltas`` are the parts of the text, or of the tool call's arguments where there is a
     ``tool``: then the first delta is empty and stands for the tool's name. ``steps[i]`` is when
-    ``deltas[i]`` goes (see ``Piece``), ``tokens[i]`` how many tokens there are up to it.
+    ``deltas[i]`` goes (see ``Piece``), ``tokens[i]`` how many tokens there are up to it, without
+    those of the ``reasoning``, whose parts and steps come first. Of the prompt,
+    ``cached_tokens`` were read from a cache and ``cache_written_tokens`` put into it.
     """
 
     question: Question
@@ -75,6 +87,11 @@ class Answer:
     steps: tuple[int, ...]
     tokens: tuple[int, ...]
     finish: Finish
+    reasoning: tuple[str, ...] = ()
+    reasoning_steps: tuple[int, ...] = ()
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
 
@@ -90,8 +107,8 @@ class Answer:
 
     @property
     def output_tokens(self) -> int:
-        """Return the number of generated tokens."""
-        return self.tokens[-1]
+        """Return the number of generated tokens, those of the reasoning among them."""
+        return self.reasoning_tokens + self.tokens[-1]
 
     @property
     def total_tokens(self) -> int:
@@ -118,40 +135,70 @@ class Refusal:
     retry_after_s: float | None = None
 
 
-def answer(question: Question, profile: Profile) -> Answer:
-    """Return the answer of a model that behaves like ``profile``."""
+def answer(question: Question, profile: Profile, text: Text = "ascii") -> Answer:
+    """Return the answer of a model that behaves like ``profile``.
+
+    The request's own bound holds for reasoning and text together, and leaves the text one token.
+    """
+    if not question.is_generated:
+        return _answer(question, profile, _Said(chunks=[("", 0)], finish="stop"))
+    bound = question.max_tokens
+    thought = profile.reasoning_tokens if bound is None else min(profile.reasoning_tokens, bound - 1)
+    thoughts = _chunked(_spoken(_THOUGHTS, thought, text), profile.tokens_per_chunk)
     if question.tool is not None:
-        return _tool_call(question, question.tool, profile)
+        called = dump(smallest(question.tool.schema))
+        tokens = [called[start : start + CHARACTERS_PER_TOKEN] for start in range(0, len(called), CHARACTERS_PER_TOKEN)]
+        chunks = [("", 1), *_chunked(tokens, profile.tokens_per_chunk)]
+        return _answer(question, profile, _Said(thoughts=thoughts, chunks=chunks, finish="tool_call"))
     wanted = profile.output_tokens
-    count = wanted if question.max_tokens is None else min(wanted, question.max_tokens)
-    words = [_WORDS[index % len(_WORDS)] if index == 0 else f" {_WORDS[index % len(_WORDS)]}" for index in range(count)]
-    return _answer(question, _chunked(words, profile.tokens_per_chunk), "stop" if count == wanted else "length")
+    count = wanted if bound is None else min(wanted, bound - thought)
+    chunks = _chunked(_spoken(_WORDS, count, text), profile.tokens_per_chunk)
+    return _answer(
+        question, profile, _Said(thoughts=thoughts, chunks=chunks, finish="stop" if count == wanted else "length")
+    )
 
 
-def _tool_call(question: Question, tool: Tool, profile: Profile) -> Answer:
-    text = dump(smallest(tool.schema))
-    size = CHARACTERS_PER_TOKEN
-    tokens = [text[start : start + size] for start in range(0, len(text), size)]
-    return _answer(question, [("", 1), *_chunked(tokens, profile.tokens_per_chunk)], "tool_call")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """The parts of an answer, each with its number of tokens."""
+
+    chunks: list[tuple[str, int]]
+    finish: Finish
+    thoughts: list[tuple[str, int]] = field(default_factory=list)
+
+
+def _spoken(words: tuple[str, ...], count: int, text: Text) -> list[str]:
+    spoken = (
+        words if text == "ascii" else tuple(f"{word}{_FOREIGN[at % len(_FOREIGN)]}" for at, word in enumerate(words))
+    )
+    size = len(spoken)
+    return [f" {spoken[index % size]}" if index else spoken[0] for index in range(count)]
 
 
 def _chunked(tokens: list[str], size: int) -> list[tuple[str, int]]:
+    if size == 1:
+        return [(token, 1) for token in tokens]
     parts = (tokens[start : start + size] for start in range(0, len(tokens), size))
     return [("".join(part), len(part)) for part in parts]
 
 
-def _answer(question: Question, chunks: list[tuple[str, int]], finish: Finish) -> Answer:
-    tokens, total = [], 0
-    for _, count in chunks:
-        total += count
-        tokens.append(total)
+def _answer(question: Question, profile: Profile, said: _Said) -> Answer:
+    totals = list(itertools.accumulate(count for _, count in (*said.thoughts, *said.chunks)))
+    # A gap between two chunks holds as many inter-token latencies as the later one has tokens.
+    steps = tuple(each - totals[0] for each in totals)
+    thoughts = len(said.thoughts)
+    reasoning_tokens = sum(count for _, count in said.thoughts)
     return Answer(
         question=question,
-        deltas=tuple(text for text, _ in chunks),
-        # A gap between two chunks holds as many inter-token latencies as the later one has tokens.
-        steps=tuple(each - tokens[0] for each in tokens),
-        tokens=tuple(tokens),
-        finish=finish,
+        deltas=tuple(text for text, _ in said.chunks),
+        steps=steps[thoughts:],
+        tokens=tuple(each - reasoning_tokens for each in totals[thoughts:]),
+        finish=said.finish,
+        reasoning=tuple(text for text, _ in said.thoughts),
+        reasoning_steps=steps[:thoughts],
+        reasoning_tokens=reasoning_tokens,
+        cached_tokens=int(question.prompt_tokens * profile.cached_share),
+        cache_written_tokens=int(question.prompt_tokens * profile.cache_written_share),
     )
 
 
@@ -169,6 +216,17 @@ def _characters(value: object) -> Iterable[int]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _characters(each)
+
+
+def chosen(tools: Iterable[Tool], name: object = None) -> Tool | None:
+    """Return the tool that a request names, or its first; raise ``QuestionError`` for one that it does not declare."""
+    declared = list(tools)
+    if name is None:
+        return declared[0] if declared else None
+    for tool in declared:
+        if tool.name == name:
+            return tool
+    raise QuestionError(f"tool_choice: {name!r} is none of the tools: {', '.join(tool.name for tool in declared)}.")
 
 
 def dump(value: object) -> str:

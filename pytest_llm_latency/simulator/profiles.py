@@ -81,6 +81,9 @@ class Profile:
 
     ``headers_s`` is the time to the response's headers and to the events that come before the
     first token, never later than that token. ``tokens_per_chunk`` tokens travel in one delta.
+    ``reasoning_tokens`` go before the ``output_tokens`` of the text or the tool call. Of the
+    prompt's tokens ``cached_share`` is said to come from a cache, ``cache_written_share`` to be
+    put there.
     """
 
     ttft: Latency = LogNormal(median_s=0.040, sigma=0.15)
@@ -88,6 +91,9 @@ class Profile:
     headers_s: float = 0.002
     output_tokens: int = 20
     tokens_per_chunk: int = 1
+    reasoning_tokens: int = 0
+    cached_share: float = 0.0
+    cache_written_share: float = 0.0
     ttft_per_1000_prompt_tokens_s: float = 0.0
     slowdown: float = 1.0
     drift: Drift | None = None

@@ -77,7 +77,7 @@ class _Terms:
     """What a response says beside its body; ``framing`` is that of a stream."""
 
     processing_s: float = 0.0
-    output_tokens: int = 0
+    said: Answer | None = None
     status: int = 200
     framing: Framing | None = None
 
@@ -136,7 +136,7 @@ class Simulation:
         planned = _planned(route, turn, said, timing)
         terms = _Terms(
             processing_s=timing.tokens_s[0] if stream else timing.tokens_s[-1],
-            output_tokens=said.output_tokens,
+            said=said,
             framing=route.framing if stream else None,
         )
         return self._response(turn, planned, terms)
@@ -166,15 +166,15 @@ class Simulation:
         if kept is None:
             return self.refuse(protocol, "there is no such prediction", arrived_ns, status=404)
         turn = replace(kept.turn, arrived_ns=arrived_ns, number=next(self._numbers), fault=None)
-        tokens = kept.answer.output_tokens
+        said = kept.answer
         if isinstance(route, Followed):
             planned = transmission.stream(route.events(kept.answer), kept.timing, kept.turn.arrived_ns)
-            return self._response(turn, planned, _Terms(output_tokens=tokens, framing=route.framing))
+            return self._response(turn, planned, _Terms(said=said, framing=route.framing))
         due_ns = [kept.turn.arrived_ns + nanoseconds(kept.timing.tokens_s[step]) for step in kept.answer.steps]
         generated = sum(each <= arrived_ns for each in due_ns)
         shown = Kept(answer=kept.answer, base_url=call.base_url, generated=generated)
         piece = Piece(route.state(shown), CONTENT if generated else CONTROL, -1)
-        return self._response(turn, transmission.whole(piece, arrived_ns), _Terms(output_tokens=tokens))
+        return self._response(turn, transmission.whole(piece, arrived_ns), _Terms(said=said))
 
     def _turn(self, protocol: str, question: Question, arrived_ns: int) -> _Turn:
         ordinal = self._ordinals[question.model]
@@ -209,7 +209,7 @@ class Simulation:
         return replace(response, headers={**response.headers, **retry_after})
 
     def _response(self, turn: _Turn, planned: Transmission, terms: _Terms) -> Response:
-        protocol, question = PROTOCOLS[turn.protocol], turn.question
+        protocol, question, said = PROTOCOLS[turn.protocol], turn.question, terms.said
         facts = Facts(request_id=turn.request_id, model=question.model, processing_s=terms.processing_s)
         exchange = Exchange(
             request=turn.number,
@@ -220,7 +220,10 @@ class Simulation:
             status=terms.status,
             fault=None if turn.fault is None else turn.fault.kind,
             prompt_tokens=question.prompt_tokens,
-            output_tokens=terms.output_tokens,
+            output_tokens=0 if said is None else said.output_tokens,
+            reasoning_tokens=0 if said is None else said.reasoning_tokens,
+            cached_tokens=0 if said is None else said.cached_tokens,
+            cache_written_tokens=0 if said is None else said.cache_written_tokens,
             arrived_ns=turn.arrived_ns,
             kinds="".join(piece.kind for piece in planned.pieces),
             due_ns=planned.due_ns,

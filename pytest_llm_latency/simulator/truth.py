@@ -23,7 +23,9 @@ class Exchange:
     no client can see the piece earlier. ``due_ns[i]`` is when it should have gone and
     ``piece_bytes[i]`` its size without transfer encoding, each for the whole planned response;
     ``sent_ns`` is shorter where the client went away. ``kinds`` has one letter of
-    ``model.EventKind`` a piece. ``complete`` says that the response ended as HTTP wants it.
+    ``model.EventKind`` a piece. ``cached_tokens`` and ``cache_written_tokens`` are part of
+    ``prompt_tokens``, ``reasoning_tokens`` of ``output_tokens``. ``complete`` says that the
+    response ended as HTTP wants it.
     """
 
     request: int
@@ -37,6 +39,9 @@ class Exchange:
     output_tokens: int
     arrived_ns: int
     kinds: str
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cache_written_tokens: int = 0
     headers_ns: int | None = None
     complete: bool = False
     due_ns: Integers = field(default_factory=_integers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pytest_llm_latency.model import CONTENT, CONTROL, TOOL_CALL, EventKind
+from pytest_llm_latency.model import CONTENT, CONTROL, REASONING, TOOL_CALL, EventKind
 from pytest_llm_latency.simulator.answers import (
     Answer,
     Facts,
@@ -11,6 +11,7 @@ from pytest_llm_latency.simulator.answers import (
     QuestionError,
     Refusal,
     Tool,
+    chosen,
     dump,
     objects,
     positive,
@@ -21,6 +22,7 @@ from pytest_llm_latency.simulator.routes import Asked, Call, Framing
 API_BASE = ""
 ENVIRONMENT = ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY")
 JSON = "application/json"
+_SIGNATURE = "c2ltdWxhdGVk"
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use"}
 _ERRORS = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error", 529: "overloaded_error"}
 
@@ -49,15 +51,16 @@ def _tool(body: Mapping[str, object], messages: list[Mapping[str, object]]) -> T
         return None
     if any(each.get("type") == "tool_result" for each in objects(messages[-1].get("content"))):
         return None
-    tools = [each for each in objects(body.get("tools")) if "input_schema" in each]
-    return Tool(name=str(tools[0].get("name")), schema=tools[0]["input_schema"]) if tools else None
+    tools = (each for each in objects(body.get("tools")) if "input_schema" in each)
+    named = choice.get("name") if isinstance(choice, Mapping) and choice.get("type") == "tool" else None
+    return chosen((Tool(name=str(each.get("name")), schema=each["input_schema"]) for each in tools), named)
 
 
 def _usage(answer: Answer, output_tokens: int) -> dict[str, object]:
     return {
-        "input_tokens": answer.question.prompt_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "input_tokens": answer.question.prompt_tokens - answer.cached_tokens - answer.cache_written_tokens,
+        "cache_creation_input_tokens": answer.cache_written_tokens,
+        "cache_read_input_tokens": answer.cached_tokens,
         "output_tokens": output_tokens,
         "service_tier": "standard",
     }
@@ -90,28 +93,57 @@ def _event(kind: str, fields: str) -> bytes:
 def events(answer: Answer) -> list[Piece]:
     """Return the events of a stream, from ``message_start`` to ``message_stop``."""
     last = answer.steps[-1]
-    is_text = answer.question.tool is None
-    # A text block opens at once and empty; a tool's block carries the generated name.
-    opening: tuple[EventKind, int] = (CONTROL, -1) if is_text else (TOOL_CALL, answer.steps[0])
-    start = f',"index":0,"content_block":{dump(_block(answer, "" if is_text else {}))}'
     stop = dump({"stop_reason": _FINISH[answer.finish], "stop_sequence": None})
     usage = dump({"output_tokens": answer.output_tokens})
     return [
         Piece(_event("message_start", f',"message":{dump(_message(answer))}'), CONTROL, -1),
-        Piece(_event("content_block_start", start), *opening),
-        Piece(_event("ping", ""), CONTROL, opening[1]),
-        *_deltas(answer),
-        Piece(_event("content_block_stop", ',"index":0'), CONTROL, last),
+        *_thinking(answer),
+        *_said(answer),
         Piece(_event("message_delta", f',"delta":{stop},"usage":{usage}'), CONTROL, last),
         Piece(_event("message_stop", ""), CONTROL, last),
     ]
 
 
-def _deltas(answer: Answer) -> list[Piece]:
+def _thinking(answer: Answer) -> list[Piece]:
+    """Return the block of the reasoning, with the signature that ends it."""
+    if not answer.reasoning:
+        return []
+    last = answer.reasoning_steps[-1]
+    start = dump({"type": "thinking", "thinking": "", "signature": ""})
+    head = ',"index":0,"delta":{"type":"thinking_delta","thinking":'
+    signature = dump({"type": "signature_delta", "signature": _SIGNATURE})
+    return [
+        Piece(_event("content_block_start", f',"index":0,"content_block":{start}'), CONTROL, -1),
+        *(
+            Piece(_event("content_block_delta", f"{head}{dump(text)}}}"), REASONING, step)
+            for text, step in zip(answer.reasoning, answer.reasoning_steps, strict=True)
+        ),
+        Piece(_event("content_block_delta", f',"index":0,"delta":{signature}'), CONTROL, last),
+        Piece(_event("content_block_stop", ',"index":0'), CONTROL, last),
+    ]
+
+
+def _said(answer: Answer) -> list[Piece]:
+    """Return the block of the text or of the tool call."""
+    is_text = answer.question.tool is None
+    index = 1 if answer.reasoning else 0
+    opened = answer.reasoning_steps[-1] if answer.reasoning else -1
+    # A text block opens at once and empty; a tool's block carries the generated name.
+    opening: tuple[EventKind, int] = (CONTROL, opened) if is_text else (TOOL_CALL, answer.steps[0])
+    start = f',"index":{index},"content_block":{dump(_block(answer, "" if is_text else {}))}'
+    return [
+        Piece(_event("content_block_start", start), *opening),
+        Piece(_event("ping", ""), CONTROL, opening[1]),
+        *_deltas(answer, index),
+        Piece(_event("content_block_stop", f',"index":{index}'), CONTROL, answer.steps[-1]),
+    ]
+
+
+def _deltas(answer: Answer, index: int) -> list[Piece]:
     if answer.question.tool is None:
-        kind, head = CONTENT, ',"index":0,"delta":{"type":"text_delta","text":'
+        kind, head = CONTENT, f',"index":{index},"delta":{{"type":"text_delta","text":'
     else:
-        kind, head = TOOL_CALL, ',"index":0,"delta":{"type":"input_json_delta","partial_json":'
+        kind, head = TOOL_CALL, f',"index":{index},"delta":{{"type":"input_json_delta","partial_json":'
     return [
         Piece(_event("content_block_delta", f"{head}{dump(text)}}}"), kind if text else CONTROL, step)
         for text, step in zip(answer.deltas, answer.steps, strict=True)
@@ -121,8 +153,9 @@ def _deltas(answer: Answer) -> list[Piece]:
 def document(answer: Answer) -> bytes:
     """Return the body of an answer that is not streamed."""
     content = answer.text if answer.question.tool is None else answer.arguments
+    thought = {"type": "thinking", "thinking": "".join(answer.reasoning), "signature": _SIGNATURE}
     message = _message(answer) | {
-        "content": [_block(answer, content)],
+        "content": [*([thought] if answer.reasoning else []), _block(answer, content)],
         "stop_reason": _FINISH[answer.finish],
         "usage": _usage(answer, answer.output_tokens),
     }

@@ -1,8 +1,9 @@
 """Gemini's generateContent and streamGenerateContent: https://ai.google.dev/api/generate-content."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from pytest_llm_latency.model import CONTENT, TOOL_CALL
+from pytest_llm_latency.model import CONTENT, REASONING, TOOL_CALL
 from pytest_llm_latency.simulator.answers import (
     Answer,
     Facts,
@@ -11,6 +12,7 @@ from pytest_llm_latency.simulator.answers import (
     QuestionError,
     Refusal,
     Tool,
+    chosen,
     dump,
     objects,
     positive,
@@ -64,23 +66,45 @@ def _tool(body: Mapping[str, object], contents: list[Mapping[str, object]]) -> T
     calling = _either(config, "functionCallingConfig", "function_calling_config") if isinstance(config, Mapping) else 0
     if isinstance(calling, Mapping) and calling.get("mode") == "NONE":
         return None
+    allowed = (
+        _either(calling, "allowedFunctionNames", "allowed_function_names") if isinstance(calling, Mapping) else None
+    )
+    named = allowed[0] if isinstance(allowed, list) and allowed else None
+    return chosen(_declared(body), named)
+
+
+def _declared(body: Mapping[str, object]) -> Iterator[Tool]:
     for tool in objects(body.get("tools")):
         for declared in objects(_either(tool, "functionDeclarations", "function_declarations")):
             schema = declared.get("parameters", declared.get("parametersJsonSchema"))
-            return Tool(name=str(declared.get("name")), schema=schema)
-    return None
+            yield Tool(name=str(declared.get("name")), schema=schema)
 
 
-def _response(answer: Answer, part: str, tokens: int, finish: str) -> str:
-    """Return the JSON of one event or of the whole answer; the texts given are JSON already."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """How far an answer is: the tokens of its text, those of its reasoning, and the end."""
+
+    tokens: int
+    thoughts: int = 0
+    finish: str = ""
+
+
+def _response(answer: Answer, part: str, said: _Said) -> str:
+    """Return the JSON of one event or of the whole answer; the parts given are JSON already."""
     prompt = answer.question.prompt_tokens
+    thoughts = f'"thoughtsTokenCount":{said.thoughts},' if answer.reasoning else ""
+    cached = f'"cachedContentTokenCount":{answer.cached_tokens},' if answer.cached_tokens else ""
     return (
-        f'{{"candidates":[{{"content":{{"parts":[{part}],"role":"model"}}{finish},"index":0}}],'
-        f'"usageMetadata":{{"promptTokenCount":{prompt},"candidatesTokenCount":{tokens},'
-        f'"totalTokenCount":{prompt + tokens},'
+        f'{{"candidates":[{{"content":{{"parts":[{part}],"role":"model"}}{said.finish},"index":0}}],'
+        f'"usageMetadata":{{"promptTokenCount":{prompt},"candidatesTokenCount":{said.tokens},{thoughts}{cached}'
+        f'"totalTokenCount":{prompt + said.tokens + said.thoughts},'
         f'"promptTokensDetails":[{{"modality":"TEXT","tokenCount":{prompt}}}]}},'
         f'"modelVersion":{dump(answer.question.model)},"responseId":"{answer.id[:22]}"}}'
     )
+
+
+def _thought(text: str) -> str:
+    return f'{{"text":{dump(text)},"thought":true}}'
 
 
 def _finish(answer: Answer) -> str:
@@ -93,13 +117,30 @@ def _function_call(answer: Answer, tool: Tool) -> str:
 
 def events(answer: Answer) -> list[Piece]:
     """Return the events of a stream: the last carries the finish reason, a function call is whole."""
-    if answer.question.tool is not None:
-        return [Piece(_event(_whole(answer)), TOOL_CALL, answer.steps[0])]
-    pieces, last = [], len(answer.deltas) - 1
+    tool, pieces, last, thoughts = (
+        answer.question.tool,
+        _thoughts(answer),
+        len(answer.deltas) - 1,
+        answer.reasoning_tokens,
+    )
+    if tool is not None:
+        said = _Said(tokens=answer.tokens[-1], thoughts=thoughts, finish=_finish(answer))
+        return [
+            *pieces,
+            Piece(_event(_response(answer, _function_call(answer, tool), said)), TOOL_CALL, answer.steps[0]),
+        ]
     for index, text in enumerate(answer.deltas):
         finish = _finish(answer) if index == last else ""
-        event = _response(answer, f'{{"text":{dump(text)}}}', answer.tokens[index], finish)
-        pieces.append(Piece(_event(event), CONTENT, answer.steps[index]))
+        said = _Said(tokens=answer.tokens[index], thoughts=thoughts, finish=finish)
+        pieces.append(Piece(_event(_response(answer, f'{{"text":{dump(text)}}}', said)), CONTENT, answer.steps[index]))
+    return pieces
+
+
+def _thoughts(answer: Answer) -> list[Piece]:
+    pieces, first = [], answer.reasoning_tokens - answer.reasoning_steps[-1] if answer.reasoning else 0
+    for text, step in zip(answer.reasoning, answer.reasoning_steps, strict=True):
+        said = _Said(tokens=0, thoughts=step + first)
+        pieces.append(Piece(_event(_response(answer, _thought(text), said)), REASONING, step))
     return pieces
 
 
@@ -107,15 +148,13 @@ def _event(text: str) -> bytes:
     return f"data: {text}\r\n\r\n".encode()
 
 
-def _whole(answer: Answer) -> str:
-    tool = answer.question.tool
-    part = f'{{"text":{dump(answer.text)}}}' if tool is None else _function_call(answer, tool)
-    return _response(answer, part, answer.output_tokens, _finish(answer))
-
-
 def document(answer: Answer) -> bytes:
     """Return the body of an answer that is not streamed."""
-    return _whole(answer).encode()
+    tool, thought = answer.question.tool, "".join(answer.reasoning)
+    part = f'{{"text":{dump(answer.text)}}}' if tool is None else _function_call(answer, tool)
+    parts = f"{_thought(thought)},{part}" if thought else part
+    said = _Said(tokens=answer.tokens[-1], thoughts=answer.reasoning_tokens, finish=_finish(answer))
+    return _response(answer, parts, said).encode()
 
 
 def headers(facts: Facts) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from pytest_llm_latency.model import CONTENT, CONTROL, TOOL_CALL
+from pytest_llm_latency.model import CONTENT, CONTROL, REASONING, TOOL_CALL
 from pytest_llm_latency.simulator.answers import (
     Answer,
     Facts,
@@ -11,6 +11,7 @@ from pytest_llm_latency.simulator.answers import (
     QuestionError,
     Refusal,
     Tool,
+    chosen,
     dump,
     objects,
     positive,
@@ -51,13 +52,15 @@ def question(call: Call) -> Question:
 
 
 def _tool(body: Mapping[str, object], messages: list[Mapping[str, object]]) -> Tool | None:
-    if messages[-1].get("role") == "tool" or body.get("tool_choice") == "none":
+    choice = body.get("tool_choice")
+    if messages[-1].get("role") == "tool" or choice == "none":
         return None
-    for each in objects(body.get("tools")):
-        function = each.get("function")
-        if isinstance(function, Mapping):
-            return Tool(name=str(function.get("name")), schema=function.get("parameters"))
-    return None
+    named = choice.get("function") if isinstance(choice, Mapping) else None
+    functions = objects([each.get("function") for each in objects(body.get("tools"))])
+    return chosen(
+        (Tool(name=str(each.get("name")), schema=each.get("parameters")) for each in functions),
+        named.get("name") if isinstance(named, Mapping) else None,
+    )
 
 
 def _usage(answer: Answer) -> dict[str, object]:
@@ -65,9 +68,9 @@ def _usage(answer: Answer) -> dict[str, object]:
         "prompt_tokens": answer.question.prompt_tokens,
         "completion_tokens": answer.output_tokens,
         "total_tokens": answer.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": answer.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": answer.reasoning_tokens,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
@@ -107,11 +110,18 @@ def events(answer: Answer) -> list[Piece]:
 def _text_deltas(answer: Answer, chunk: Callable[[str], bytes]) -> list[Piece]:
     role = Piece(chunk('{"role":"assistant","content":"","refusal":null}'), CONTROL, -1)
     deltas = zip(answer.deltas, answer.steps, strict=True)
-    return [role, *(Piece(chunk(f'{{"content":{dump(text)}}}'), CONTENT, step) for text, step in deltas)]
+    texts = (Piece(chunk(f'{{"content":{dump(text)}}}'), CONTENT, step) for text, step in deltas)
+    return [role, *_reasoning(answer, chunk), *texts]
+
+
+def _reasoning(answer: Answer, chunk: Callable[[str], bytes]) -> list[Piece]:
+    """Return the reasoning as servers of open models stream it."""
+    deltas = zip(answer.reasoning, answer.reasoning_steps, strict=True)
+    return [Piece(chunk(f'{{"reasoning_content":{dump(text)}}}'), REASONING, step) for text, step in deltas]
 
 
 def _tool_deltas(answer: Answer, chunk: Callable[[str], bytes]) -> list[Piece]:
-    """Return the call's name, which comes with the role, and its arguments in parts."""
+    """Return the call's name, which comes with the role, and its arguments in parts; before it what was thought."""
     call = dump({"index": 0, **_call(answer, "")})
     name = Piece(
         chunk(f'{{"role":"assistant","content":null,"tool_calls":[{call}],"refusal":null}}'), TOOL_CALL, answer.steps[0]
@@ -121,7 +131,7 @@ def _tool_deltas(answer: Answer, chunk: Callable[[str], bytes]) -> list[Piece]:
         Piece(chunk(f'{{"tool_calls":[{{"index":0,"function":{{"arguments":{dump(text)}}}}}]}}'), TOOL_CALL, step)
         for text, step in deltas
     )
-    return [name, *parts]
+    return [*_reasoning(answer, chunk), name, *parts]
 
 
 def _call(answer: Answer, arguments: str) -> dict[str, object]:
@@ -133,6 +143,8 @@ def _call(answer: Answer, arguments: str) -> dict[str, object]:
 def document(answer: Answer) -> bytes:
     """Return the body of an answer that is not streamed."""
     message: dict[str, object] = {"role": "assistant", "content": answer.text, "refusal": None, "annotations": []}
+    if answer.reasoning:
+        message["reasoning_content"] = "".join(answer.reasoning)
     if answer.question.tool is not None:
         message |= {"content": None, "tool_calls": [_call(answer, answer.text)]}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _FINISH[answer.finish]}

@@ -152,3 +152,29 @@ def test_the_headers_are_anthropics() -> None:
     headers = anthropic.headers(Facts(request_id="1", model="claude", processing_s=0.04))
     assert headers["request-id"] == "req_1"
     assert headers["x-envoy-upstream-service-time"] == "40"
+
+
+def test_thinking_is_a_block_of_its_own_that_ends_with_a_signature() -> None:
+    """The text's block comes second."""
+    said = ask(Profile(output_tokens=2, reasoning_tokens=2))
+    found = events(said)
+    assert [event.get("index") for event in found] == [None, 0, 0, 0, 0, 0, 1, None, 1, 1, 1, None, None]
+    assert [event["delta"]["type"] for event in found[2:5]] == ["thinking_delta"] * 2 + ["signature_delta"]
+    assert "".join(piece.kind for piece in anthropic.events(said)) == "xxrrxxxxccxxx"
+    assert found[-2]["usage"]["output_tokens"] == 4
+    thought, text = json.loads(anthropic.document(said))["content"]
+    assert (thought["type"], thought["thinking"], text["text"]) == ("thinking", "First the", "The simulated")
+    assert thought["signature"]
+
+
+def test_what_came_from_the_cache_and_went_there_is_counted_apart_from_the_input() -> None:
+    """The three together are the prompt."""
+    usage = events(ask(Profile(cached_share=0.5, cache_written_share=0.3)))[0]["message"]["usage"]
+    assert (usage["input_tokens"], usage["cache_read_input_tokens"], usage["cache_creation_input_tokens"]) == (2, 3, 2)
+
+
+def test_a_named_tool_is_called() -> None:
+    """Whatever its place among the declared ones."""
+    said = ask(tools=[TOOL, {"name": "time", "input_schema": {}}], tool_choice={"type": "tool", "name": "time"})
+    assert said.question.tool is not None
+    assert said.question.tool.name == "time"

@@ -15,11 +15,10 @@ TOOL = {"functionDeclarations": [{"name": "weather", "parameters": SCHEMA}]}
 STREAM = "gemini-2.0-flash:streamGenerateContent"
 
 
-def ask(call: str = STREAM, **body: object) -> Answer:
+def ask(profile: Profile | None = None, call: str = STREAM, **body: object) -> Answer:
     """Return what is answered to a request's body."""
-    return answer(
-        gemini.question(Call(fields={"contents": [USER], **body}, parameters={"call": call})), Profile(output_tokens=3)
-    )
+    asked = Call(fields={"contents": [USER], **body}, parameters={"call": call})
+    return answer(gemini.question(asked), profile or Profile(output_tokens=3))
 
 
 def events(said: Answer) -> list[dict[str, object]]:
@@ -94,7 +93,7 @@ def test_the_requests_own_bound_cuts_the_answer(options: dict[str, object]) -> N
 
 def test_an_answer_that_is_not_streamed_is_one_response() -> None:
     """The method in the path decides."""
-    said = ask("gemini-2.0-flash:generateContent")
+    said = ask(call="gemini-2.0-flash:generateContent")
     assert not said.question.stream
     assert text_of(json.loads(gemini.document(said))) == "The simulated model"
 
@@ -103,7 +102,7 @@ def test_an_answer_that_is_not_streamed_is_one_response() -> None:
 def test_other_methods_are_refused(call: str, message: str) -> None:
     """The message says which there are."""
     with pytest.raises(QuestionError, match=message):
-        ask(call)
+        ask(call=call)
 
 
 def test_a_request_without_contents_is_refused() -> None:
@@ -130,3 +129,29 @@ def test_the_headers_are_googles() -> None:
     """The processing time is in whole milliseconds."""
     headers = gemini.headers(Facts(request_id="1", model="gemini", processing_s=0.04))
     assert headers["server-timing"] == "gfet4t7; dur=40"
+
+
+def test_thoughts_are_parts_that_say_so_and_are_counted_apart() -> None:
+    """The candidates' tokens are those of the text."""
+    said = ask(Profile(output_tokens=2, reasoning_tokens=4, tokens_per_chunk=2))
+    found = events(said)
+    assert [event["candidates"][0]["content"]["parts"][0].get("thought") for event in found] == [True, True, None]
+    assert "".join(piece.kind for piece in gemini.events(said)) == "rrc"
+    counts = [(each["usageMetadata"]["thoughtsTokenCount"], each["usageMetadata"]["totalTokenCount"]) for each in found]
+    assert counts == [(2, 9), (4, 11), (4, 13)]
+    thought, text = json.loads(gemini.document(said))["candidates"][0]["content"]["parts"]
+    assert (thought["text"], text["text"]) == ("First the simulated model", "The simulated")
+
+
+def test_cached_tokens_are_told_where_there_are_any() -> None:
+    """They are part of the prompt's."""
+    assert "cachedContentTokenCount" not in events(ask())[0]["usageMetadata"]
+    assert events(ask(Profile(cached_share=1)))[0]["usageMetadata"]["cachedContentTokenCount"] == 7
+
+
+def test_a_named_function_is_called() -> None:
+    """Whatever its place among the declared ones."""
+    config = {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["time"]}}
+    said = ask(tools=[TOOL, {"functionDeclarations": [{"name": "time"}]}], toolConfig=config)
+    assert said.question.tool is not None
+    assert said.question.tool.name == "time"

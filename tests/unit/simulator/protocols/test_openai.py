@@ -179,3 +179,39 @@ def test_the_headers_are_openais() -> None:
     headers = openai.headers(Facts(request_id="1", model="gpt-4o", processing_s=0.0406))
     assert headers["openai-processing-ms"] == "41"
     assert headers["x-request-id"] == "req_1"
+
+
+def test_reasoning_comes_before_the_text_and_is_counted() -> None:
+    """In the field that servers of open models have for it."""
+    said = ask(Profile(output_tokens=2, reasoning_tokens=3), stream_options={"include_usage": True})
+    assert "".join(piece.kind for piece in openai.events(said)) == "xrrrccxxx"
+    assert [list(delta) for delta in deltas(said)[1:-1]] == [["reasoning_content"]] * 3 + [["content"]] * 2
+    usage = events(said)[-1]["usage"]
+    assert (usage["completion_tokens"], usage["completion_tokens_details"]["reasoning_tokens"]) == (5, 3)
+    message = json.loads(openai.document(said))["choices"][0]["message"]
+    assert message["reasoning_content"] == "".join(said.reasoning) == "First the simulated"
+    called = ask(Profile(reasoning_tokens=2), tools=[TOOL])
+    assert "".join(piece.kind for piece in openai.events(called)).startswith("rrt")
+
+
+def test_the_requests_own_bound_holds_for_reasoning_and_text() -> None:
+    """The text keeps one token."""
+    said = ask(Profile(output_tokens=9, reasoning_tokens=9), max_completion_tokens=4)
+    assert (said.reasoning_tokens, said.output_tokens, said.finish) == (3, 4, "length")
+
+
+def test_cached_tokens_are_a_share_of_the_prompt() -> None:
+    """They stay part of it."""
+    usage = json.loads(openai.document(ask(Profile(cached_share=0.5))))["usage"]
+    assert (usage["prompt_tokens"], usage["prompt_tokens_details"]["cached_tokens"]) == (7, 3)
+
+
+def test_a_named_tool_is_called() -> None:
+    """Whatever its place among the declared ones; an unknown one is refused."""
+    other = {"type": "function", "function": {"name": "time", "parameters": {}}}
+    named = {"type": "function", "function": {"name": "time"}}
+    said = ask(tools=[TOOL, other], tool_choice=named)
+    assert said.question.tool is not None
+    assert said.question.tool.name == "time"
+    with pytest.raises(QuestionError, match="'time' is none of the tools: weather"):
+        ask(tools=[TOOL], tool_choice=named)
