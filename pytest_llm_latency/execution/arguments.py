@@ -54,6 +54,12 @@ def for_simulator(arguments: Mapping[str, Any], access: Mapping[str, object]) ->
     return kept | dict(access)
 
 
+def verify(request: Request) -> bool | str:
+    """Return litellm's ``ssl_verify`` of a call: whether certificates are checked, or against which."""
+    given = request.parameters.get("ssl_verify")
+    return given if isinstance(given, bool | str) else True
+
+
 def check_home(model: str, endpoint: str, api_bases: Iterable[str]) -> None:
     """Raise ``BypassError`` for a request of a dry run that would leave the machine, whatever has named its server."""
     if endpoint not in {urlsplit(base).netloc for base in api_bases}:

@@ -27,7 +27,9 @@ Follow = Callable[[Exchange], NextStep | None]
 """Says what follows an answer; ``None`` that it is the last. It gets no exchange that failed, and must not raise."""
 
 
-async def send_chain(transport: Transport, request: WireRequest, follow: Follow, *, deadline_s: float) -> Exchange:
+async def send_chain(
+    transport: Transport, request: WireRequest, follow: Follow, *, deadline_s: float, http_version: str = "1.1"
+) -> Exchange:
     """Send a request and what follows each answer, and return all of it as one exchange.
 
     Its stamps up to the sending are those of the first request; answer, pieces and failure are
@@ -38,7 +40,8 @@ async def send_chain(transport: Transport, request: WireRequest, follow: Follow,
     whole, step = None, NextStep(request=request)
     while True:
         try:
-            one = await transport.send(step.request, deadline_s=max(0.0, seconds(ends_ns - time.monotonic_ns())))
+            left_s = max(0.0, seconds(ends_ns - time.monotonic_ns()))
+            one = await transport.send(step.request, deadline_s=left_s, http_version=http_version)
         except CancelledExchange as cancelled:
             given_up = failures.given_up(time.monotonic_ns() - began_ns)
             ended = replace(cancelled.exchange, failure=given_up)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from pytest_llm_latency.execution.connection import Origin
+from pytest_llm_latency.execution.routes import Route
 from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
 
 
@@ -11,7 +11,7 @@ from pytest_llm_latency.model import ClockSource, Failure, Stamps, Status
 class WireRequest:
     """A request as it goes over the wire: ``head`` is that of HTTP/1.1 and ends with the empty line."""
 
-    origin: Origin
+    route: Route
     endpoint: str
     head: bytes
     body: bytes

@@ -4,8 +4,8 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_llm_latency.execution import failures, proxies
-from pytest_llm_latency.execution.connection import Origin
 from pytest_llm_latency.execution.exchange import Exchange, WireRequest
+from pytest_llm_latency.execution.routes import Origin, Route
 from pytest_llm_latency.model import Recording, Request, Stamps
 
 if TYPE_CHECKING:
@@ -15,18 +15,20 @@ _PORTS = {"http": 80, "https": 443}
 _ENCODINGS = b"gzip, deflate"  # what can be decoded later; httpx offers more where it finds the packages
 
 
-def wire_request(request: "httpx.Request") -> WireRequest:
-    """Return a built request as the bytes that go over the wire; raises ``ProviderError`` where a proxy applies."""
+def wire_request(request: "httpx.Request", *, verify: bool | str = True) -> WireRequest:
+    """Return a built request as the bytes that go over the wire, and the way that they take.
+
+    ``verify`` is litellm's ``ssl_verify``. Raises ``ProviderError`` for a proxy that cannot be used.
+    """
     url = request.url
     origin = Origin(scheme=url.scheme, host=url.host, port=url.port or _PORTS[url.scheme])
-    proxies.check(origin)
     lines = [f"{request.method} {url.raw_path.decode('ascii')} HTTP/1.1".encode("ascii")]
     lines += [
         name + b": " + (_ENCODINGS if name.lower() == b"accept-encoding" else value)
         for name, value in request.headers.raw
     ]
     return WireRequest(
-        origin=origin,
+        route=Route(origin=origin, proxy=proxies.choose(origin), verify=verify),
         endpoint=url.netloc.decode("ascii"),
         head=b"\r\n".join(lines) + b"\r\n\r\n",
         body=request.content,

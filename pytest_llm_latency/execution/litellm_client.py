@@ -21,7 +21,7 @@ from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
 from pytest_llm_latency.execution.decode import Protocol
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
-from pytest_llm_latency.execution.transport import CancelledExchange, Transport, WireRequest
+from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Recording, Request
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
@@ -78,9 +78,12 @@ class LiteLLMClient:
             build_ns=time.monotonic_ns() - began_ns,
         )
         try:
-            return recorded(await self._transport.send(wire, deadline_s=request.deadline_s))
+            return recorded(await self._sent(wire, request))
         except CancelledExchange as cancelled:
             raise CancelledRequest(recorded(cancelled.exchange), *cancelled.args) from cancelled
+
+    async def _sent(self, wire: WireRequest, request: Request) -> Exchange:
+        return await self._transport.send(wire, deadline_s=request.deadline_s, http_version=request.http_version)
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
@@ -113,7 +116,7 @@ class LiteLLMClient:
             built = await to_its_end(self._handed_over(request))
             carried = redaction.credentials(built.headers.items(), built.url.params.items())
             self._secrets |= carried | redaction.given(request.parameters)
-            wire = handover.wire_request(built)
+            wire = handover.wire_request(built, verify=arguments.verify(request))
             if self._api_bases is not None:
                 arguments.check_home(request.model, wire.endpoint, self._api_bases.values())
             if len(self._built) >= _BUILT_KEPT:

@@ -1,26 +1,63 @@
-"""Tells of a proxy that the environment asks for: requests are measured without one."""
+"""Which proxy the environment asks for, as the standard library reads it; a loopback host never has one."""
 
+import base64
 import ipaddress
 import os
 import urllib.request
+from urllib.parse import unquote, urlsplit
 
 from pytest_llm_latency.errors import ProviderError
-from pytest_llm_latency.execution.connection import Origin
+from pytest_llm_latency.execution.routes import Origin, Proxy
+
+_PORTS = {"http": 80, "https": 443}
 
 
-def check(origin: Origin) -> None:
-    """Raise ``ProviderError`` where the standard library would use a proxy; a loopback host never has one."""
+def choose(origin: Origin) -> Proxy | None:
+    """Return the proxy on the way to a server; raises ``ProviderError`` for one that cannot be used."""
     if _is_loopback(origin.host):
-        return
-    proxies = urllib.request.getproxies()
-    kind = next((kind for kind in (origin.scheme, "all") if proxies.get(kind)), None)
+        return None
+    found = urllib.request.getproxies()
+    kind = next((kind for kind in (origin.scheme, "all") if found.get(kind)), None)
     if kind is None or urllib.request.proxy_bypass(f"{origin.host}:{origin.port}"):
-        return
+        return None
     names = (name for name in os.environ if name.lower() == f"{kind}_proxy")
-    raise ProviderError(
-        f"{next(names, 'the proxy settings of this system')} asks for a proxy to {origin.host}, and requests are "
-        f"measured without proxies today: add {origin.host} to NO_PROXY."
-    )
+    return _proxy(found[kind], next(names, "the proxy settings of this system"), origin)
+
+
+def _proxy(url: str, variable: str, origin: Origin) -> Proxy:
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # a port that is no number
+        host = port = None
+    if parts.scheme not in _PORTS or not host or port is None:
+        what = "a proxy whose address cannot be read"
+        if host and parts.scheme not in _PORTS:
+            what = f"a {parts.scheme} proxy, which is not supported"
+        raise ProviderError(
+            f"{variable} asks for {what}, on the way to {origin.host}: "
+            f"name one as in http://proxy:3128, or add {origin.host} to NO_PROXY."
+        )
+    return Proxy(scheme=parts.scheme, host=host, port=port, variable=variable, authorization=_basic(parts.netloc))
+
+
+def _basic(netloc: str) -> bytes | None:
+    user_info, at, _ = netloc.rpartition("@")
+    if not at:
+        return None
+    user, _, password = user_info.partition(":")
+    return b"Basic " + base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode())
+
+
+def secrets() -> set[str]:
+    """Return the passwords of the environment's proxies, as they are written and as they are sent."""
+    found = set()
+    for name, url in os.environ.items():
+        parts = urlsplit(url if "://" in url else f"http://{url}") if name.lower().endswith("_proxy") else None
+        sent = None if parts is None else _basic(parts.netloc)
+        if parts is not None and sent is not None and parts.password:
+            found |= {parts.password, unquote(parts.password), sent.decode().removeprefix("Basic ")}
+    return found
 
 
 def _is_loopback(host: str) -> bool:

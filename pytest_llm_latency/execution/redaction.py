@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from pytest_llm_latency.execution import proxies
+
 SIMULATOR_KEY = "llm-latency-simulator"
 _MASK = "***"
 _LOOKS_SECRET = re.compile(
@@ -38,9 +40,10 @@ def _values(headers: object) -> Iterator[str]:
 
 
 def environment() -> set[str]:
-    """Return the values of the environment's variables whose names speak of a credential."""
+    """Return the values of variables whose names speak of a credential, and the passwords of proxies."""
     found = {value for name, value in os.environ.items() if _HOLDS_SECRET.search(name)}
-    return {value for value in found if len(value) >= _LEAST_OF_VARIABLE} - {SIMULATOR_KEY}
+    long = {value for value in found if len(value) >= _LEAST_OF_VARIABLE}
+    return (long | {value for value in proxies.secrets() if len(value) >= _LEAST_OF_HEADER}) - {SIMULATOR_KEY}
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

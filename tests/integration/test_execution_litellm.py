@@ -419,14 +419,17 @@ def test_a_server_that_does_not_run_is_an_error_of_the_connection(
     assert (recording.failure.error_class, recording.failure.phase) == ("ConnectionRefusedError", "connect")
 
 
-def test_a_proxy_that_would_be_passed_by_is_an_error(real: Any, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything is sent."""
+def test_a_proxy_of_the_environment_is_used(real: Any, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it does not run, and the failure names it."""
     monkeypatch.setenv(KEYS[provider], SECRET)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(ProviderError, match=r"HTTPS_PROXY asks for a proxy to .* to NO_PROXY"):
-        ask(real, asking(provider))
+    (recording,) = ask(real, asking(provider))
+    assert (recording.status, recording.stamps.send_start) == ("error", None)
+    assert recording.failure is not None
+    assert recording.failure.phase == "connect"
+    assert recording.failure.message.startswith("the proxy 127.0.0.1:9: Connection refused. Check the proxy that HTTPS")
 
 
 # Keys.

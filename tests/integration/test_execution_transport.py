@@ -18,9 +18,10 @@ from typing import Any
 
 import pytest
 
-from pytest_llm_latency.execution import transport as module
-from pytest_llm_latency.execution.connection import Origin
-from pytest_llm_latency.execution.transport import Exchange, Transport, WireRequest
+from pytest_llm_latency.execution import http1
+from pytest_llm_latency.execution.connection import Connection
+from pytest_llm_latency.execution.routes import Origin, Route
+from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport, WireRequest
 from pytest_llm_latency.model import Stamps
 
 LONG_S = 20.0
@@ -138,7 +139,7 @@ def once(*parts: bytes) -> Handler:
 def wire(origin: Origin, body: bytes = b"{}") -> WireRequest:
     """Return a request."""
     head = f"POST /v1 HTTP/1.1\r\nHost: {origin.host}\r\nContent-Length: {len(body)}\r\n\r\n"
-    return WireRequest(origin=origin, endpoint="x", head=head.encode(), body=body)
+    return WireRequest(route=Route(origin=origin), endpoint="x", head=head.encode(), body=body)
 
 
 @pytest.fixture
@@ -153,6 +154,13 @@ def transport() -> Iterator[Transport]:
 async def ask(transport: Transport, server: Server, *, body: bytes = b"{}", deadline_s: float = LONG_S) -> Exchange:
     """Send one request."""
     return await transport.send(wire(server.origin, body), deadline_s=deadline_s)
+
+
+def idle(transport: Transport, server: Server) -> list[Connection]:
+    """Return the connections that are kept for later."""
+    (way,) = transport._ways.values()
+    assert isinstance(way, http1.OneByOne)
+    return way.idle[Route(origin=server.origin)]
 
 
 def why(exchange: Exchange) -> tuple[str, str, str]:
@@ -298,7 +306,7 @@ async def test_a_connection_that_was_idle_for_long_is_not_used_again(
     """A server is about to close it."""
     async with serving(answering(OK)) as server:
         await ask(transport, server)
-        monkeypatch.setattr(module, "KEEP_ALIVE_NS", 0)
+        monkeypatch.setattr(http1, "KEEP_ALIVE_NS", 0)
         assert (await ask(transport, server)).connection_reused is False
         assert server.connections == 2
 
@@ -307,10 +315,10 @@ async def test_a_connection_that_the_server_closed_is_not_used_again(transport: 
     """Also when the loop had no time to see its end."""
     async with serving(once(OK)) as server:
         await ask(transport, server)
-        (idle,) = transport._idle[server.origin]
-        idle.loop.remove_reader(idle._socket.fileno())  # what a busy loop amounts to
+        (kept,) = idle(transport, server)
+        kept.loop.remove_reader(kept._socket.fileno())  # what a busy loop amounts to
         await asyncio.sleep(0.02)
-        assert not idle.closed
+        assert not kept.closed
         assert (await ask(transport, server)).status == "ok"
         assert server.connections == 2
 
@@ -473,7 +481,7 @@ async def test_a_connection_that_ends_before_the_answer_does_is_an_error(
     assert b"".join(exchange.pieces) in {b"", b"hello", b"hellohe"}
     assert bool(exchange.pieces) == (b"hello" in sent)
     assert exchange.stamps.closed is not None
-    assert transport._idle[server.origin] == []
+    assert idle(transport, server) == []
 
 
 async def test_a_reset_is_not_the_end_of_a_body_without_a_length(transport: Transport) -> None:
@@ -554,7 +562,7 @@ async def test_a_stall_ends_at_the_deadline(
         assert exchange.failure.message == f"no complete answer within 0.15 s; it was waiting for: {phase}"
         assert exchange.pieces == pieces
         assert exchange.stamps.closed is None
-        assert transport._idle[server.origin] == []
+        assert idle(transport, server) == []
 
 
 async def test_the_deadline_covers_the_whole_request_and_not_the_wait_between_two_bytes(transport: Transport) -> None:
@@ -607,7 +615,7 @@ async def test_a_refusal_in_the_middle_of_the_request_is_read(transport: Transpo
         exchange = await ask(transport, server, body=b"x" * LARGE)
     assert (exchange.status, exchange.http_status, exchange.pieces) == ("ok", 413, (b"hello",))
     assert exchange.stamps.send_end is None
-    assert transport._idle[server.origin] == []
+    assert idle(transport, server) == []
 
 
 async def test_a_connection_that_breaks_while_the_request_is_sent_is_an_error_of_sending(transport: Transport) -> None:
@@ -643,7 +651,7 @@ async def test_a_cancellation_closes_the_socket(transport: Transport, body: byte
         task = asyncio.create_task(ask(transport, server, body=body))
         await asyncio.sleep(0.01)
         task.cancel()
-        with pytest.raises(module.CancelledExchange) as caught:
+        with pytest.raises(CancelledExchange) as caught:
             await task
         await asyncio.wait_for(server.gone.wait(), LONG_S)
     exchange = caught.value.exchange

@@ -8,8 +8,8 @@ import pytest
 
 from pytest_llm_latency.execution import failures
 from pytest_llm_latency.execution.chain import Follow, NextStep, send_chain
-from pytest_llm_latency.execution.connection import Origin
 from pytest_llm_latency.execution.exchange import CancelledExchange, Exchange, WireRequest
+from pytest_llm_latency.execution.routes import Origin, Route
 from pytest_llm_latency.model import Failure, Stamps
 
 ORIGIN = Origin(scheme="http", host="x", port=80)
@@ -17,7 +17,7 @@ ORIGIN = Origin(scheme="http", host="x", port=80)
 
 def wire(name: bytes) -> WireRequest:
     """Return a request that is told apart by its head."""
-    return WireRequest(origin=ORIGIN, endpoint="x", head=name, body=b"")
+    return WireRequest(route=Route(origin=ORIGIN), endpoint="x", head=name, body=b"")
 
 
 def answered(at: int, **changes: Any) -> Exchange:
@@ -55,7 +55,7 @@ class Scripted:
         self._exchanges = list(exchanges)
         self.sent: list[bytes] = []
 
-    async def send(self, request: WireRequest, *, deadline_s: float) -> Exchange:
+    async def send(self, request: WireRequest, *, deadline_s: float, http_version: str) -> Exchange:
         """Take the next one."""
         self.sent.append(request.head)
         exchange = self._exchanges.pop(0)

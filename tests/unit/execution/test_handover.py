@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from pytest_llm_latency.execution import handover
-from pytest_llm_latency.execution.connection import Origin
 from pytest_llm_latency.execution.exchange import Exchange
+from pytest_llm_latency.execution.routes import Origin
 from pytest_llm_latency.model import Failure, Stamps
 from recordings import request
 
@@ -19,7 +19,7 @@ def test_a_request_goes_over_the_wire_as_it_was_built() -> None:
         content=b"{}",
     )
     wire = handover.wire_request(built)
-    assert wire.origin == Origin(scheme="https", host="api.example.com", port=443)
+    assert wire.route.origin == Origin(scheme="https", host="api.example.com", port=443)
     assert wire.endpoint == "api.example.com"
     assert wire.head == (
         b"POST /v1/chat?alt=sse HTTP/1.1\r\n"
@@ -40,7 +40,7 @@ def test_a_request_goes_over_the_wire_as_it_was_built() -> None:
 def test_the_endpoint_is_host_and_port_and_never_a_password(url: str, origin: Origin, endpoint: str) -> None:
     """The usual port is not named."""
     wire = handover.wire_request(httpx.Request("GET", url))
-    assert (wire.origin, wire.endpoint) == (origin, endpoint)
+    assert (wire.route.origin, wire.endpoint) == (origin, endpoint)
 
 
 def test_no_encoding_is_asked_for_that_cannot_be_decoded_later() -> None:

@@ -1,0 +1,75 @@
+"""Opens a TCP connection to one of the addresses of a name, as RFC 8305 advises.
+
+The families take turns, the resolver's first one first; an attempt that has not succeeded after
+250 ms, or has failed, is joined by the next; the first to succeed wins. The resolver gives all
+addresses at once, so that there is no waiting for one family's answer.
+"""
+
+import asyncio
+import itertools
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+ATTEMPT_DELAY_S = 0.25
+
+Address = tuple[int, int, int, str, tuple[object, ...]]
+"""As ``socket.getaddrinfo`` returns it: family, kind, protocol, name, address."""
+
+
+async def resolve(host: str, port: int) -> Sequence[Address]:
+    """Return the addresses of a host; an address itself is not looked up. Raises ``OSError`` and ``UnicodeError``."""
+    with suppress(socket.gaierror):
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def open_first(addresses: Sequence[Address]) -> tuple[socket.socket, int]:
+    """Return the first connection that stands, and when it did; raises the first attempt's ``OSError``."""
+    if len(addresses) == 1:
+        return await _open(addresses[0])
+    waiting, attempts = taking_turns(addresses), list[asyncio.Task[tuple[socket.socket, int]]]()
+    try:
+        while waiting or not all(attempt.done() for attempt in attempts):
+            if waiting:
+                attempts.append(asyncio.create_task(_open(waiting.pop(0))))
+            pending = [attempt for attempt in attempts if not attempt.done()]
+            delay_s = ATTEMPT_DELAY_S if waiting else None
+            done, _ = await asyncio.wait(pending, timeout=delay_s, return_when=asyncio.FIRST_COMPLETED)
+            for attempt in done:
+                if attempt.exception() is None:
+                    attempts.remove(attempt)
+                    return attempt.result()
+    finally:
+        await _abandon(attempts)
+    raise next((error for attempt in attempts if (error := attempt.exception())), OSError("the name has no address"))
+
+
+def taking_turns(addresses: Sequence[Address]) -> list[Address]:
+    """Return the addresses with the families in turns, beginning with that of the first."""
+    families = dict.fromkeys(address[0] for address in addresses)
+    turns = itertools.zip_longest(*([each for each in addresses if each[0] == family] for family in families))
+    return [address for turn in turns for address in turn if address is not None]
+
+
+async def _open(address: Address) -> tuple[socket.socket, int]:
+    family, kind, protocol, _, where = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.settimeout(0)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock, time.monotonic_ns()
+
+
+async def _abandon(attempts: Sequence[asyncio.Task[tuple[socket.socket, int]]]) -> None:
+    """Close what the losers have opened, or will have."""
+    for attempt in attempts:
+        attempt.cancel()
+    for opened in await asyncio.gather(*attempts, return_exceptions=True):
+        if not isinstance(opened, BaseException):
+            opened[0].close()
