@@ -110,21 +110,6 @@ def test_the_table_names_the_levels_and_what_they_are_fit_for(capsys: pytest.Cap
     head, one, fifty, _, *words = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["STREAMS", "REQUESTS", "STAMPS"]
     assert " ".join(one.split()) == "1 10 kernel 0.100 ms 0.200 ms 0.001 ms 0.030 ms ≥ 4.00 ms"
-        "1",
-        "10",
-        "kernel",
-        "0.100",
-        "ms",
-        "0.200",
-        "ms",
-        "0.001",
-        "ms",
-        "0.030",
-        "ms",
-        "≥",
-        "4.00",
-        "ms",
-    ]
     assert "kernel + loop" in fifty
     assert fifty.endswith("≥ 200 ms")
     assert "kernel stamps need Linux" in words[-1]
