@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_llm_latency import errors, marker
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
+from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
 
 DOCS = Path(__file__).parent
 
@@ -23,6 +24,11 @@ def row(metric: Metric) -> str:
     """Return one line of the table of metrics."""
     compared = "yes" if metric.gated else ""
     return f"| `{metric.id}` | {metric.title} | {metric.unit} | {metric.direction} | {compared} | {metric.definition} |"
+
+
+def run_figure_row(figure: RunFigure) -> str:
+    """Return one line of the table of a run's figures."""
+    return f"| `{figure.id}` | {figure.title} | {figure.unit} | {figure.direction} | {figure.definition} |"
 
 
 def metrics_page() -> str:
@@ -45,6 +51,17 @@ def metrics_page() -> str:
         *map(row, METRICS.values()),
         "",
         "The metrics with *yes* under gate may stand in `gate=[...]` of the marker.",
+        "",
+        "## Figures of a run",
+        "",
+        "Each step of a run has these too. A limit names them without a statistic, as in `cost_per_1000_usd < $0.50`.",
+        "",
+        "| id | name | unit | better | definition |",
+        "|---|---|---|---|---|",
+        *(
+            f"| `{each.id}` | {each.title} | {each.unit} | {each.direction} | {each.definition} |"
+            for each in RUN_FIGURES.values()
+        ),
         "",
     ])
 

@@ -46,13 +46,15 @@ class Policy:
     """How a session judges: the gate's policy and what the statuses without a clear answer do.
 
     ``accepting`` says that the run becomes the baseline: then a difference to the old one fails
-    nothing, while limits and errors still do. ``folders`` is passed on to the results.
+    nothing, while limits and errors still do. ``monthly_requests`` is the volume of each step that
+    its cost is projected to. ``folders`` is passed on to the results.
     """
 
     gate: GatePolicy
     on_inconclusive: Reaction
     on_no_baseline: Reaction
     accepting: bool
+    monthly_requests: int | None
     folders: Mapping[str, str]
 
 
@@ -63,6 +65,7 @@ def session_policy(values: Mapping[str, Any], family: int, folders: Mapping[str,
         on_inconclusive=values["on-inconclusive"],
         on_no_baseline=values["on-no-baseline"],
         accepting=values["accept"],
+        monthly_requests=values["monthly-requests"],
         folders=folders,
     )
 
@@ -84,7 +87,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     With ``policy.gate.family`` set to the number of series of the whole session, a ``regressed``
     that is given here stays one when the other tests are known.
     """
-    summaries = summarise(run)
+    summaries = summarise(run, monthly_requests=policy.monthly_requests)
     differing = () if baseline is None else differences(baseline.conditions, run.conditions)
     comparisons = compare(run, None if differing else baseline, policy.gate, noise)
     limits = _limits(run, summaries)

@@ -16,13 +16,14 @@ The rules, so that neither noise makes a build red nor a small sample makes it g
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from pytest_llm_latency import metrics, units
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Distribution, LimitCheck, Run, Summary, VerdictStatus
 from pytest_llm_latency.plan import STATISTICS, Limit, parse_limit
+from pytest_llm_latency.run_figures import RUN_FIGURES
 
 __all__ = ["Limit", "check_error_limit", "check_limits", "parse_limit"]
 
@@ -143,6 +144,17 @@ _MISSING: Mapping[str, str] = MappingProxyType({
     "tokens_per_s": "not every reply says how many tokens it has",
     "requests_per_s": "the run has no duration",
     "error_rate": "there was no request",
+    "cost_usd": "the price of a model is unknown: state it with --llm-latency-prices",
+    "cost_per_1000_usd": "the price of a model is unknown: state it with --llm-latency-prices",
+    "cost_per_month_usd": "it needs --llm-latency-monthly-requests, and a known price of each model",
+})
+
+
+_SHOWN: Mapping[str, Callable[[float], str]] = MappingProxyType({
+    "share": units.format_percent,
+    "1/s": units.format_rate,
+    "tokens/s": units.format_rate,
+    "USD": units.format_money,
 })
 
 
@@ -180,7 +192,7 @@ def _threshold(limit: Limit) -> str:
 def _format(limit: Limit, value: float) -> str:
     if limit.figure in METRICS:
         return units.format_value(value, METRICS[limit.figure].unit)
-    return units.format_percent(value) if limit.figure in _SHARES else units.format_rate(value)
+    return _SHOWN[RUN_FIGURES[limit.figure].unit](value)
 
 
 def _requests(count: int) -> str:

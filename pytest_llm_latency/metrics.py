@@ -4,15 +4,14 @@ One row makes the column, the JSON key, the heading, the documentation and the e
 The definitions are numbered: figures that were computed under another number are not compared.
 """
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from pytest_llm_latency.model import CONTENT, CONTROL, MEASURE, REASONING, TOOL_CALL, Failure, Run, Sample
-from pytest_llm_latency.units import seconds
+from pytest_llm_latency import per_request
+from pytest_llm_latency.model import MEASURE, Failure, Run, Sample
 
 DEFINITIONS_VERSION = 1
 ERROR_RATE = "error_rate"  # compared like a metric, of a step and not of its requests
@@ -25,7 +24,9 @@ Unit = Literal["s", "s/token", "tokens", "tokens/s", "USD"]
 class Metric:
     """One row: ``take`` computes the value of a successful sample, ``None`` where it has none.
 
-    ``gated`` says whether the metric may be compared with a baseline.
+    ``gated`` says whether the metric may be compared with a baseline. Where ``each`` is given a
+    request has many values, each with its weight: the figures are over all of them together, and
+    ``take`` is their weighted mean.
     """
 
     id: str
@@ -35,120 +36,7 @@ class Metric:
     take: Callable[[Sample], float | None]
     gated: bool
     definition: str
-
-
-def _generated(sample: Sample, *, without: str = CONTROL) -> list[int]:
-    events = zip(sample.event_ns, sample.event_kinds, strict=True)
-    return [at for at, kind in events if kind not in without]
-
-
-def _since_start(sample: Sample, at: int | None) -> float | None:
-    return None if at is None else seconds(at - sample.stamps.started)
-
-
-def _between(start: int | None, end: int | None) -> float | None:
-    return None if start is None or end is None else seconds(end - start)
-
-
-def _last(sample: Sample) -> int | None:
-    return max(_generated(sample), default=None)
-
-
-def e2e(sample: Sample) -> float | None:
-    """Seconds from the start to the last generated delta."""
-    return _since_start(sample, _last(sample))
-
-
-def ttft(sample: Sample) -> float | None:
-    """Seconds from the start to the first generated delta of any channel."""
-    return _since_start(sample, min(_generated(sample), default=None))
-
-
-def ttfo(sample: Sample) -> float | None:
-    """Seconds from the start to the first content or tool-call delta."""
-    output = [at for at, kind in zip(sample.event_ns, sample.event_kinds, strict=True) if kind in (CONTENT, TOOL_CALL)]
-    return _since_start(sample, min(output, default=None))
-
-
-def tokens_out(sample: Sample) -> float | None:
-    """Output tokens, as the usage says."""
-    return None if sample.usage is None else sample.usage.tokens_out
-
-
-def tpot(sample: Sample) -> float | None:
-    """Seconds a token after the first delta; the first delta's tokens go by its share of the characters."""
-    tokens, generated = _streamed_tokens(sample), _generated(sample)
-    if tokens is None or tokens < 2 or len(generated) < 2:  # noqa: PLR2004  (a gap needs two)
-        return None
-    later = tokens - _first_delta_tokens(sample, tokens)
-    return seconds(generated[-1] - generated[0]) / later if later > 0 else None
-
-
-def _streamed_tokens(sample: Sample) -> float | None:
-    """Return the output tokens that arrived as deltas: reasoning that the provider hides did not."""
-    tokens = tokens_out(sample)
-    if tokens is None or sample.usage is None or REASONING in sample.event_kinds:
-        return tokens
-    return tokens - (sample.usage.tokens_reasoning or 0)
-
-
-def _first_delta_tokens(sample: Sample, tokens: float) -> float:
-    carried = [
-        characters
-        for characters, kind in zip(sample.event_characters, sample.event_kinds, strict=True)
-        if kind != CONTROL
-    ]
-    if len(carried) == tokens:
-        return 1.0
-    total = sum(carried)
-    return max(1.0, tokens * carried[0] / total) if total else 1.0
-
-
-def icl(sample: Sample) -> list[float]:
-    """Gaps between chunks that carry output, in seconds, in their order."""
-    generated = _generated(sample)
-    return [seconds(later - earlier) for earlier, later in itertools.pairwise(generated)]
-
-
-def icl_mean(sample: Sample) -> float | None:
-    """The mean gap between chunks that carry output."""
-    gaps = icl(sample)
-    return math.fsum(gaps) / len(gaps) if gaps else None
-
-
-def max_stall(sample: Sample) -> float | None:
-    """The longest gap between chunks that carry output."""
-    return max(icl(sample), default=None)
-
-
-def e2e_scheduled(sample: Sample) -> float | None:
-    """Seconds from the planned start to the last generated delta."""
-    return _between(sample.stamps.scheduled, _last(sample))
-
-
-def send_lag(sample: Sample) -> float | None:
-    """Seconds from the planned start (open loop) or the start to the first byte sent, without paced waiting."""
-    stamps = sample.stamps
-    planned = stamps.started if stamps.scheduled is None else stamps.scheduled + (sample.paced_ns or 0)
-    return _between(planned, stamps.send_start)
-
-
-def throughput(sample: Sample) -> float | None:
-    """Output tokens a second of the whole request."""
-    tokens, duration = tokens_out(sample), e2e(sample)
-    return None if tokens is None or not duration else tokens / duration
-
-
-def _tokens(name: str) -> Callable[[Sample], float | None]:
-    return lambda sample: None if sample.usage is None else getattr(sample.usage, name)
-
-
-def _lasting(name: str) -> Callable[[Sample], float | None]:
-    return lambda sample: None if getattr(sample, name) is None else seconds(getattr(sample, name))
-
-
-def _phase(start: str, end: str) -> Callable[[Sample], float | None]:
-    return lambda sample: _between(getattr(sample.stamps, start), getattr(sample.stamps, end))
+    each: Callable[[Sample], list[tuple[float, float]]] | None = None
 
 
 def _row(  # noqa: PLR0913, PLR0917  (a row of the table)
@@ -165,25 +53,59 @@ def _row(  # noqa: PLR0913, PLR0917  (a row of the table)
 
 
 _ROWS = (
-    _row("ttft", "Time to first token", "s", ttft, "first generated delta of any channel − started", gated=True),
-    _row("e2e", "End to end", "s", e2e, "last generated delta − started", gated=True),
-    _row("ttfo", "Time to first output", "s", ttfo, "first content or tool-call delta − started", gated=True),
+    _row(
+        "ttft",
+        "Time to first token",
+        "s",
+        per_request.ttft,
+        "first generated delta of any channel − started",
+        gated=True,
+    ),
+    _row("e2e", "End to end", "s", per_request.e2e, "last generated delta − started", gated=True),
+    _row(
+        "ttfo", "Time to first output", "s", per_request.ttfo, "first content or tool-call delta − started", gated=True
+    ),
     _row(
         "tpot",
         "Time per output token",
         "s/token",
-        tpot,
+        per_request.tpot,
         "(last − first generated delta) ÷ (output tokens − tokens in the first delta), "
         "without reasoning tokens where no reasoning was streamed",
         gated=True,
     ),
-    _row("icl", "Inter-chunk latency, mean", "s", icl_mean, "mean gap between chunks that carry output", gated=True),
-    _row("max_stall", "Longest stall", "s", max_stall, "the longest gap between chunks that carry output", gated=True),
+    Metric(
+        id="itl",
+        title="Inter-token latency",
+        unit="s/token",
+        direction="lower",
+        take=per_request.tpot,
+        gated=False,
+        definition="gap before a chunk ÷ the tokens that the chunk carries, counted once for each of them; the tokens "
+        "go by the shares of the characters; over all tokens of the run",
+        each=per_request.itl,
+    ),
+    _row(
+        "icl",
+        "Inter-chunk latency, mean",
+        "s",
+        per_request.icl_mean,
+        "mean gap between chunks that carry output",
+        gated=True,
+    ),
+    _row(
+        "max_stall",
+        "Longest stall",
+        "s",
+        per_request.max_stall,
+        "the longest gap between chunks that carry output",
+        gated=True,
+    ),
     _row(
         "throughput",
         "Throughput",
         "tokens/s",
-        throughput,
+        per_request.throughput,
         "output tokens ÷ (last generated delta − started)",
         "higher",
         gated=True,
@@ -192,11 +114,18 @@ _ROWS = (
         "e2e_scheduled",
         "End to end from schedule",
         "s",
-        e2e_scheduled,
+        per_request.e2e_scheduled,
         "last generated delta − scheduled (open loop only), with what rate limits held back: a user waits for it",
         gated=True,
     ),
-    _row("server_wait", "Server wait", "s", _phase("send_end", "first_byte"), "first byte − send end", gated=True),
+    _row(
+        "server_wait",
+        "Server wait",
+        "s",
+        per_request.phase("send_end", "first_byte"),
+        "first byte − send end",
+        gated=True,
+    ),
     _row(
         "server_processing",
         "Server processing",
@@ -204,22 +133,53 @@ _ROWS = (
         lambda sample: sample.server_processing_s,
         "what the provider says in its headers",
     ),
-    _row("send_lag", "Send lag", "s", send_lag, "send start − scheduled (open loop) or − started, without paced time"),
-    _row("paced", "Held back by rate limits", "s", _lasting("paced_ns"), "waiting before started; in no latency"),
-    _row("dns", "Name resolution", "s", _phase("connect_start", "dns_end"), "name resolution of a new connection"),
-    _row("connect", "TCP connect", "s", _phase("dns_end", "tcp_end"), "TCP handshake of a new connection"),
-    _row("tls", "TLS handshake", "s", _phase("tcp_end", "tls_end"), "TLS handshake of a new connection"),
+    _row(
+        "send_lag",
+        "Send lag",
+        "s",
+        per_request.send_lag,
+        "send start − scheduled (open loop) or − started, without paced time",
+    ),
+    _row(
+        "paced",
+        "Held back by rate limits",
+        "s",
+        per_request.lasting("paced_ns"),
+        "waiting before started; in no latency",
+    ),
+    _row(
+        "dns",
+        "Name resolution",
+        "s",
+        per_request.phase("connect_start", "dns_end"),
+        "name resolution of a new connection",
+    ),
+    _row("connect", "TCP connect", "s", per_request.phase("dns_end", "tcp_end"), "TCP handshake of a new connection"),
+    _row("tls", "TLS handshake", "s", per_request.phase("tcp_end", "tls_end"), "TLS handshake of a new connection"),
     _row(
         "client_overhead",
         "Client overhead",
         "s",
-        _lasting("build_ns"),
+        per_request.lasting("build_ns"),
         "what litellm took to build the request; not part of any latency",
     ),
-    _row("tokens_in", "Input tokens", "tokens", _tokens("tokens_in"), "from the provider's usage"),
-    _row("tokens_out", "Output tokens", "tokens", tokens_out, "from the provider's usage"),
-    _row("tokens_reasoning", "Reasoning tokens", "tokens", _tokens("tokens_reasoning"), "from the provider's usage"),
-    _row("tokens_cached", "Cached tokens", "tokens", _tokens("tokens_cached"), "from the provider's usage"),
+    _row("tokens_in", "Input tokens", "tokens", per_request.tokens("tokens_in"), "from the provider's usage"),
+    _row("tokens_out", "Output tokens", "tokens", per_request.tokens_out, "from the provider's usage"),
+    _row(
+        "tokens_reasoning",
+        "Reasoning tokens",
+        "tokens",
+        per_request.tokens("tokens_reasoning"),
+        "from the provider's usage",
+    ),
+    _row("tokens_cached", "Cached tokens", "tokens", per_request.tokens("tokens_cached"), "from the provider's usage"),
+    _row(
+        "tokens_cache_written",
+        "Tokens written to the cache",
+        "tokens",
+        per_request.tokens("tokens_cache_written"),
+        "from the provider's usage",
+    ),
     _row("cost", "Cost", "USD", lambda sample: sample.cost_usd, "usage × litellm's local price map"),
 )
 
@@ -296,3 +256,20 @@ def total(values: Iterable[float | None]) -> float | None:
     if not known or any(each is None for each in known):
         return None
     return math.fsum(each for each in known if each is not None)
+
+
+def weighted(run: Run, step: str | None, metric: Metric) -> list[tuple[float, float]]:
+    """Return every value of a metric that has many a request, with its weight.
+
+    A failed request, or one that was never reached, weighs as much as a successful one on average.
+    """
+    each = metric.each
+    if each is None:
+        return [(value, 1.0) for value in series(run, step, metric)]
+    known = [found for sample in measured(run, step) if sample.status == "ok" and (found := each(sample))]
+    if not known:
+        return []
+    worst = math.inf if metric.direction == "lower" else 0.0
+    failed = sum(value == worst for value in series(run, step, metric))
+    usual = math.fsum(weight for found in known for _, weight in found) / len(known)
+    return [*(pair for found in known for pair in found), *[(worst, usual)] * failed]

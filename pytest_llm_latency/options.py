@@ -125,6 +125,8 @@ OPTIONS: tuple[Option, ...] = (
            help="what an inconclusive verdict does: warn (default), fail or pass"),
     Option(name="on-no-baseline", read=_policy, default="warn", metavar="POLICY",
            help="what a missing or incomparable baseline does: warn (default), fail or pass"),
+    Option(name="monthly-requests", read=_count(1), default=None, metavar="N",
+           help="requests a month of each step, for the projected cost"),
     Option(name="region", read=_text, default=None, metavar="NAME", variable="LLM_LATENCY_REGION",
            help="where this machine stands, for reports that compare regions"),
 )  # fmt: skip

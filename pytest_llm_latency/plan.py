@@ -12,6 +12,7 @@ from pytest_llm_latency import load, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
 from pytest_llm_latency.model import Budget, Pacing, Plan
+from pytest_llm_latency.run_figures import RUN_FIGURES
 
 DEFAULT_REQUESTS = 60  # p95 needs 59
 DEFAULT_CONCURRENCY = 1
@@ -83,12 +84,11 @@ _PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
     "tokens/s": units.parse_number,
     "USD": units.parse_money,
 })
-# Figures of a whole run, which have no statistic.
-RUN_FIGURES: Mapping[str, Callable[[str], float]] = MappingProxyType({
-    "error_rate": units.parse_percent,
-    "goodput": units.parse_percent,
-    "requests_per_s": units.parse_number,
-    "tokens_per_s": units.parse_number,
+_RUN_PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
+    "share": units.parse_percent,
+    "1/s": units.parse_number,
+    "tokens/s": units.parse_number,
+    "USD": units.parse_money,
 })
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType({
     "<": operator.lt,
@@ -144,7 +144,7 @@ def _parser(text: str, figure: str, statistic: str | None) -> Callable[[str], fl
     if figure in RUN_FIGURES:
         if statistic is not None:
             raise MarkerError(f"the limit {text!r}: {figure} has no {statistic}; write '{figure}' alone.")
-        return RUN_FIGURES[figure]
+        return _RUN_PARSERS[RUN_FIGURES[figure].unit]
     if figure not in METRICS:
         raise MarkerError(f"the limit {text!r} names {figure!r}: {nearest(figure, (*METRICS, *RUN_FIGURES))}")
     if statistic is None:

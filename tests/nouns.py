@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
-from pytest_llm_latency import load, metrics
+from pytest_llm_latency import load, metrics, per_request
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.model import (
     Comparison,
@@ -273,7 +273,7 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
     failures = [each.failure for each in measured if each.failure is not None]
     duration = math.fsum(one.duration_s for one in runs)
     cost = metrics.total(each.cost_usd for each in measured if each.failure is None)
-    tokens = math.fsum(metrics.tokens_out(each) or 0.0 for each in measured)
+    tokens = math.fsum(per_request.tokens_out(each) or 0.0 for each in measured)
     series = {name: [value for one in runs for value in metrics.series(one, step, row)] for name, row in _rows()}
     return Summary(
         step=step,

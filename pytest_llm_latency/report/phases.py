@@ -7,8 +7,8 @@ from statistics import median
 from types import MappingProxyType
 
 from pytest_llm_latency import units
-from pytest_llm_latency.metrics import e2e, ttft
 from pytest_llm_latency.model import Sample
+from pytest_llm_latency.per_request import e2e, ttft
 
 BAR_LEFT, BAR_RIGHT = 130, 428
 _ROW, _LEAST = 26, 1.0

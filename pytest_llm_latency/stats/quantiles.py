@@ -1,6 +1,7 @@
 """Quantiles: Harrell–Davis estimates, empirical ones, and what a sample can support."""
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -36,6 +37,18 @@ def empirical(values: Sequence[float], quantile: float) -> float | None:
         return None
     found = sorted(values)[rank(len(values), quantile) - 1]
     return float(found) if math.isfinite(found) else None
+
+
+def weighted(pairs: Sequence[tuple[float, float]], quantile: float) -> float | None:
+    """Return the smallest value that at least the share ``quantile`` of the weight does not exceed.
+
+    ``pairs`` are values with their weights; ``None`` where the quantile falls on an infinite value.
+    """
+    ordered = sorted(pairs)
+    target = quantile * math.fsum(weight for _, weight in ordered) * (1 - 1e-12)
+    passed = itertools.accumulate(weight for _, weight in ordered)
+    found = next((value for (value, _), sum_ in zip(ordered, passed, strict=True) if sum_ >= target), ordered[-1][0])
+    return found if math.isfinite(found) else None
 
 
 def rank(count: int, quantile: float) -> int:

@@ -1,43 +1,45 @@
 """Summaries: the figures of a run, or of several accepted ones together, step by step."""
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pytest_llm_latency import metrics
+from pytest_llm_latency import metrics, per_request
 from pytest_llm_latency.metrics import METRICS, Metric
 from pytest_llm_latency.model import Distribution, Failure, Run, Sample, Summary
 from pytest_llm_latency.plan import Limit, parse_limit
 from pytest_llm_latency.stats.caching import hit_share
-from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_for
+from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_for, weighted
 
 BINS = 24
 _CLIENT_ERROR = 400
 
 
-def summarise(run: Run) -> tuple[Summary, ...]:
+def summarise(run: Run, *, monthly_requests: int | None = None) -> tuple[Summary, ...]:
     """Return one summary for each step of a run, in the order of the steps' first appearance."""
-    return pooled((run,))
+    return pooled((run,), monthly_requests=monthly_requests)
 
 
-def pooled(runs: Sequence[Run]) -> tuple[Summary, ...]:
+def pooled(runs: Sequence[Run], *, monthly_requests: int | None = None) -> tuple[Summary, ...]:
     """Return one summary for each step over all requests of the runs together.
 
+    ``monthly_requests`` is the volume of each step that its cost is projected to.
     A run whose body failed before its first request has one step, without a name.
     """
     steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
     if not steps and any(run.iteration_failures for run in runs):
         steps = {None: None}
-    return tuple(_summary(runs, step) for step in steps)
+    return tuple(_summary(runs, step, monthly_requests) for step in steps)
 
 
-def _summary(runs: Sequence[Run], step: str | None) -> Summary:
+def _summary(runs: Sequence[Run], step: str | None, monthly_requests: int | None) -> Summary:
     requests = sum(metrics.request_count(run, step) for run in runs)
     failures = [failure for run in runs for failure in metrics.failures(run, step)]
     samples = [sample for run in runs for sample in metrics.measured(run, step)]
     successes = requests - len(failures)
     cost = metrics.total(sample.cost_usd for sample in samples if _billed(sample))
-    tokens = metrics.total(metrics.tokens_out(sample) for sample in samples if sample.status == "ok")
+    tokens = metrics.total(per_request.tokens_out(sample) for sample in samples if sample.status == "ok")
     return Summary(
         step=step,
         requests=requests,
@@ -47,16 +49,16 @@ def _summary(runs: Sequence[Run], step: str | None) -> Summary:
         requests_per_s=_rate(successes, runs),
         tokens_per_s=None if tokens is None else _rate(tokens, runs),
         cost_usd=cost,
-        cost_per_1000_usd=None if cost is None or not requests else 1000 * cost / requests,
-        cost_per_month_usd=None,
+        cost_per_1000_usd=_cost_of(1000, cost, requests),
+        cost_per_month_usd=_cost_of(monthly_requests, cost, requests),
         goodput=_goodput(runs, step, requests),
         cache_hits=hit_share(samples),
-        distributions=tuple(
-            distribution(metric.id, values)
-            for metric in METRICS.values()
-            if (values := [value for run in runs for value in metrics.series(run, step, metric)])
-        ),
+        distributions=tuple(found for metric in METRICS.values() if (found := _distribution(runs, step, metric))),
     )
+
+
+def _cost_of(volume: int | None, cost: float | None, requests: int) -> float | None:
+    return None if volume is None or cost is None or not requests else volume * cost / requests
 
 
 def _billed(sample: Sample) -> bool:
@@ -91,6 +93,36 @@ def _goodput(runs: Sequence[Run], step: str | None, requests: int) -> float | No
 def _meets(sample: Sample, limits: Sequence[Limit]) -> bool:
     values = [(limit, metrics.value(METRICS[limit.figure], sample)) for limit in limits]
     return sample.status == "ok" and all(value is None or limit.allows(value) for limit, value in values)
+
+
+def _distribution(runs: Sequence[Run], step: str | None, metric: Metric) -> Distribution | None:
+    values = [value for run in runs for value in metrics.series(run, step, metric)]
+    if not values:
+        return None
+    found = distribution(metric.id, values)
+    return found if metric.each is None else _over_parts(found, runs, step, metric)
+
+
+def _over_parts(requests: Distribution, runs: Sequence[Run], step: str | None, metric: Metric) -> Distribution:
+    """Return a distribution over the parts of the requests; their number still says what the sample supports."""
+    parts = [pair for run in runs for pair in metrics.weighted(run, step, metric)]
+    known = [(value, weight) for value, weight in parts if math.isfinite(_badness(METRICS[metric.id], value))]
+    if not known:
+        return requests
+    weight = math.fsum(weight for _, weight in known)
+    quantile = {name(each): None if name(each) in requests.needed else weighted(parts, each) for each in LEVELS}
+    return dataclasses.replace(
+        requests,
+        p50=quantile["p50"],
+        p75=quantile["p75"],
+        p90=quantile["p90"],
+        p95=quantile["p95"],
+        p99=quantile["p99"],
+        mean=math.fsum(value * weight for value, weight in known) / weight,
+        minimum=min(value for value, _ in known),
+        maximum=max(value for value, _ in known),
+        histogram=histogram([value for value, _ in known]),
+    )
 
 
 def distribution(metric: str, values: Sequence[float]) -> Distribution:

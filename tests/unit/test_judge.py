@@ -14,7 +14,14 @@ from pytest_llm_latency.stats import GatePolicy
 
 def policy(**changes: Any) -> Policy:
     """Return a policy that warns where there is no clear answer."""
-    values = Policy(gate=GatePolicy(), on_inconclusive="warn", on_no_baseline="warn", accepting=False, folders={})
+    values = Policy(
+        gate=GatePolicy(),
+        on_inconclusive="warn",
+        on_no_baseline="warn",
+        accepting=False,
+        monthly_requests=None,
+        folders={},
+    )
     return dataclasses.replace(values, **changes)
 
 

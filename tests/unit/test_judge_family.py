@@ -21,7 +21,14 @@ REACTIONS = get_args(Reaction)
 
 def policy(**changes: Any) -> Policy:
     """Return a policy that warns."""
-    values = Policy(gate=GatePolicy(), on_inconclusive="warn", on_no_baseline="warn", accepting=False, folders={})
+    values = Policy(
+        gate=GatePolicy(),
+        on_inconclusive="warn",
+        on_no_baseline="warn",
+        accepting=False,
+        monthly_requests=None,
+        folders={},
+    )
     return dataclasses.replace(values, **changes)
 
 

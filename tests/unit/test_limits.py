@@ -245,3 +245,19 @@ def test_a_body_that_never_calls_breaks_the_error_limit() -> None:
 
     assert found is not None
     assert found.message == "1 of 1 request failed (100 %), above the error limit of 50 %: KeyError: 'prompt'"
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "said"),
+    [
+        ("cost_per_1000_usd < $0.10", "pass", "cost_per_1000_usd is $0.08"),
+        ("cost_usd < $0.0001", "regressed", "cost_usd is $0.0048"),
+        ("cost_per_month_usd < $10", "inconclusive", "--llm-latency-monthly-requests"),
+    ],
+)
+def test_a_cost_can_be_limited(limit: str, status: str, said: str) -> None:
+    """In dollars; one that is unknown is never within a limit."""
+    run = nouns.run([0.2] * 60)
+    (check,) = check_limits([parse_limit(limit)], run, summarise(run))
+    assert check.status == status
+    assert said in check.message

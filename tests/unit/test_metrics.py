@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import nouns
-from pytest_llm_latency.metrics import GATED, METRICS, failures, icl, measured, series, steps, total, value
+from pytest_llm_latency.metrics import GATED, METRICS, failures, measured, series, steps, total, value, weighted
 from pytest_llm_latency.model import Sample, Stamps, Usage
+from pytest_llm_latency.per_request import icl, itl, tpot
 
 MS = 1_000_000
 
@@ -18,6 +19,7 @@ BY_HAND = {
     "e2e": 0.4,
     "ttfo": 0.25,
     "tpot": 0.2 / 8,
+    "itl": 0.2 / 8,
     "icl": 0.2 / 3,
     "max_stall": 0.1,
     "throughput": 25.0,
@@ -34,6 +36,7 @@ BY_HAND = {
     "tokens_out": 10,
     "tokens_reasoning": 2,
     "tokens_cached": 0,
+    "tokens_cache_written": 3,
     "cost": 0.0001,
 }
 
@@ -75,7 +78,7 @@ def by_hand(**changes: Any) -> Sample:
         event_characters=array("q", [0, 4, 8, 4, 4]),
         finish_reason="stop",
         usage=Usage(
-            tokens_in=5, tokens_out=10, tokens_reasoning=2, tokens_cached=0, tokens_cache_written=None, source="usage"
+            tokens_in=5, tokens_out=10, tokens_reasoning=2, tokens_cached=0, tokens_cache_written=3, source="usage"
         ),
         cost_usd=0.0001,
         worker=None,
@@ -272,3 +275,46 @@ def test_a_run_without_a_success_is_all_failures() -> None:
 def test_a_total_is_known_only_when_every_part_is(values: list[float | None], expected: float | None) -> None:
     """A cost with an unknown part is unknown, and nothing costs nothing only if something was counted."""
     assert total(values) == expected
+
+
+def test_an_inter_token_latency_is_a_gap_shared_by_the_tokens_of_its_chunk() -> None:
+    """Ten tokens in 4, 8, 4 and 4 characters are 2, 4, 2 and 2: gaps of 50, 100 and 50 ms."""
+    assert itl(by_hand()) == [
+        (pytest.approx(0.0125), pytest.approx(4)),
+        (pytest.approx(0.05), pytest.approx(2)),
+        (pytest.approx(0.025), pytest.approx(2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"event_characters": array("q", [0, 1, 1, 1, 90])},
+        {"event_characters": array("q", [0, 90, 1, 1, 1])},
+        {"usage": Usage(tokens_in=5, tokens_out=4, tokens_reasoning=0, tokens_cached=0, tokens_cache_written=0,
+                        source="usage")},
+    ],
+    ids=["shares", "a late burst", "an early burst", "a token a delta"],
+)  # fmt: skip
+def test_the_mean_inter_token_latency_is_the_time_per_output_token(changes: dict[str, Any]) -> None:
+    """Whatever the chunks carry: both share the same seconds among the same tokens."""
+    sample = by_hand(**changes)
+    each = itl(sample)
+    mean = sum(seconds * tokens for seconds, tokens in each) / sum(tokens for _, tokens in each)
+    assert mean == pytest.approx(tpot(sample))
+
+
+def test_without_a_token_count_there_is_no_inter_token_latency() -> None:
+    """A gap between chunks is never called one."""
+    assert itl(by_hand(usage=None)) == []
+
+
+def test_a_failed_request_weighs_as_much_as_the_others_on_average() -> None:
+    """So that a request that failed ranks above every token of those that did not."""
+    failed = nouns.sample(1, None)
+    run = nouns.run(samples=(by_hand(), failed))
+    pairs = weighted(run, None, METRICS["itl"])
+    assert pairs[-1] == (math.inf, pytest.approx(8))
+    assert len(pairs) == 4
+    assert weighted(nouns.run([None]), None, METRICS["itl"]) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_llm_latency.stats.quantiles import LEVELS, empirical, harrell_davis, name, needed_for, rank
+from pytest_llm_latency.stats.quantiles import LEVELS, empirical, harrell_davis, name, needed_for, rank, weighted
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 50, 500])
@@ -55,3 +55,17 @@ def test_a_rank_is_not_moved_by_rounding() -> None:
 def test_quantiles_are_named_in_percent() -> None:
     """0.999 is p99.9."""
     assert [name(each) for each in (0.5, 0.95, 0.999)] == ["p50", "p95", "p99.9"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_equal_weights_give_the_empirical_quantile(level: float) -> None:
+    """The same value as without weights, for any weight."""
+    values = [float(value) for value in range(299, 0, -1)]
+    assert weighted([(value, 0.3) for value in values], level) == empirical(values, level)
+
+
+def test_a_weight_counts_as_that_many_values() -> None:
+    """Three tokens of one gap are three of its seconds a token."""
+    assert weighted([(1.0, 3.0), (2.0, 1.0)], 0.75) == 1.0
+    assert weighted([(1.0, 3.0), (2.0, 1.0)], 0.76) == 2.0
+    assert weighted([(1.0, 3.0), (math.inf, 1.0)], 0.9) is None

@@ -185,3 +185,26 @@ def test_a_histogram_has_equal_bins_on_a_log_scale() -> None:
     assert histogram([2.0, 2.0], bins=3) == (2, 0, 0)
     assert histogram([0.0, 1.0]) == ()
     assert histogram([]) == ()
+
+
+def test_inter_token_latencies_are_over_all_tokens_of_a_step() -> None:
+    """Of two requests with 24 tokens after the first delta each, one four times as fast as the other."""
+    fast, slow = nouns.sample(0, 0.2, 0.6), nouns.sample(1, 0.2, 1.8)  # 20 tokens in four gaps of 0.1 and 0.4 s
+    (summary,) = summarise(nouns.run(samples=(*[fast] * 3, *[slow] * 2)))
+    found = summary.distribution("itl")
+    assert found is not None
+    assert (found.count, found.successes) == (5, 5)
+    assert found.p50 == pytest.approx(0.02)
+    assert found.p75 is None  # it takes 11 requests
+    assert found.mean == pytest.approx((3 * 0.02 + 2 * 0.08) / 5)
+    assert (found.minimum, found.maximum) == (pytest.approx(0.02), pytest.approx(0.08))
+
+
+def test_a_months_cost_is_projected_to_the_stated_volume() -> None:
+    """And unknown without one."""
+    run = nouns.run([0.2] * 10)
+    (summary,) = summarise(run, monthly_requests=250_000)
+    assert summary.cost_per_month_usd == pytest.approx(0.00008 * 250_000)
+    assert summarise(run)[0].cost_per_month_usd is None
+    unknown = nouns.run(samples=nouns.samples([0.2] * 10, cost_usd=None))
+    assert summarise(unknown, monthly_requests=250_000)[0].cost_per_month_usd is None
