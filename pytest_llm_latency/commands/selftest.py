@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import marker, metrics, options, units
+from pytest_llm_latency import marker, options, per_request, units
 from pytest_llm_latency.commands import tables
 from pytest_llm_latency.errors import ProviderError, UsageError
 from pytest_llm_latency.load import describe
@@ -163,7 +163,7 @@ def compare(pairs: "Sequence[tuple[Sample, Exchange]]", *, streams: int) -> Erro
 
 
 def _measured_ttft(sample: Sample) -> float:
-    found = metrics.ttft(sample)
+    found = per_request.ttft(sample)
     if found is None:
         raise ProviderError("an answer of the simulator has no output: this is a fault of this package, report it.")
     return found
@@ -179,7 +179,7 @@ def _generated(truth: "Exchange") -> list[int]:
 
 def _gap_errors(sample: Sample, truth: "Exchange") -> Iterator[float]:
     true = (seconds(later - earlier) for earlier, later in pairwise(_generated(truth)))
-    return (ours - theirs for ours, theirs in zip(metrics.icl(sample), true, strict=True))
+    return (ours - theirs for ours, theirs in zip(per_request.icl(sample), true, strict=True))
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float]:
