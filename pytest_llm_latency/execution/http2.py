@@ -30,6 +30,7 @@ _WINDOW_AT_FIRST = 65_535
 _HEADER_BYTES = 9
 _MOST_OF_A_FRAME = 16_384
 _GOAWAY = 7
+_SETTINGS = 4
 _OF_ONE_CONNECTION = frozenset({b"connection", b"host", b"keep-alive", b"proxy-connection", b"transfer-encoding"})
 
 
@@ -252,21 +253,25 @@ class FrameCutter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._begun = False
 
     def cut(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Return each frame that is complete with ``data``, its type first.
 
-        A frame that must not be so large is handed on as it is: so is whatever is no HTTP/2 at all.
+        Raises ``ProtocolError`` where there is no frame of HTTP/2, and does not wait for its end.
         """
         if self._rest:
             data = self._rest + data
         start, end = 0, len(data)
         while end - start >= _HEADER_BYTES:
-            length = int.from_bytes(data[start : start + 3], "big")
-            following = end if length > _MOST_OF_A_FRAME else start + _HEADER_BYTES + length
+            length, kind = int.from_bytes(data[start : start + 3], "big"), data[start + 3]
+            if length > _MOST_OF_A_FRAME or (kind != _SETTINGS and not self._begun):
+                raise ProtocolError("no frame of HTTP/2")
+            self._begun = True
+            following = start + _HEADER_BYTES + length
             if following > end:
                 break
-            yield data[start + 3], data[start:following]
+            yield kind, data[start:following]
             start = following
         self._rest = data[start:]
 
