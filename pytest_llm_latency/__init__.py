@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.clock import FakeClock
     from pytest_llm_latency.execution.fake_client import FakeClient
     from pytest_llm_latency.execution.reply import Reply
-    from pytest_llm_latency.load import closed, constant
+    from pytest_llm_latency.load import burst, closed, constant, poisson, ramp, replay, stages
+    from pytest_llm_latency.prompts import generated, shuffled
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 __version__ = "0.1.0"
@@ -29,8 +30,15 @@ __all__ = [
     "SimulatorProcess",
     "SyncCaller",
     "__version__",
+    "burst",
     "closed",
     "constant",
+    "generated",
+    "poisson",
+    "ramp",
+    "replay",
+    "shuffled",
+    "stages",
 ]
 
 _HOMES = MappingProxyType({
@@ -42,8 +50,15 @@ _HOMES = MappingProxyType({
     "RequestFailedError": "errors",
     "SimulatorProcess": "simulator.process",
     "SyncCaller": "benchmark",
+    "burst": "load",
     "closed": "load",
     "constant": "load",
+    "generated": "prompts",
+    "poisson": "load",
+    "ramp": "load",
+    "replay": "load",
+    "shuffled": "prompts",
+    "stages": "load",
 })
 
 

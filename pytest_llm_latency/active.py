@@ -147,7 +147,8 @@ class Active:
         test = measuring.Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
         plan = self._plans[item.nodeid]
         self._judging().prepare(test)
-        return Benchmark(plan, self._judging().client(plan), item.stash[_CALLER]), test
+        client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
+        return Benchmark(plan, client, item.stash[_CALLER], source), test
 
     def _end(self, item: pytest.Function, outcome: measuring.Outcome) -> None:
         from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)

@@ -18,6 +18,7 @@ from pytest_llm_latency.execution.recorder import Prompt, Recorder
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
 from pytest_llm_latency.model import Notice, Plan
+from pytest_llm_latency.prompts import Source
 
 _MOST_THREADS = 1_000
 
@@ -32,6 +33,12 @@ class _Caller:
     def bind(self, recorder: Recorder | None, loop: asyncio.AbstractEventLoop | None) -> None:
         self._recorder, self._loop = recorder, loop
 
+    @property
+    def prompt(self) -> Prompt:
+        """The prompt of the iteration that is under way: a text, or messages that the body may add to."""
+        given = self._bound().given().prompt
+        return given if isinstance(given, str) else [dict(message) for message in given]
+
     def _bound(self) -> Recorder:
         if self._recorder is None:
             raise BodyError("llm(...) was called while nothing is measured: call it in the body of the test only.")
@@ -42,7 +49,7 @@ class AsyncCaller(_Caller):
     """``await llm(prompt, ...)`` of an async test."""
 
     async def __call__(
-        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
     ) -> Reply:
         """Send one request; see ``Recorder.call``."""
         return await self._bound().call(prompt, name=name, model=model, **parameters)
@@ -52,7 +59,7 @@ class SyncCaller(_Caller):
     """``llm(prompt, ...)`` of a plain test, whose body runs in a thread beside the event loop."""
 
     def __call__(
-        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
     ) -> Reply:
         """Send one request and wait for it; see ``Recorder.call``."""
         call = self._bound().call(prompt, name=name, model=model, **parameters)
@@ -63,14 +70,17 @@ class SyncCaller(_Caller):
 class Benchmark:
     """The measuring of one test: runs its body, then turns what was recorded into samples."""
 
-    def __init__(self, plan: Plan, client: Client, caller: AsyncCaller | SyncCaller) -> None:
+    def __init__(
+        self, plan: Plan, client: Client, caller: AsyncCaller | SyncCaller, source: Source | None = None
+    ) -> None:
         self.plan = plan
         self.started_at = datetime.now(UTC)
         self.progress = Progress()
         self.warnings: tuple[Notice, ...] = ()
         self._client = client
         self._caller = caller
-        self._recorder = Recorder(plan, client)
+        self._source = source
+        self._recorder = Recorder(plan, client, source)
 
     async def run(self, body: Callable[[], Awaitable[object]]) -> None:
         """Run an async body under the plan's load in the event loop that is running."""
@@ -86,7 +96,7 @@ class Benchmark:
     def run_in_threads(self, body: Callable[[], object]) -> None:
         """Run a plain body under the plan's load, each iteration in a thread."""
         users = load.concurrency(self.plan.load)
-        threads = min(self.plan.requests, _MOST_THREADS) if users is None else users
+        threads = min(self.plan.ramp_in + self.plan.requests, _MOST_THREADS) if users is None else users
         with (
             ThreadPoolExecutor(max_workers=threads, thread_name_prefix="llm-latency") as pool,
             asyncio.Runner() as runner,
@@ -95,7 +105,7 @@ class Benchmark:
 
     def collect(self, place: Place) -> Collected:
         """Decode what was recorded and put each failed iteration's reason on its last request."""
-        collected = collect(self._recorder.spool.read(), self._client, self.plan, place)
+        collected = collect(self._recorder.spool.read(), self._client, self.plan, place, self._source)
         self._recorder.spool.close()
         samples = blame(collected.samples, self.progress.failures)
         return Collected(samples=samples, conditions=collected.conditions)

@@ -199,7 +199,8 @@ def _incomplete(run: Run) -> tuple[Notice, ...]:
 
 def _lost(run: Run) -> tuple[Notice, ...]:
     """Say how many iterations of a run to its end left no trace: the others would be judged for all."""
-    planned = set(range(run.plan.warmup, run.plan.warmup + run.plan.requests))
+    first = run.plan.warmup + run.plan.ramp_in
+    planned = set(range(first, first + run.plan.requests))
     measured = {sample.iteration for sample in run.samples if sample.phase == MEASURE}
     lost = len(planned - measured - {iteration for iteration, _ in run.iteration_failures})
     if not run.complete or not lost:

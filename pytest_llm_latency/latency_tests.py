@@ -12,16 +12,21 @@ from pytest_llm_latency import marker
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Plan, Result
 from pytest_llm_latency.options import Settings
+from pytest_llm_latency.prompts import Source
 from pytest_llm_latency.session import Late
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
 
 MARKER = "llm_latency"
+SOURCE: "pytest.StashKey[Source | None]" = pytest.StashKey()
 
 
 def plan(item: pytest.Item, settings: Settings) -> Plan:
-    """Return the plan of a marked test; raises ``MarkerError`` for what its author wrote wrongly."""
+    """Return the plan of a marked test, and leave the source of its prompts with it.
+
+    Raises ``MarkerError`` for what its author wrote wrongly.
+    """
     fixtures = getattr(item, "fixturenames", ())
     if "llm" not in fixtures:
         raise MarkerError("the test does not take the fixture llm: write def test_x(llm).")
@@ -36,7 +41,10 @@ def plan(item: pytest.Item, settings: Settings) -> Plan:
     for mark in reversed(marks):
         marker.read(mark.args, mark.kwargs)
         arguments |= mark.kwargs
-    return marker.make_plan(marker.read((), arguments), settings)
+    folders = (item.path.parent, item.config.rootpath)
+    prepared = marker.prepare(marker.read((), arguments), settings, folders)
+    item.stash[SOURCE] = prepared.source
+    return prepared.plan
 
 
 def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[..., Any]:

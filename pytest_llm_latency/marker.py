@@ -1,16 +1,18 @@
 """The marker: a function whose signature is its validation and its help; and from it the plan."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytest_llm_latency import load as loads
 from pytest_llm_latency import plan as plans
-from pytest_llm_latency import units
+from pytest_llm_latency import sources, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.model import Load, Plan
 from pytest_llm_latency.options import Settings
+from pytest_llm_latency.prompts import Generated, Shuffled, Source
 
 DEFAULT_OPEN_WARMUP = 5
 
@@ -23,7 +25,10 @@ class Arguments:
     requests: int | None
     warmup: int | None
     concurrency: int | None
-    load: Load | str | None
+    load: Load | loads.Replay | str | None
+    ramp_in: int | None
+    prompts: object
+    nonce: bool | None
     timeout: float | str | None
     limits: tuple[str, ...] | None
     gate: tuple[str, ...] | None
@@ -37,7 +42,10 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     requests: int | None = None,
     warmup: int | None = None,
     concurrency: int | None = None,
-    load: Load | str | None = None,
+    load: Load | loads.Replay | str | None = None,
+    ramp_in: int | None = None,
+    prompts: str | Path | Sequence[object] | Generated | Shuffled | None = None,
+    nonce: bool | None = None,
     timeout: float | str | None = None,
     limits: str | Sequence[str] | None = None,
     gate: str | Sequence[str] | bool | None = None,
@@ -46,9 +54,12 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
 ) -> Arguments:
     """Measure the LLM calls of a test.
 
-    ``model`` is litellm's name. The body runs ``warmup + requests`` times under ``load``:
-    ``"closed"`` with ``concurrency`` users, or a rate such as ``"20/s"``. ``timeout`` is the
-    deadline of a request (seconds or ``"30s"``). ``gate`` names the metrics that are compared with
+    ``model`` is litellm's name. The body runs ``warmup + ramp_in + requests`` times under ``load``:
+    ``"closed"`` with ``concurrency`` users, a rate such as ``"20/s"``, or another shape. The
+    ``ramp_in`` iterations go over into the measured ones and do not count. ``prompts`` is what
+    ``llm()`` sends where the body names none: a list, a file, ``generated(tokens=500)`` or
+    ``shuffled(...)`` of one; with ``nonce`` each prompt begins with a number of its own. ``timeout``
+    is the deadline of a request (seconds or ``"30s"``). ``gate`` names the metrics that are compared with
     the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts
     (``0.2`` or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new
     ``version`` says that the benchmark has changed and its old baseline does not count.
@@ -59,6 +70,9 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
         warmup=warmup,
         concurrency=concurrency,
         load=load,
+        ramp_in=ramp_in,
+        prompts=prompts,
+        nonce=nonce,
         timeout=timeout,
         limits=_texts("limits", limits),
         gate=() if gate is False else _texts("gate", None if gate is True else gate),
@@ -78,25 +92,58 @@ def read(args: Sequence[object], kwargs: Mapping[str, Any]) -> Arguments:
     return llm_latency(**kwargs)
 
 
-def make_plan(arguments: Arguments, settings: Settings) -> Plan:
-    """Merge command line, marker, ini file and defaults into a checked plan."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A checked plan, and the source of the prompts that the body leaves to it."""
+
+    plan: Plan
+    source: Source | None
+
+
+def prepare(arguments: Arguments, settings: Settings, folders: Sequence[Path] = ()) -> Prepared:
+    """Merge command line, marker, ini file and defaults; files are looked for in the folders, one after another."""
 
     def chosen(name: str, default: Any = None) -> Any:  # noqa: ANN401  (each argument has its own type)
-        candidates = (settings.from_command_line(name), getattr(arguments, name), settings[name], default)
+        option = name.replace("_", "-")
+        candidates = (settings.from_command_line(option), getattr(arguments, name), settings[option], default)
         return next((value for value in candidates if value is not None), None)
 
+    ramp_in = plans.require_count("ramp_in", chosen("ramp_in", 0), least=0)
     load = _load(chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
+    if isinstance(load, loads.Replay):
+        load = _replayed(load, folders, chosen("requests"), ramp_in)
     if settings.from_command_line("load") is None:
         _check_concurrency(arguments, load)
-    users = loads.concurrency(load)
-    plan = Plan(
+    source = sources.of(chosen("prompts"), load, folders)
+    plan = _plan(arguments, settings, chosen, load, source)
+    for text in plan.limits:
+        plans.parse_limit(text)
+    return Prepared(plan=plans.check(plan), source=source)
+
+
+def make_plan(arguments: Arguments, settings: Settings) -> Plan:
+    """Return the plan alone."""
+    return prepare(arguments, settings).plan
+
+
+def _plan(
+    arguments: Arguments, settings: Settings, chosen: Callable[..., Any], load: Load, source: Source | None
+) -> Plan:
+    users, total = loads.concurrency(load), loads.total(load)
+    ramp_in = chosen("ramp_in", 0)
+    requests = chosen("requests", plans.DEFAULT_REQUESTS)
+    warmup = DEFAULT_OPEN_WARMUP if users is None else max(2, users)
+    if total is not None:
+        own = arguments.requests if {"load", "requests"}.isdisjoint(settings.explicit) else None
+        requests, warmup = total - ramp_in if own is None else own, min(warmup, total)
+    return Plan(
         model=chosen("model"),
-        requests=chosen("requests", plans.DEFAULT_REQUESTS),
-        warmup=chosen("warmup", DEFAULT_OPEN_WARMUP if users is None else max(2, users)),
-        ramp_in=0,
+        requests=requests,
+        warmup=chosen("warmup", warmup),
+        ramp_in=ramp_in,
         load=load,
-        prompts=None,
-        nonce=False,
+        prompts=None if source is None else source.description,
+        nonce=_switch("nonce", chosen("nonce", default=False)),
         timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
         limits=arguments.limits or (),
         gate=plans.DEFAULT_GATE if arguments.gate is None else arguments.gate,
@@ -107,20 +154,26 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
     )
-    for text in plan.limits:
-        plans.parse_limit(text)
-    return plans.check(plan)
 
 
-def _load(load: Load | str, concurrency: int) -> Load:
-    if isinstance(load, Load):
+def _load(load: Load | loads.Replay | str, concurrency: int) -> Load | loads.Replay:
+    if isinstance(load, Load | loads.Replay):
         return load
     if not isinstance(load, str):
         raise MarkerError(f"load={load!r} is not a load: write 'closed', a rate such as '20/s', or constant(20).")
-    found = loads.parse(load, concurrency=concurrency)
-    if isinstance(found, loads.Replay):
-        raise MarkerError(f"load={load!r}: no trace can be replayed yet; write another load.")
-    return found
+    return loads.parse(load, concurrency=concurrency)
+
+
+def _replayed(replay: loads.Replay, folders: Sequence[Path], requests: object, ramp_in: int) -> Load:
+    """Read a trace; fewer requests than it has are its first ones."""
+    count = None if requests is None else plans.require_count("requests", requests, least=1) + ramp_in
+    return sources.replayed(replay, folders, count)
+
+
+def _switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise MarkerError(f"{name} is {value!r}: it must be True or False.")
+    return value
 
 
 def _check_concurrency(arguments: Arguments, load: Load) -> None:

@@ -27,8 +27,7 @@ DEFAULT_HTTP_VERSION = "1.1"
 
 def check(plan: Plan) -> Plan:
     """Return the plan, or raise ``MarkerError`` for values that cannot be measured."""
-    _require_count("requests", plan.requests, least=1)
-    _require_count("warmup", plan.warmup, least=0)
+    _check_counts(plan)
     _require_positive("timeout", plan.timeout_s)
     _require_positive("tolerance", plan.tolerance)
     if not 0 <= plan.error_limit <= 1:
@@ -49,9 +48,26 @@ def check(plan: Plan) -> Plan:
     return plan
 
 
-def _require_count(name: str, value: object, *, least: int) -> None:
+def _check_counts(plan: Plan) -> None:
+    require_count("warmup", plan.warmup, least=0)
+    require_count("ramp_in", plan.ramp_in, least=0)
+    total = load.total(plan.load)
+    if total is None:
+        require_count("requests", plan.requests, least=1)
+        return
+    words = f"the load '{load.describe(plan.load)}' starts {total} requests"
+    if plan.warmup > total or plan.ramp_in >= total:
+        raise MarkerError(f"{words}: lower warmup {plan.warmup} or ramp_in {plan.ramp_in}, or make the load longer.")
+    if plan.requests != total - plan.ramp_in:
+        after = f", {plan.ramp_in} of them for ramp_in" if plan.ramp_in else ""
+        raise MarkerError(f"{words}{after}, and requests is {plan.requests!r}: leave requests out.")
+
+
+def require_count(name: str, value: object, *, least: int) -> int:
+    """Return a whole number, or raise ``MarkerError`` for what is none or below the least."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise MarkerError(f"{name} is {value!r}: it must be a whole number of at least {least}.")
+    return value
 
 
 def _require_positive(name: str, value: object) -> None:

@@ -40,18 +40,18 @@ class Progress:
 async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> None:
     """Run the body ``warmup + requests`` times under the plan's load.
 
-    The load of the warm-up is that of the measuring; it ends before the measuring begins. Raises
-    what the body raised when its very first execution failed before it called ``llm``, or when
-    every warm-up failed alike: then the requests that follow would cost money and tell nothing.
+    The load of the warm-up is that of the measuring; it ends before the ramp-in begins, which goes
+    over into the measured iterations without a pause. Raises what the body raised when its very
+    first execution failed before it called ``llm``, or when every warm-up failed alike: then the
+    requests that follow would cost money and tell nothing.
     Raises ``LatencyError`` for what no further iteration would mend.
     """
-    loop = _Iterations(body, clock, progress)
-    await loop.run(load.schedule(plan.load, plan.warmup), WARMUP, first=0)
+    loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
+    await loop.run(load.schedule(plan.load, plan.warmup), first=0)
     loop.give_up_after(plan.warmup)
-    progress.began_ns = clock.now_ns()
     progress.watch.start()
     try:
-        await loop.run(load.schedule(plan.load, plan.requests), MEASURE, first=plan.warmup)
+        await loop.run(load.schedule(plan.load, plan.ramp_in + plan.requests), first=plan.warmup)
         progress.complete = True
     finally:
         progress.watch.stop()
@@ -59,10 +59,11 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> N
 
 
 class _Iterations:
-    def __init__(self, body: Body, clock: Clock, progress: Progress) -> None:
+    def __init__(self, body: Body, clock: Clock, progress: Progress, *, counting_from: int) -> None:
         self._body = body
         self._clock = clock
         self._progress = progress
+        self._counting_from = counting_from
         self._any_call = False
         self._warmup_errors: list[Exception] = []
 
@@ -75,7 +76,7 @@ class _Iterations:
             raise ProviderError(f"each of the {warmup} warm-up requests failed, so nothing was measured: {errors[0]}")
         raise errors[0]
 
-    async def run(self, schedule: Schedule, phase: Phase, *, first: int) -> None:
+    async def run(self, schedule: Schedule, *, first: int) -> None:
         start_ns = self._clock.now_ns()
         due = [(first + position, start_ns + nanoseconds(offset)) for position, offset in enumerate(schedule.offsets_s)]
         try:
@@ -83,18 +84,25 @@ class _Iterations:
                 if schedule.concurrency is None:
                     for index, moment_ns in due:
                         await self._clock.sleep_until(moment_ns)
-                        group.create_task(self._one(Iteration(index=index, phase=phase, scheduled_ns=moment_ns)))
+                        group.create_task(self._one(self._iteration(index, scheduled_ns=moment_ns)))
                 else:
                     waiting = iter(due)
                     for _ in range(min(schedule.concurrency, len(due))):
-                        group.create_task(self._user(waiting, phase))
+                        group.create_task(self._user(waiting))
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
-    async def _user(self, waiting: Iterator[tuple[int, int]], phase: Phase) -> None:
+    async def _user(self, waiting: Iterator[tuple[int, int]]) -> None:
         for index, moment_ns in waiting:
             await self._clock.sleep_until(moment_ns)
-            await self._one(Iteration(index=index, phase=phase, scheduled_ns=None))
+            await self._one(self._iteration(index, scheduled_ns=None))
+
+    def _iteration(self, index: int, *, scheduled_ns: int | None) -> Iteration:
+        """Return the iteration that starts now; the measured phase begins with the first that counts."""
+        phase: Phase = WARMUP if index < self._counting_from else MEASURE
+        if phase == MEASURE and self._progress.began_ns is None:
+            self._progress.began_ns = self._clock.now_ns() if scheduled_ns is None else scheduled_ns
+        return Iteration(index=index, phase=phase, scheduled_ns=scheduled_ns)
 
     async def _one(self, iteration: Iteration) -> None:
         token = ITERATION.set(iteration)

@@ -15,6 +15,7 @@ from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.spool import Entry, Spool
 from pytest_llm_latency.model import Failure, Phase, Plan, Recording, Request
+from pytest_llm_latency.prompts import Input, Source, with_nonce
 
 Prompt = str | Sequence[Mapping[str, object]]
 
@@ -29,33 +30,37 @@ class Iteration:
     calls: Counter[str | None] = field(default_factory=Counter)
 
 
+_BOUNDS = frozenset({"max_tokens", "max_completion_tokens"})
 ITERATION: ContextVar[Iteration | None] = ContextVar("llm_latency_iteration", default=None)
 
 
 class Recorder:
     """The requests of one benchmark, as its body makes them."""
 
-    def __init__(self, plan: Plan, client: Client) -> None:
+    def __init__(self, plan: Plan, client: Client, source: Source | None = None) -> None:
         self._plan = plan
         self._client = client
+        self._source = source
         self.spool = Spool()
 
     async def call(
-        self, prompt: Prompt, *, name: str | None = None, model: str | None = None, **parameters: object
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
     ) -> Reply:
         """Send one request within the iteration that is under way.
 
+        Without a ``prompt`` it is the iteration's own, and where its source says how long the answer
+        was, that is the most that is asked for, unless ``parameters`` say otherwise.
         ``name`` labels the step; the calls of a body that have no name are told apart by their
         order. ``timeout`` is the deadline of this request in seconds, in place of the plan's. Raises
         ``RequestFailedError`` when the request failed, after recording it; one that is cancelled is
         recorded too.
         """
-        iteration = ITERATION.get()
-        if iteration is None:
-            raise BodyError(
-                "llm(...) was called outside of the test body, where nothing is measured: call it in the body "
-                "of a test that is marked with llm_latency."
-            )
+        iteration = _under_way()
+        if prompt is None:
+            given = self.given()
+            prompt = given.prompt
+            if given.max_tokens is not None and not _BOUNDS & parameters.keys():
+                parameters["max_tokens"] = given.max_tokens
         scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
         request = self._request(prompt, step=_step(iteration, name), model=model, parameters=parameters)
         keep = functools.partial(self._keep, iteration, scheduled_ns)
@@ -66,6 +71,15 @@ class Recorder:
             raise asyncio.CancelledError(*cancelled.args) from None
         self._raise_for(recording)
         return Reply(recording, self._client.decode)
+
+    def given(self) -> Input:
+        """Return what the iteration that is under way is given to send."""
+        if self._source is None:
+            raise BodyError(
+                "llm() was called without a prompt and the marker names none: write llm('...'), or "
+                "prompts=['...'] in the marker."
+            )
+        return self._source.input(_under_way().index - self._plan.warmup)
 
     def _keep(self, iteration: Iteration, scheduled_ns: int | None, recording: Recording) -> Recording:
         recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
@@ -84,7 +98,7 @@ class Recorder:
         return Request(
             api="chat",
             model=chosen,
-            messages=_messages(prompt),
+            messages=with_nonce(_messages(prompt)) if self._plan.nonce else _messages(prompt),
             parameters={"stream": True, **_sendable(parameters)},
             step=step,
             deadline_s=_deadline(parameters, self._plan.timeout_s),
@@ -98,6 +112,16 @@ class Recorder:
         known = decoded.failure or Failure(error_class=decoded.status, message=decoded.status, phase="body")
         said = known.message.startswith("HTTP")  # it names its class
         raise RequestFailedError(known.message if said else f"{known.error_class}: {known.message}")
+
+
+def _under_way() -> Iteration:
+    iteration = ITERATION.get()
+    if iteration is None:
+        raise BodyError(
+            "llm(...) was called outside of the test body, where nothing is measured: call it in the body "
+            "of a test that is marked with llm_latency."
+        )
+    return iteration
 
 
 def _step(iteration: Iteration, name: object) -> str | None:

@@ -1,7 +1,5 @@
 """From recordings to samples and conditions, after the run."""
 
-import hashlib
-import json
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -11,6 +9,7 @@ from typing import TypeVar
 from pytest_llm_latency import load
 from pytest_llm_latency.execution import sse
 from pytest_llm_latency.execution.client import Client
+from pytest_llm_latency.execution.fingerprints import Fingerprints
 from pytest_llm_latency.execution.spool import Entry
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION
 from pytest_llm_latency.model import (
@@ -20,47 +19,11 @@ from pytest_llm_latency.model import (
     Failure,
     Plan,
     Recording,
-    Request,
     Sample,
     TokenSource,
 )
+from pytest_llm_latency.prompts import Source
 
-VARIED = "varied"
-_SHOWN = frozenset({
-    "temperature",
-    "top_p",
-    "top_k",
-    "n",
-    "seed",
-    "stop",
-    "max_tokens",
-    "max_completion_tokens",
-    "presence_penalty",
-    "frequency_penalty",
-    "reasoning_effort",
-    "tool_choice",
-    "parallel_tool_calls",
-    "service_tier",
-})
-_NOT_SAMPLING = frozenset({
-    "stream",
-    "stream_options",
-    "api_key",
-    "api_base",
-    "base_url",
-    "api_version",
-    "headers",
-    "extra_headers",
-    "organization",
-    "timeout",
-    "user",
-    "metadata",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "aws_session_token",
-    "azure_ad_token",
-    "vertex_credentials",
-})
 Name = TypeVar("Name", bound=str)
 _PROCESSING_HEADERS = ("openai-processing-ms", "x-envoy-upstream-service-time")
 
@@ -82,15 +45,17 @@ class Collected:
     conditions: tuple[Conditions, ...]
 
 
-def collect(entries: Iterable[Entry], client: Client, plan: Plan, place: Place) -> Collected:
-    """Decode every entry, one after another."""
+def collect(
+    entries: Iterable[Entry], client: Client, plan: Plan, place: Place, source: Source | None = None
+) -> Collected:
+    """Decode every entry, one after another; ``source`` is what gave the iterations their prompts."""
     samples: list[Sample] = []
-    steps: defaultdict[str | None, _StepFacts] = defaultdict(_StepFacts)
+    steps: defaultdict[str | None, _StepFacts] = defaultdict(lambda: _StepFacts(Fingerprints(plan, source)))
     for entry in entries:
         decoded = client.decode(entry.recording)
         samples.append(_sample(entry, decoded, place))
         if entry.phase == MEASURE:
-            steps[entry.step].add(entry.recording, decoded)
+            steps[entry.step].add(entry, decoded)
     samples.sort(key=lambda sample: sample.iteration)  # stable: the calls of an iteration stay in their order
     return Collected(
         samples=tuple(replace(sample, index=index) for index, sample in enumerate(samples)),
@@ -113,21 +78,20 @@ def blame(samples: Iterable[Sample], failures: Mapping[int, Failure]) -> tuple[S
 
 
 class _StepFacts:
-    def __init__(self) -> None:
-        self.requests: Counter[str] = Counter()
-        self.parameters: Counter[str] = Counter()
+    def __init__(self, fingerprints: Fingerprints) -> None:
+        self.fingerprints = fingerprints
         self.seen: defaultdict[str, set[str]] = defaultdict(set)
         self.served: Counter[str] = Counter()
         self.sources: Counter[TokenSource] = Counter()
 
-    def add(self, recording: Recording, decoded: Decoded) -> None:
+    def add(self, entry: Entry, decoded: Decoded) -> None:
+        recording = entry.recording
         request = recording.request
-        self.requests[_prompt(request)] += 1
+        self.fingerprints.add(request, entry.iteration)
         self.seen["model"].add(request.model)
         self.seen["provider"].add(recording.provider)
         if recording.endpoint is not None:  # one that was given up while it was built has none
             self.seen["endpoint"].add(recording.endpoint)
-        self.parameters[_parameters(request.parameters)] += 1
         self.seen["stream"].add(str(bool(request.parameters.get("stream"))))
         if decoded.served_model is not None:
             self.served[decoded.served_model] += 1
@@ -141,11 +105,11 @@ class _StepFacts:
             provider=self._all("provider"),
             served_model=_commonest(self.served),
             endpoint=self._all("endpoint"),
-            prompts=VARIED if _is_varied(self.requests) else _digest(" ".join(sorted(self.requests))),
-            parameters=VARIED if _is_varied(self.parameters) else ", ".join(sorted(self.parameters)),
+            prompts=self.fingerprints.prompts,
+            parameters=self.fingerprints.parameters,
             stream=self.seen["stream"] == {"True"},
             token_source=_commonest(self.sources),
-            load=load.describe(plan.load),
+            load=load.describe(plan.load) + (f", ramp-in {plan.ramp_in}" if plan.ramp_in else ""),
             version=plan.version,
             definitions=DEFINITIONS_VERSION,
         )
@@ -195,29 +159,6 @@ def _server_processing(recording: Recording) -> float | None:
             except ValueError:
                 return None
     return None
-
-
-def _prompt(request: Request) -> str:
-    written = [message for message in request.messages if message.get("role") not in {"assistant", "tool"}]
-    return _digest(json.dumps(written, sort_keys=True, default=repr))
-
-
-def _is_varied(seen: Counter[str]) -> bool:
-    """Whether most requests have one of their own, as where a seed or a prompt changes each time."""
-    return len(seen) > 1 and len(seen) > seen.total() / 2
-
-
-def _parameters(parameters: Mapping[str, object]) -> str:
-    shown = {
-        name: value if name in _SHOWN else "#" + _digest(json.dumps(value, sort_keys=True, default=repr))
-        for name, value in parameters.items()
-        if name not in _NOT_SAMPLING
-    }
-    return json.dumps(shown, sort_keys=True, default=repr)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _commonest(counter: Counter[Name]) -> Name | None:

@@ -8,7 +8,8 @@ import pytest
 
 import nouns
 from pytest_llm_latency.execution.client import Client
-from pytest_llm_latency.execution.sampling import VARIED, Collected, Place, blame, collect
+from pytest_llm_latency.execution.fingerprints import VARIED
+from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
 from pytest_llm_latency.execution.spool import Entry
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION
 from pytest_llm_latency.model import Conditions, Decoded, Failure, Recording, Request, Sample

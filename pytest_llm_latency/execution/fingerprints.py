@@ -1,0 +1,115 @@
+"""What was asked, as short texts that two runs must share: a prompt's without its words, the parameters that matter."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pytest_llm_latency.model import Plan, Request
+from pytest_llm_latency.prompts import Input, Message, Source, hashed, without_nonce
+
+VARIED = "varied"
+_GIVEN = "{given}"  # stands where the words of the source stood
+_SHOWN = frozenset({
+    "temperature",
+    "top_p",
+    "top_k",
+    "n",
+    "seed",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning_effort",
+    "tool_choice",
+    "parallel_tool_calls",
+    "service_tier",
+})
+_NOT_SAMPLING = frozenset({
+    "stream",
+    "stream_options",
+    "api_key",
+    "api_base",
+    "base_url",
+    "api_version",
+    "headers",
+    "extra_headers",
+    "organization",
+    "timeout",
+    "user",
+    "metadata",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "azure_ad_token",
+    "vertex_credentials",
+})
+
+
+class Fingerprints:
+    """Those of one step: of what each request asked, and what they come to."""
+
+    def __init__(self, plan: Plan, source: Source | None) -> None:
+        self._plan = plan
+        self._source = source
+        self._prompts: Counter[str] = Counter()
+        self._parameters: Counter[str] = Counter()
+        self._given = False
+
+    def add(self, request: Request, iteration: int) -> None:
+        """Count one request."""
+        given = None if self._source is None else self._source.input(iteration - self._plan.warmup)
+        written = _written(request.messages, nonce=self._plan.nonce)
+        if given is not None:
+            bare = written
+            written = _without(bare, given)
+            self._given = self._given or written != bare
+        self._prompts[hashed(written)] += 1
+        bound = None if given is None else given.max_tokens
+        self._parameters[_parameters(request.parameters, bound)] += 1
+
+    @property
+    def prompts(self) -> str:
+        """A hash of what the prompts have in common, that of their source, and whether a nonce led them."""
+        parts = [VARIED if _is_varied(self._prompts) else hashed(sorted(self._prompts))]
+        if self._given and self._source is not None:
+            parts.append(f"source {self._source.digest}")
+        return ", ".join([*parts, "nonce"] if self._plan.nonce else parts)
+
+    @property
+    def parameters(self) -> str:
+        """The parameters as JSON."""
+        return VARIED if _is_varied(self._parameters) else ", ".join(sorted(self._parameters))
+
+
+def _written(messages: Sequence[Message], *, nonce: bool) -> list[Message]:
+    bare = without_nonce(messages) if nonce else messages
+    return [message for message in bare if message.get("role") not in {"assistant", "tool"}]
+
+
+def _without(written: Sequence[Message], given: Input) -> list[Message]:
+    """Return messages without the words of their iteration's input, so that what the test adds is left."""
+    prompt = given.prompt
+    if not isinstance(prompt, str):
+        return [{"role": _GIVEN} if message in prompt else message for message in written]
+    return [
+        {**message, "content": content.replace(prompt, _GIVEN)}
+        if isinstance(content := message.get("content"), str)
+        else message
+        for message in written
+    ]
+
+
+def _is_varied(seen: Counter[str]) -> bool:
+    """Whether most requests have one of their own, as where a seed or a prompt changes each time."""
+    return len(seen) > 1 and len(seen) > seen.total() / 2
+
+
+def _parameters(parameters: Mapping[str, object], bound: int | None) -> str:
+    """Return the parameters as JSON; ``bound`` is the ``max_tokens`` that belongs to the prompt."""
+    shown = {
+        name: value if name in _SHOWN else "#" + hashed(value)
+        for name, value in parameters.items()
+        if name not in _NOT_SAMPLING and not (name == "max_tokens" and bound is not None and value == bound)
+    }
+    return json.dumps(shown, sort_keys=True, default=repr)
