@@ -19,10 +19,11 @@ from pytest_llm_latency.model import (
     Summary,
     VerdictStatus,
 )
-from pytest_llm_latency.stats import GatePolicy, Noise
+from pytest_llm_latency.stats import GatePolicy, Noise, caching
 from pytest_llm_latency.stats.comparable import differences, environment_changes, missing_steps
 from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
 from pytest_llm_latency.stats.distrust import distrusted, strained
+from pytest_llm_latency.stats.steady import drifts
 from pytest_llm_latency.stats.summary import summarise
 
 __all__ = [
@@ -116,6 +117,8 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         warnings=(
             *run.warnings,
             *strained(run.trust),
+            *drifts(run),
+            *caching.notices(run, () if baseline is None or differing else baseline.summaries),
             *(() if baseline is None or differing else _missing(baseline, run)),
         ),
         accepting=policy.accepting,

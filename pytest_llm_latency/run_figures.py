@@ -35,6 +35,13 @@ _ROWS = (
         definition="requests that succeed within every stated limit ÷ requests",
     ),
     RunFigure(
+        id="cache_hits",
+        title="Prompt-cache hits",
+        unit="share",
+        direction="higher",
+        definition="requests that read from the provider's prompt cache ÷ requests whose usage says whether they did",
+    ),
+    RunFigure(
         id="requests_per_s",
         title="Requests a second",
         unit="1/s",
