@@ -6,7 +6,9 @@ addresses at once, so that there is no waiting for one family's answer.
 """
 
 import asyncio
+import errno
 import itertools
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -59,11 +61,32 @@ async def _open(address: Address) -> tuple[socket.socket, int]:
     try:
         sock.settimeout(0)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, where)
+        await _connect(sock, where)
     except BaseException:
         sock.close()
         raise
     return sock, time.monotonic_ns()
+
+
+async def _connect(sock: socket.socket, where: tuple[object, ...]) -> None:
+    """Connect to an address; the loops' own ways would look it up again."""
+    code = sock.connect_ex(where)
+    if code == errno.EINPROGRESS:
+        loop = asyncio.get_running_loop()
+        writable = loop.create_future()
+        loop.add_writer(sock.fileno(), _resolve, writable)
+        try:
+            await writable
+        finally:
+            loop.remove_writer(sock.fileno())
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 async def _abandon(attempts: Sequence[asyncio.Task[tuple[socket.socket, int]]]) -> None:

@@ -117,7 +117,7 @@ def check_agreed(tls: Tls, origin: Origin, http_version: str) -> None:
 
 def is_no_protocol(error: OSError) -> bool:
     """Whether a handshake failed because the server speaks none of the protocols that were offered."""
-    return isinstance(error, ssl.SSLError) and error.reason in {
+    return isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in {
         "TLSV1_ALERT_NO_APPLICATION_PROTOCOL",
         "NO_APPLICATION_PROTOCOL",
     }

@@ -107,7 +107,7 @@ Answering = Callable[[Speaker, int], Awaitable[None]]
 
 async def hello(speaker: Speaker, stream: int) -> None:
     """Answer in two pieces."""
-    await speaker.say(stream, b"hel", b"lo")
+    await speaker.say(stream, b"he", b"llo")
 
 
 class Speaking:
@@ -175,7 +175,7 @@ async def test_an_answer_is_read_and_each_data_frame_is_a_piece(transport: Trans
     handler = Speaking()
     async with serving(handler) as server:
         exchange = await ask(transport, server, body=b'{"a": 1}')
-    assert (exchange.status, exchange.http_status, exchange.pieces) == ("ok", 200, (b"hel", b"lo"))
+    assert (exchange.status, exchange.http_status, exchange.pieces) == ("ok", 200, (b"he", b"llo"))
     assert exchange.headers == (("content-type", "text/plain"), ("x-two", "2"))
     assert (exchange.http_version, exchange.attempts, exchange.connection_reused) == ("2", 1, False)
     (speaker,) = handler.speakers
@@ -346,7 +346,7 @@ async def test_a_stream_that_the_server_resets_is_an_error_with_what_came(
     """The connection goes on."""
 
     async def answer(speaker: Speaker, stream: int) -> None:
-        await speaker.say(stream, b"hel", end=stream > 1)
+        await speaker.say(stream, b"he", end=stream > 1)
         if stream == 1:
             await asyncio.sleep(0.01)
             speaker.reset(stream, code)
@@ -356,7 +356,7 @@ async def test_a_stream_that_the_server_resets_is_an_error_with_what_came(
         assert why(exchange) == ("error", error_class, "body")
         assert exchange.failure is not None
         assert f"the server reset the stream ({code.name})" in exchange.failure.message
-        assert (exchange.pieces, exchange.attempts) == ((b"hel",), 1)
+        assert (exchange.pieces, exchange.attempts) == ((b"he",), 1)
         assert (await ask(transport, server)).connection_reused is True
 
 
@@ -402,7 +402,7 @@ async def test_a_connection_that_ends_before_its_answers_do_fails_them_all(trans
     """With what came before."""
 
     async def answer(speaker: Speaker, stream: int) -> None:
-        await speaker.say(stream, b"hel", end=False)
+        await speaker.say(stream, b"he", end=False)
         if len(speaker.requests) == 2 and stream == 3:
             await asyncio.sleep(0.02)
             speaker.peer.reset() if ending == "reset" else speaker.peer.writer.close()
@@ -411,7 +411,7 @@ async def test_a_connection_that_ends_before_its_answers_do_fails_them_all(trans
         exchanges = await asyncio.gather(ask(transport, server), ask(transport, server))
     for exchange in exchanges:
         assert why(exchange) == ("error", "ConnectionResetError", "body")
-        assert (exchange.pieces, exchange.http_status, exchange.attempts) == ((b"hel",), 200, 1)
+        assert (exchange.pieces, exchange.http_status, exchange.attempts) == ((b"he",), 200, 1)
         assert exchange.stamps.closed is not None
 
 
@@ -422,7 +422,7 @@ async def test_a_request_that_is_given_up_leaves_the_others_alone(transport: Tra
 
     async def answer(speaker: Speaker, stream: int) -> None:
         if stream == 1:
-            await speaker.say(stream, b"hel", end=False)
+            await speaker.say(stream, b"he", end=False)
             return
         both_came.set()
         await speaker.was_reset.wait()
@@ -442,7 +442,7 @@ async def test_a_request_that_is_given_up_leaves_the_others_alone(transport: Tra
         else:
             exchange = await stalled
             assert why(exchange) == ("timeout", "Timeout", "body")
-            assert exchange.pieces == (b"hel",)
+            assert exchange.pieces == (b"he",)
         assert exchange.stamps.closed is None
         assert ((await other).status, server.connections) == ("ok", 1)
     assert handler.speakers[0].resets == {1: int(ErrorCodes.CANCEL)}
@@ -529,7 +529,7 @@ async def test_over_tls_the_handshake_agrees_to_it(secure: Transport, certificat
     """And both versions live beside each other in one transport."""
     async with serving(Speaking(), tls=speaks(certificate, "h2", "http/1.1")) as server:
         exchange = await ask(secure, server)
-        assert (exchange.status, exchange.pieces, exchange.http_version) == ("ok", (b"hel", b"lo"), "2")
+        assert (exchange.status, exchange.pieces, exchange.http_version) == ("ok", (b"he", b"llo"), "2")
         assert exchange.stamps.tls_end is not None
     one = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
     async with serving(answering(one), tls=speaks(certificate, "http/1.1")) as server:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llm_latency.execution import http1
+from pytest_llm_latency.execution import addresses, http1
 from pytest_llm_latency.execution.connection import Connection
 from pytest_llm_latency.execution.routes import Origin, Route
 from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport
@@ -260,6 +260,56 @@ def test_a_connection_of_another_loop_is_not_used_again(transport: Transport) ->
         each.close()
 
 
+def ending_at_the_second(*last: bytes) -> Handler:
+    """Answer the first request of each connection; say ``last`` to a second one and close."""
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        await peer.say(OK)
+        await peer.request()
+        await peer.say(*last)
+
+    return handler
+
+
+async def test_a_connection_that_ends_just_as_it_is_used_again_costs_a_second_attempt(transport: Transport) -> None:
+    """On a new connection, and the request began when it began."""
+    async with serving(ending_at_the_second()) as server:
+        await ask(transport, server)
+        before = time.monotonic_ns()
+        exchange = await ask(transport, server)
+        assert (exchange.status, exchange.attempts, exchange.connection_reused) == ("ok", 2, False)
+        assert server.connections == 2
+    stamps = [before, *ordered(exchange), time.monotonic_ns()]
+    assert stamps == sorted(stamps)
+    assert exchange.stamps.tcp_end is not None
+
+
+async def test_a_second_attempt_has_a_new_connection_and_is_the_last(transport: Transport) -> None:
+    """Another idle one may have ended too."""
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        if server.connections <= 2:
+            await peer.say(OK)
+            await peer.request()
+
+    async with serving(handler) as server:
+        await asyncio.gather(ask(transport, server), ask(transport, server))
+        exchange = await ask(transport, server)
+        assert why(exchange) == ("error", "ConnectionResetError", "headers")
+        assert (exchange.attempts, server.connections) == (2, 3)
+
+
+async def test_an_answer_that_has_begun_is_not_asked_for_again(transport: Transport) -> None:
+    """Its end is the server's fault."""
+    async with serving(ending_at_the_second(b"HTTP/1.1 20")) as server:
+        await ask(transport, server)
+        exchange = await ask(transport, server)
+        assert why(exchange) == ("error", "ConnectionResetError", "headers")
+        assert (exchange.attempts, exchange.connection_reused) == (1, True)
+
+
 # What goes wrong.
 
 
@@ -317,7 +367,9 @@ async def test_the_next_address_is_tried_when_one_refuses(
                 return addresses
 
             monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", both)
-            assert (await ask(transport, server)).status == "ok"
+            server.origin = Origin(scheme="http", host="two.example", port=80)
+            exchange = await ask(transport, server)
+            assert (exchange.status, exchange.failure) == ("ok", None)
 
 
 async def test_the_networks_own_time_out_is_an_error_of_connecting(
@@ -328,7 +380,7 @@ async def test_the_networks_own_time_out_is_an_error_of_connecting(
     async def give_up(*_: object) -> None:
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", give_up)
+    monkeypatch.setattr(addresses, "_connect", give_up)
     origin = Origin(scheme="http", host="127.0.0.1", port=9)
     assert why(await transport.send(wire(origin), deadline_s=LONG_S)) == ("error", "TimeoutError", "connect")
 
@@ -365,6 +417,7 @@ async def test_a_connection_that_ends_before_the_answer_does_is_an_error(
     async with serving(handler) as server:
         exchange = await ask(transport, server)
     assert why(exchange) == ("error", "ConnectionResetError", phase)
+    assert exchange.attempts == 1
     assert b"".join(exchange.pieces) in {b"", b"hello", b"hellohe"}
     assert bool(exchange.pieces) == (b"hello" in sent)
     assert exchange.stamps.closed is not None

@@ -1,5 +1,7 @@
 """Keys stay out of messages."""
 
+import base64
+
 import pytest
 
 from pytest_llm_latency.execution.redaction import SIMULATOR_KEY, credentials, given, redact
@@ -87,3 +89,13 @@ def test_the_credentials_of_the_environment_are_secrets(name: str, monkeypatch: 
 def test_a_secret_that_contains_another_is_replaced_whole() -> None:
     """Else its end would stay."""
     assert redact("abcdefgh", ["abcd", "abcdefgh"]) == "***"
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "all_proxy"])
+def test_the_passwords_of_proxies_are_secrets_as_they_are_written_and_as_they_are_sent(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy may repeat what it got."""
+    monkeypatch.setenv(name, "http://user:hunter%32@proxy:3128")
+    sent = base64.b64encode(b"user:hunter2").decode()
+    assert redact(f"hunter%32 hunter2 {sent} user proxy:3128") == "*** *** *** user proxy:3128"
