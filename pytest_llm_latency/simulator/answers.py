@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from pytest_llm_latency.model import EventKind
-from pytest_llm_latency.simulator.profiles import Profile
+from pytest_llm_latency.simulator.profiles import Profile, Text
 from pytest_llm_latency.simulator.tool_arguments import smallest
 
 Finish = Literal["stop", "length", "tool_call"]
-Text = Literal["ascii", "unicode"]
 
 CHARACTERS_PER_TOKEN = 4
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)

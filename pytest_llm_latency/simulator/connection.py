@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pytest_llm_latency.simulator import stamping
+from pytest_llm_latency.simulator.damage import GARBAGE
+from pytest_llm_latency.simulator.faults import Fault
 from pytest_llm_latency.simulator.requests import HttpRequest, Problem, RequestReader
 from pytest_llm_latency.simulator.script import Script
 from pytest_llm_latency.simulator.sending import Sender
@@ -24,10 +26,14 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What a connection is for: how requests and problems are answered, and who hears of each end."""
+    """What a connection is for: how requests and problems are answered, and who hears of each end.
+
+    ``greet`` says what strikes a connection that has just been accepted.
+    """
 
     respond: Callable[[HttpRequest], Script]
     refuse: Callable[[Problem], Script]
+    greet: Callable[[], Fault | None] | None = None
     on_exchange: Callable[[Exchange], None] | None = None
 
 
@@ -54,6 +60,7 @@ class Connection:
         self._is_lingering = self._is_closed = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._on_readable)
+        self._greet()
 
     def close(self) -> None:
         """Close the socket; a second call does nothing."""
@@ -73,10 +80,22 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_AND_RESET)
         self.close()
 
+    def _greet(self) -> None:
+        fault = None if self._service.greet is None else self._service.greet()
+        if fault is None:
+            return
+        self._is_lingering = True  # whatever comes is read and left alone
+        if fault.kind == "reset":
+            self.reset()
+        elif fault.kind == "close":
+            self._linger(is_orderly=False)
+        elif fault.kind == "garbage":
+            self._socket.send(GARBAGE)
+
     def _on_readable(self) -> None:
         try:
             data, at_ns = stamping.receive(self._socket)
-            plain = self._decrypted(data)
+            plain = data if self._is_lingering else self._decrypted(data)
         except BlockingIOError:
             return
         except OSError:  # TLS errors are among them
@@ -128,7 +147,7 @@ class Connection:
             self.reset()
         elif script.ending == "complete":
             if script.exchange is not None:
-                script.exchange.complete = True
+                script.exchange.complete = script.is_sound
             self._conclude()
             if script.closes:
                 self._linger(is_orderly=True)

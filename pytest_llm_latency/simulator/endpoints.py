@@ -40,7 +40,7 @@ class Endpoints:
 
     def _add(self, method: str, path: str, target: Endpoint | _Own) -> None:
         self._router.add(method, path, target)
-        if method == "GET":
+        if method == "GET" and isinstance(target, _Own):
             self._router.add("HEAD", path, target)
 
     def respond(self, request: HttpRequest) -> Script:

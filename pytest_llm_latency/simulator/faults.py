@@ -1,7 +1,7 @@
 """Faults as data: which requests go wrong, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from random import Random
 from types import MappingProxyType
@@ -17,6 +17,27 @@ FaultKind = Literal[
     "truncated",
     "slow_headers",
     "error_event",
+    "reset",
+    "close",
+    "garbage",
+    "content_length_long",
+    "content_length_short",
+    "broken_chunk_size",
+    "oversized_header",
+    "wrong_content_type",
+    "html_error",
+    "unavailable",
+    "drip",
+]
+FaultPoint = Literal[
+    "connect",
+    "before_headers",
+    "in_headers",
+    "after_headers",
+    "between_events",
+    "inside_event",
+    "inside_chunk_framing",
+    "before_end",
 ]
 
 KINDS: Mapping[FaultKind, str] = MappingProxyType({
@@ -31,6 +52,40 @@ KINDS: Mapping[FaultKind, str] = MappingProxyType({
     "error_event": "the stream reports an error after some deltas and ends; instead of a whole answer status 500",
 })
 
+HTTP_KINDS: Mapping[FaultKind, str] = MappingProxyType({
+    "content_length_long": "the stated length is 16 bytes more than the body, and the connection closes after it",
+    "content_length_short": "the stated length is half of the body, which comes in full",
+    "broken_chunk_size": "the chunk of one delta, or of the whole answer, states seven bytes too many",
+    "oversized_header": "the headers have one of a quarter of a megabyte",
+    "wrong_content_type": "the answer is sound and says that it is HTML",
+    "html_error": "status 502 with a page of HTML",
+    "unavailable": "status 503 with Retry-After",
+    "drip": "the body comes byte by byte, ``delay_s`` apart",
+})
+
+POINTED_KINDS: Mapping[FaultKind, str] = MappingProxyType({
+    "reset": "the connection is reset",
+    "close": "the connection is closed",
+    "stall": "no more bytes come, and the connection stays open",
+    "garbage": "sixteen bytes are none that belong there; the rest comes as it should",
+})
+
+POINTS: Mapping[FaultPoint, str] = MappingProxyType({
+    "connect": "when the connection was accepted; counts connections, whatever the model",
+    "before_headers": "before the first byte of the response",
+    "in_headers": "in the middle of the headers",
+    "after_headers": "after the headers",
+    "between_events": "before an event; in the middle of a whole answer",
+    "inside_event": "in the middle of an event or of a whole answer",
+    "inside_chunk_framing": "inside the size of an event's chunk; in the middle of a whole answer",
+    "before_end": "after the last event, before the end of the body; before the last byte of a whole answer",
+})
+
+EVERY_FAULT: tuple[tuple[FaultKind, FaultPoint | None], ...] = (
+    *((kind, None) for kind in (*KINDS, *HTTP_KINDS)),
+    *((kind, point) for kind in POINTED_KINDS for point in POINTS),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -38,16 +93,32 @@ class Fault:
 
     It strikes a ``share`` of them, drawn from the seed, or each one whose number, counted from 1
     for each model's name, is a multiple of ``every``. ``after_chunks`` deltas come through before
-    a fault in mid-stream.
+    a fault in mid-stream. ``point`` is where the kinds of ``POINTED_KINDS`` strike.
     """
 
     kind: FaultKind
+    point: FaultPoint | None = None
     model: str = "*"
     share: float | None = None
     every: int | None = None
     after_chunks: int = 3
     retry_after_s: float = 1.0
     delay_s: float = 5.0
+
+    @property
+    def name(self) -> str:
+        """Return the kind and the point."""
+        return self.kind if self.point is None else f"{self.kind} at {self.point}"
+
+
+def of_requests(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return the faults that strike requests."""
+    return tuple(each for each in faults if each.point != "connect")
+
+
+def of_connections(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return the faults that strike when a connection is made."""
+    return tuple(replace(each, model="*") for each in faults if each.point == "connect")
 
 
 def striking(faults: tuple[Fault, ...], *, seed: int, model: str, ordinal: int) -> Fault | None:

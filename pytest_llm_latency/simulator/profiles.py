@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from random import Random
 from types import MappingProxyType
+from typing import Literal
 
 from pytest_llm_latency.simulator.faults import Fault
+
+Text = Literal["ascii", "unicode"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +107,39 @@ DEFAULT_PROFILE = Profile()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What form a body has on the wire.
+
+    It is cut into writes of ``fragment`` bytes, wherever that is; ``coalesce`` events of a stream
+    go together when the last of them is due. ``comments`` puts one between any two server-sent
+    events, half-way in time, and ``line_ends`` makes all their lines end in CRLF. ``encoding`` is
+    flushed with each event. ``text`` in ``unicode`` has characters of several bytes.
+    """
+
+    fragment: int | None = None
+    coalesce: int = 1
+    comments: bool = False
+    line_ends: Literal["own", "crlf"] = "own"
+    encoding: Literal["identity", "gzip", "deflate"] = "identity"
+    text: Text = "ascii"
+
+
+PLAIN = Shape()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
     """Everything that the simulator can be told.
 
     ``profiles`` maps patterns of model names (``gpt-4o*``) to profiles: the first that matches
-    counts, and ``DEFAULT_PROFILE`` where none does. ``slowdown`` multiplies every latency.
+    counts, and ``DEFAULT_PROFILE`` where none does; ``wire`` maps them to shapes in the same way,
+    and ``PLAIN`` is none. ``slowdown`` multiplies every latency.
     """
 
     seed: int = 0
     slowdown: float = 1.0
     profiles: Mapping[str, Profile] = field(default_factory=lambda: MappingProxyType({}))
+    wire: Mapping[str, Shape] = field(default_factory=lambda: MappingProxyType({}))
     faults: tuple[Fault, ...] = ()
 
 
@@ -143,6 +169,11 @@ def profile_for(settings: SimulatorSettings, model: str) -> Profile:
     """Return the first profile whose pattern matches the model's name."""
     matching = (profile for pattern, profile in settings.profiles.items() if fnmatchcase(model, pattern))
     return next(matching, DEFAULT_PROFILE)
+
+
+def shape_for(settings: SimulatorSettings, model: str) -> Shape:
+    """Return the first shape whose pattern matches the model's name."""
+    return next((shape for pattern, shape in settings.wire.items() if fnmatchcase(model, pattern)), PLAIN)
 
 
 def drift_factor(drift: Drift | None, arrival: Arrival) -> float:

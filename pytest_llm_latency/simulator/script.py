@@ -32,13 +32,15 @@ class Script:
     """The writes of one response, and how it ends at ``end_due_ns``.
 
     ``complete`` leaves the connection open unless it ``closes``; ``cut`` closes it, ``reset``
-    resets it and ``stall`` leaves it open and silent. ``exchange`` takes the stamps.
+    resets it and ``stall`` leaves it open and silent. ``is_sound`` says that the bytes are HTTP as
+    it should be. ``exchange`` takes the stamps.
     """
 
     writes: Sequence[Write]
     end_due_ns: int
     ending: Ending = "complete"
     closes: bool = False
+    is_sound: bool = True
     exchange: Exchange | None = None
 
 

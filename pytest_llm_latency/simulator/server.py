@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_llm_latency.errors import LatencyError
@@ -83,8 +83,9 @@ def serving(simulation: Simulation, options: Options) -> Iterator[Address]:
         timetable = Timetable()
         endpoints = Endpoints(simulation, base_url)
         service = Service(respond=endpoints.respond, refuse=endpoints.refuse, on_exchange=options.on_exchange)
+        public = replace(service, greet=simulation.greet)
         listeners = [
-            Listener(doors[0], service, timetable=timetable, tls=context),
+            Listener(doors[0], public, timetable=timetable, tls=context),
             Listener(doors[1], service, timetable=timetable),
         ]
         try:

@@ -7,14 +7,14 @@ which is a fixed one. Every complaint names the key and ends with what is allowe
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.plan import nearest
-from pytest_llm_latency.simulator.faults import KINDS, Fault
+from pytest_llm_latency.simulator.faults import HTTP_KINDS, KINDS, POINTED_KINDS, POINTS, Fault
 from pytest_llm_latency.simulator.profiles import (
     Bimodal,
     Drift,
@@ -22,6 +22,7 @@ from pytest_llm_latency.simulator.profiles import (
     Latency,
     LogNormal,
     Profile,
+    Shape,
     SimulatorSettings,
     Tail,
 )
@@ -180,10 +181,28 @@ def _profiles(value: object, where: str) -> Mapping[str, Profile]:
     })
 
 
-def _fault_kind(value: object, where: str) -> str:
-    if value not in KINDS:
-        raise SettingsError(f"{where} is {value!r}: {nearest(str(value), tuple(KINDS))}")
-    return str(value)
+def _one_of(known: Iterable[str]) -> Reader:
+    names = tuple(dict.fromkeys(known))
+
+    def read(value: object, where: str) -> str:
+        if value not in names:
+            raise SettingsError(f"{where} is {value!r}: {nearest(str(value), names)}")
+        return str(value)
+
+    return read
+
+
+def _truth(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{where} is {value!r}: it must be true or false.")
+    return value
+
+
+def _wire(value: object, where: str) -> Mapping[str, Shape]:
+    return MappingProxyType({
+        _text(pattern, where): _read(Shape, content, f"{where}[{pattern!r}]", _SHAPE)
+        for pattern, content in _mapping(value, where).items()
+    })
 
 
 def _faults(value: object, where: str) -> tuple[Fault, ...]:
@@ -193,6 +212,10 @@ def _faults(value: object, where: str) -> tuple[Fault, ...]:
     for index, fault in enumerate(faults):
         if (fault.share is None) == (fault.every is None):
             raise SettingsError(f"{where}[{index}]: state one of share and every.")
+        if fault.point is None and fault.kind in POINTED_KINDS.keys() - KINDS.keys():
+            raise SettingsError(f"{where}[{index}] lacks point: state one of {', '.join(POINTS)}.")
+        if fault.point is not None and fault.kind not in POINTED_KINDS:
+            raise SettingsError(f"{where}[{index}].point is for {', '.join(POINTED_KINDS)}: leave it out.")
     return faults
 
 
@@ -225,7 +248,8 @@ _PROFILE: Mapping[str, Reader] = MappingProxyType({
     "tail": _tail,
 })
 _FAULT: Mapping[str, Reader] = MappingProxyType({
-    "kind": _fault_kind,
+    "kind": _one_of((*KINDS, *HTTP_KINDS, *POINTED_KINDS)),
+    "point": _one_of(POINTS),
     "model": _text,
     "share": _share,
     "every": _whole(1),
@@ -233,9 +257,18 @@ _FAULT: Mapping[str, Reader] = MappingProxyType({
     "retry_after_s": _duration,
     "delay_s": _duration,
 })
+_SHAPE: Mapping[str, Reader] = MappingProxyType({
+    "fragment": _whole(1),
+    "coalesce": _whole(1),
+    "comments": _truth,
+    "line_ends": _one_of(("own", "crlf")),
+    "encoding": _one_of(("identity", "gzip", "deflate")),
+    "text": _one_of(("ascii", "unicode")),
+})
 _SETTINGS: Mapping[str, Reader] = MappingProxyType({
     "seed": _seed,
     "slowdown": _factor,
     "profiles": _profiles,
+    "wire": _wire,
     "faults": _faults,
 })

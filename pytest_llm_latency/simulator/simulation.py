@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pytest_llm_latency.model import CONTENT, CONTROL, TOOL_CALL
-from pytest_llm_latency.simulator import transmission
+from pytest_llm_latency.simulator import faults, refusals, transmission
 from pytest_llm_latency.simulator.answers import Answer, Facts, Piece, Question, QuestionError, Refusal, answer
 from pytest_llm_latency.simulator.faults import Fault, striking
-from pytest_llm_latency.simulator.profiles import Arrival, Timing, draw, profile_for
+from pytest_llm_latency.simulator.profiles import PLAIN, Arrival, Shape, Timing, draw, profile_for, shape_for
 from pytest_llm_latency.simulator.protocols import PROTOCOLS
 from pytest_llm_latency.simulator.routes import Asked, Begun, Call, Followed, Framing, Kept, Polled, Route
 from pytest_llm_latency.simulator.settings import read_settings
-from pytest_llm_latency.simulator.transmission import MIDSTREAM_ERROR, Transmission
+from pytest_llm_latency.simulator.transmission import Transmission
 from pytest_llm_latency.simulator.truth import Exchange, TruthLog
 from pytest_llm_latency.units import nanoseconds, seconds
 
@@ -24,7 +24,6 @@ NUMBER_HEADER = "x-simulator-request"
 
 _KEPT_SIZE = 1000
 _NO_QUESTION = Question(model="unknown", stream=False, prompt_tokens=0, max_tokens=None, tool=None)
-_RATE_LIMITED = "Rate limit reached: the simulator was told to refuse this request."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +36,19 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A response ready to be sent. ``vanishes`` says that the connection is reset instead."""
+    """A response as it is planned. ``vanishes`` says that the connection is reset instead.
+
+    ``framing`` is that of a stream, ``shape`` the form of the body, and ``fault`` what strikes it.
+    """
 
     status: int
     headers: Mapping[str, str]
     transmission: Transmission
     exchange: Exchange
     vanishes: bool
+    framing: Framing | None = None
+    shape: Shape = PLAIN
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +93,7 @@ class Simulation:
     def __init__(self, settings: Mapping[str, object]) -> None:
         self.log = TruthLog()
         self._content: Mapping[str, object] = {}
+        self._connections = 0
         self._kept: dict[str, _Kept] = {}
         self._numbers = itertools.count(1)
         self._ordinals: Counter[str] = Counter()
@@ -97,14 +103,22 @@ class Simulation:
     def configure(self, changes: Mapping[str, object]) -> None:
         """Replace the named top-level settings; for wrong ones raise ``SettingsError`` and change nothing."""
         content = {**self._content, **changes}
-        self._settings = read_settings(content)
+        self._settings = settings = read_settings(content)
+        self._request_faults = faults.of_requests(settings.faults)
+        self._connection_faults = faults.of_connections(settings.faults)
         self._content = content
 
     def reset(self) -> None:
         """Start draws and drifts again and forget the log; the requests' numbers go on."""
         self._ordinals.clear()
+        self._connections = 0
         self._epoch_ns = time.monotonic_ns()
         self.log.clear()
+
+    def greet(self) -> Fault | None:
+        """Return what strikes a connection that has just been accepted."""
+        ordinal, self._connections = self._connections, self._connections + 1
+        return striking(self._connection_faults, seed=self._settings.seed, model="", ordinal=ordinal)
 
     def respond(self, endpoint: Endpoint, call: Call, arrived_ns: int) -> Response:
         """Return the response to a request that arrived at a stamp of the monotonic clock.
@@ -128,7 +142,7 @@ class Simulation:
         return self._refuse(turn, Refusal(status=status, message=message, request_id=turn.request_id))
 
     def _answer(self, route: Asked, turn: _Turn) -> Response:
-        refusal = _refusal(turn)
+        refusal = refusals.refusal(turn.fault, turn.question, turn.request_id)
         if refusal is not None:
             return self._refuse(turn, refusal)
         said, timing = self._said(turn)
@@ -142,12 +156,13 @@ class Simulation:
         return self._response(turn, planned, terms)
 
     def _said(self, turn: _Turn) -> tuple[Answer, Timing]:
-        said = answer(turn.question, profile_for(self._settings, turn.question.model))
+        model = turn.question.model
+        said = answer(turn.question, profile_for(self._settings, model), shape_for(self._settings, model).text)
         return said, self._draw(turn, max(1, said.output_tokens))
 
     def _begin(self, route: Begun, turn: _Turn, call: Call) -> Response:
         """Keep the answer, and say where it can be fetched."""
-        refusal = _refusal(turn)
+        refusal = refusals.refusal(turn.fault, turn.question, turn.request_id)
         if refusal is not None:
             return self._refuse(turn, refusal)
         said, timing = self._said(turn)
@@ -186,7 +201,7 @@ class Simulation:
             arrived_ns=arrived_ns,
             number=next(self._numbers),
             ordinal=ordinal,
-            fault=striking(settings.faults, seed=settings.seed, model=question.model, ordinal=ordinal),
+            fault=striking(self._request_faults, seed=settings.seed, model=question.model, ordinal=ordinal),
         )
 
     def _draw(self, turn: _Turn, tokens: int) -> Timing:
@@ -200,13 +215,16 @@ class Simulation:
 
     def _refuse(self, turn: _Turn, refusal: Refusal) -> Response:
         headers_s = self._draw(turn, 1).headers_s
-        piece = Piece(PROTOCOLS[turn.protocol].error(refusal), CONTROL, 0)
+        page = refusals.page(turn.fault, refusal)
+        piece = Piece(page or PROTOCOLS[turn.protocol].error(refusal), CONTROL, 0)
         planned = transmission.whole(piece, turn.arrived_ns + nanoseconds(headers_s))
         response = self._response(turn, planned, _Terms(processing_s=headers_s, status=refusal.status))
-        if refusal.retry_after_s is None:
-            return response
-        retry_after = {"retry-after": str(math.ceil(refusal.retry_after_s))}
-        return replace(response, headers={**response.headers, **retry_after})
+        headers = dict(response.headers)
+        if refusal.retry_after_s is not None:
+            headers["retry-after"] = str(math.ceil(refusal.retry_after_s))
+        if page is not None:
+            headers["content-type"] = "text/html"
+        return replace(response, headers=headers)
 
     def _response(self, turn: _Turn, planned: Transmission, terms: _Terms) -> Response:
         protocol, question, said = PROTOCOLS[turn.protocol], turn.question, terms.said
@@ -218,7 +236,7 @@ class Simulation:
             ordinal=turn.ordinal,
             stream=question.stream,
             status=terms.status,
-            fault=None if turn.fault is None else turn.fault.kind,
+            fault=None if turn.fault is None else turn.fault.name,
             prompt_tokens=question.prompt_tokens,
             output_tokens=0 if said is None else said.output_tokens,
             reasoning_tokens=0 if said is None else said.reasoning_tokens,
@@ -237,19 +255,10 @@ class Simulation:
             transmission=planned,
             exchange=exchange,
             vanishes=turn.fault is not None and turn.fault.kind == "reset_before_headers",
+            framing=terms.framing,
+            shape=shape_for(self._settings, question.model),
+            fault=turn.fault,
         )
-
-
-def _refusal(turn: _Turn) -> Refusal | None:
-    """Return the error response that a fault makes of a request from the start."""
-    fault = turn.fault
-    if fault is None:
-        return None
-    if fault.kind == "rate_limit":
-        return Refusal(status=429, message=_RATE_LIMITED, request_id=turn.request_id, retry_after_s=fault.retry_after_s)
-    if fault.kind == "server_error" or (fault.kind == "error_event" and not turn.question.stream):
-        return Refusal(status=500, message=MIDSTREAM_ERROR, request_id=turn.request_id)
-    return None
 
 
 def _planned(route: Asked, turn: _Turn, said: Answer, timing: Timing) -> Transmission:

@@ -65,6 +65,8 @@ def spoil(sound: Transmission, fault: Fault, framing: Framing | None = None) -> 
 
     ``framing`` is that of a stream.
     """
+    if fault.point is not None:  # strikes the bytes, not the plan
+        return sound
     if fault.kind == "slow_headers":
         return _later(sound, nanoseconds(fault.delay_s))
     if sound.content_length is not None or framing is None:
@@ -85,14 +87,14 @@ def _later(sound: Transmission, delay_ns: int) -> Transmission:
     )
 
 
-def _struck(sound: Transmission, fault: Fault) -> int:
+def struck(sound: Transmission, fault: Fault) -> int:
     """Return the index of the delta that is struck: the last one at the latest."""
     generated = [index for index, piece in enumerate(sound.pieces) if piece.kind != CONTROL]
     return generated[min(fault.after_chunks, len(generated) - 1)]
 
 
 def _stopped(sound: Transmission, fault: Fault, ending: Ending) -> Transmission:
-    index = _struck(sound, fault)
+    index = struck(sound, fault)
     pieces, due_ns = sound.pieces[:index], sound.due_ns[:index]
     return replace(sound, pieces=pieces, due_ns=due_ns, end_due_ns=sound.due_ns[index], ending=ending)
 
@@ -104,7 +106,7 @@ def _error_event(sound: Transmission, fault: Fault, event: bytes) -> Transmissio
 
 
 def _malformed_event(sound: Transmission, fault: Fault, malformed: Callable[[bytes], bytes]) -> Transmission:
-    index = _struck(sound, fault)
+    index = struck(sound, fault)
     broken = Piece(malformed(sound.pieces[index].data), CONTROL, sound.pieces[index].step)
     return replace(sound, pieces=(*sound.pieces[:index], broken, *sound.pieces[index + 1 :]))
 

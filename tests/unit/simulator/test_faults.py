@@ -2,7 +2,17 @@
 
 import pytest
 
-from pytest_llm_latency.simulator.faults import KINDS, Fault, striking
+from pytest_llm_latency.simulator.faults import (
+    EVERY_FAULT,
+    HTTP_KINDS,
+    KINDS,
+    POINTED_KINDS,
+    POINTS,
+    Fault,
+    of_connections,
+    of_requests,
+    striking,
+)
 
 
 def struck(fault: Fault, count: int, *, model: str = "m", seed: int = 0) -> list[int]:
@@ -53,4 +63,24 @@ def test_two_faults_of_the_same_share_strike_different_requests() -> None:
 
 def test_every_kind_is_described() -> None:
     """The descriptions are what help and docs print."""
-    assert all(KINDS.values())
+    assert all((KINDS | HTTP_KINDS | POINTED_KINDS | POINTS).values())
+
+
+def test_the_table_of_every_fault_has_each_kind_and_each_point() -> None:
+    """Nothing twice; a stall has a place of its own besides."""
+    assert len(set(EVERY_FAULT)) == len(EVERY_FAULT) == len(KINDS) + len(HTTP_KINDS) + len(POINTED_KINDS) * len(POINTS)
+    assert {("stall", None), ("stall", "connect"), ("reset", "before_end")} <= set(EVERY_FAULT)
+    assert ("reset", None) not in EVERY_FAULT
+
+
+def test_faults_of_connections_are_no_faults_of_requests() -> None:
+    """No model is known when a connection is made."""
+    early, late = Fault(kind="reset", point="connect", model="a", every=1), Fault(kind="stall", model="a", every=1)
+    assert of_requests((early, late)) == (late,)
+    assert of_connections((early, late)) == (Fault(kind="reset", point="connect", model="*", every=1),)
+
+
+def test_a_fault_is_named_with_its_point() -> None:
+    """As the truth about a request tells it."""
+    assert Fault(kind="stall", every=1).name == "stall"
+    assert Fault(kind="stall", point="in_headers", every=1).name == "stall at in_headers"

@@ -13,6 +13,7 @@ from pytest_llm_latency.simulator.profiles import (
     Fixed,
     LogNormal,
     Profile,
+    Shape,
     SimulatorSettings,
     Tail,
 )
@@ -30,10 +31,16 @@ profiles:
     ttft_per_1000_prompt_tokens_s: 0.05
     drift: {factor: 2, over_requests: 500}
     tail: {share: 2%, factor: 4}
+    reasoning_tokens: 9
+    cached_share: 50%
+    cache_written_share: 0.25
   claude*:
     ttft: {kind: bimodal, median_s: 0.2, second_median_s: 0.9, second_share: 0.1, sigma: 0}
 faults:
   - {kind: rate_limit, every: 10, retry_after_s: 2}
+  - {kind: reset, point: inside_event, share: 1%}
+wire:
+  gpt*: {fragment: 7, coalesce: 2, comments: true, line_ends: crlf, encoding: gzip, text: unicode}
 """
 
 
@@ -53,10 +60,17 @@ def test_a_yaml_file_states_everything(tmp_path: Path) -> None:
                 ttft_per_1000_prompt_tokens_s=0.05,
                 drift=Drift(factor=2.0, over_requests=500),
                 tail=Tail(share=0.02, factor=4.0),
+                reasoning_tokens=9,
+                cached_share=0.5,
+                cache_written_share=0.25,
             ),
             "claude*": Profile(ttft=Bimodal(median_s=0.2, second_median_s=0.9, second_share=0.1, sigma=0.0)),
         },
-        faults=(Fault(kind="rate_limit", every=10, retry_after_s=2.0),),
+        faults=(
+            Fault(kind="rate_limit", every=10, retry_after_s=2.0),
+            Fault(kind="reset", point="inside_event", share=0.01),
+        ),
+        wire={"gpt*": Shape(fragment=7, coalesce=2, comments=True, line_ends="crlf", encoding="gzip", text="unicode")},
     )
 
 
@@ -76,6 +90,11 @@ def profile(**content: object) -> dict[str, object]:
 def fault(**content: object) -> dict[str, object]:
     """Build settings with one fault."""
     return {"faults": [content]}
+
+
+def wire(**content: object) -> dict[str, object]:
+    """Build settings with one form of bodies."""
+    return {"wire": {"m": content}}
 
 
 @pytest.mark.parametrize(
@@ -113,6 +132,18 @@ def fault(**content: object) -> dict[str, object]:
         (fault(kind="stall", share=0.1, every=2), "faults[0]: state one of share and every."),
         (fault(every=2), "faults[0] lacks kind: state it."),
         (fault(kind="stall", every=0), "faults[0].every is 0: it must be a whole number of at least 1."),
+        (fault(kind="reset", every=1), "faults[0] lacks point: state one of connect, before_headers, in_headers,"),
+        (fault(kind="malformed", point="in_headers", every=1), "faults[0].point is for reset, close, stall, garbage:"),
+        (fault(kind="reset", point="in_header", every=1), "faults[0].point is 'in_header': did you mean 'in_headers'?"),
+        (fault(kind="reset", point=[], every=1), "faults[0].point is []: known are connect, before_headers"),
+        (wire(fragment=0), "wire['m'].fragment is 0: it must be a whole number of at least 1."),
+        (wire(comments=1), "wire['m'].comments is 1: it must be true or false."),
+        (wire(encoding="gz"), "wire['m'].encoding is 'gz': "),
+        (wire(line_end="crlf"), "wire['m'].line_end is no setting: did you mean 'line_ends'?"),
+        (
+            profile(reasoning_tokens=-1),
+            "profiles['m'].reasoning_tokens is -1: it must be a whole number of at least 0.",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_allowed(content: object, message: str) -> None:
