@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llm_latency import load as loads
 from pytest_llm_latency import marker, options, per_request, units
 from pytest_llm_latency.commands import tables
 from pytest_llm_latency.errors import ProviderError, UsageError
-from pytest_llm_latency.load import describe
 from pytest_llm_latency.model import CONTROL, MEASURE, Plan, Sample
 from pytest_llm_latency.units import seconds
 
@@ -47,6 +47,7 @@ class Errors:
 
     ``ttft_s`` is the measured time to the first token less the true one, ``gap_s`` the difference
     of the gaps between deltas without its sign. ``clocks`` are the sources of the arrivals' stamps.
+    ``estimate_s`` is what a benchmark would say of itself: its own upper estimate of the error.
     """
 
     streams: int
@@ -54,6 +55,7 @@ class Errors:
     clocks: tuple[str, ...]
     ttft_s: tuple[float, float]
     gap_s: tuple[float, float]
+    estimate_s: float | None
 
     @property
     def fit_from_s(self) -> float:
@@ -82,7 +84,7 @@ def selftest(arguments: argparse.Namespace) -> int:
         client.prepare(MODEL)
         found = []
         for planned in plans:
-            sys.stderr.write(f"{describe(planned.load)}: {planned.requests} requests ...\n")
+            sys.stderr.write(f"{loads.describe(planned.load)}: {planned.requests} requests ...\n")
             found.append(measure(simulator, client, planned))
     if arguments.json:
         tables.write_json([{**asdict(each), "fit_from_s": each.fit_from_s} for each in found])
@@ -124,7 +126,8 @@ def measure(simulator: "SimulatorProcess", client: "LiteLLMClient", planned: Pla
     async def body() -> None:
         await recorder.call("Say something of fifty words.")
 
-    asyncio.run(measure(planned, body, MonotonicClock(), Progress()))
+    progress = Progress()
+    asyncio.run(measure(planned, body, MonotonicClock(), progress))
     client.close()
     place = Place(worker=None, host=None, region=None)
     samples = collect(_numbered(recorder.spool.read(), numbers), client, planned, place).samples
@@ -132,7 +135,8 @@ def measure(simulator: "SimulatorProcess", client: "LiteLLMClient", planned: Pla
     truths = {truth.request: truth for truth in simulator.truths()}
     return compare(
         [(sample, truths[numbers[sample.iteration]]) for sample in samples if sample.phase == MEASURE],
-        streams=int(planned.load.parameters["concurrency"]),
+        streams=loads.concurrency(planned.load) or 0,
+        estimate_s=progress.watch.trust(samples).error_p99_s,
     )
 
 
@@ -142,7 +146,7 @@ def _numbered(entries: "Iterable[Entry]", numbers: dict[int, int]) -> "Iterator[
         yield entry
 
 
-def compare(pairs: "Sequence[tuple[Sample, Exchange]]", *, streams: int) -> Errors:
+def compare(pairs: "Sequence[tuple[Sample, Exchange]]", *, streams: int, estimate_s: float | None) -> Errors:
     """Return what the samples are wrong by; raise ``ProviderError`` where a request failed."""
     failed = [sample.failure for sample, _ in pairs if sample.status != "ok"]
     if failed:
@@ -159,6 +163,7 @@ def compare(pairs: "Sequence[tuple[Sample, Exchange]]", *, streams: int) -> Erro
         clocks=tuple(sorted({sample.clock for sample, _ in pairs})),
         ttft_s=_spread(added),
         gap_s=_spread(gaps),
+        estimate_s=estimate_s,
     )
 
 
@@ -188,13 +193,24 @@ def _spread(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _report(found: Sequence[Errors]) -> Iterator[str]:
-    heads = ("STREAMS", "REQUESTS", "STAMPS", "TTFT ERROR P50", "P99", "CHUNK GAP ERROR P50", "P99", "FIT FOR TTFT")
+    heads = (
+        "STREAMS",
+        "REQUESTS",
+        "STAMPS",
+        "TTFT ERROR P50",
+        "P99",
+        "CHUNK GAP ERROR P50",
+        "P99",
+        "OWN ESTIMATE",
+        "FIT FOR TTFT",
+    )
     rows = [heads, *(_row(each) for each in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
     yield ""
     yield "TTFT error: the measured time to first token less the true one, from the call to the server's first delta."
+    yield "Own estimate: what a benchmark under this load would say that 1 % of its requests may be wrong by."
     yield "Fit for TTFT: from there on 99 % of the requests are measured with an error below 5 %."
     if any("loop" in each.clocks for each in found):
         yield (
@@ -215,5 +231,6 @@ def _row(errors: Errors) -> tuple[str, ...]:
         str(errors.requests),
         " + ".join(errors.clocks),
         *(f"{time * 1000:.3f} ms" for time in times.values()),
+        "–" if errors.estimate_s is None else f"{errors.estimate_s * 1000:.3f} ms",
         f"≥ {units.format_seconds(errors.fit_from_s)}",
     )

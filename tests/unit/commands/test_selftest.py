@@ -44,7 +44,9 @@ def truth(*sent_ms: float, arrived_ms: float = 0.0) -> Exchange:
 
 def test_the_error_is_what_is_measured_less_what_is_true() -> None:
     """Way and waiting of the request count, and so does the way of the answer."""
-    found = selftest.compare([(sample(30.5, 51.0, 70.5), truth(30.1, 50.2, 70.2, arrived_ms=0.2))], streams=1)
+    found = selftest.compare(
+        [(sample(30.5, 51.0, 70.5), truth(30.1, 50.2, 70.2, arrived_ms=0.2))], streams=1, estimate_s=None
+    )
     assert found.ttft_s == pytest.approx((0.0006, 0.0006))
     assert found.gap_s == pytest.approx((0.0005, 0.0005))  # gaps are 20.5 and 19.5 and were 20.1 and 20.0
     assert (found.streams, found.requests, found.clocks) == (1, 1, ("fake",))
@@ -53,7 +55,7 @@ def test_the_error_is_what_is_measured_less_what_is_true() -> None:
 def test_the_ninety_ninth_percentile_is_that_of_the_requests() -> None:
     """One request of a hundred that is wrong by much shows."""
     pairs = [(sample(10.0 + 5 * (number == 0), 20.0), truth(10.0, 20.0)) for number in range(100)]
-    found = selftest.compare(pairs, streams=4)
+    found = selftest.compare(pairs, streams=4, estimate_s=None)
     assert found.ttft_s == pytest.approx((0.0, 0.005))
     assert found.fit_from_s == pytest.approx(0.1)
 
@@ -62,7 +64,7 @@ def test_a_request_that_failed_ends_the_selftest() -> None:
     """A figure of the others would be that of another load."""
     broken = nouns.sample(1, None, failed=nouns.failure("Reset", "connection reset"))
     with pytest.raises(ProviderError, match=r"1 of 2 requests .* failed \(connection reset\): try fewer streams"):
-        selftest.compare([(sample(1.0), truth(1.0)), (broken, truth(1.0))], streams=2)
+        selftest.compare([(sample(1.0), truth(1.0)), (broken, truth(1.0))], streams=2, estimate_s=None)
 
 
 @pytest.mark.parametrize(
@@ -97,19 +99,29 @@ def test_it_measures_against_a_real_server(capsys: pytest.CaptureFixture[str]) -
     first, second = json.loads(capsys.readouterr().out)
     assert [(each["streams"], each["requests"]) for each in (first, second)] == [(1, 6), (3, 6)]
     assert all(0 < each["ttft_s"][0] <= each["ttft_s"][1] for each in (first, second))
+    assert all(each["estimate_s"] > 0 for each in (first, second))
     assert all(each["fit_from_s"] == pytest.approx(20 * each["ttft_s"][1]) for each in (first, second))
 
 
 def test_the_table_names_the_levels_and_what_they_are_fit_for(capsys: pytest.CaptureFixture[str]) -> None:
     """With a word on stamps that the kernel did not take."""
     found = [
-        selftest.Errors(streams=1, requests=10, clocks=("kernel",), ttft_s=(0.0001, 0.0002), gap_s=(1e-6, 3e-5)),
-        selftest.Errors(streams=50, requests=150, clocks=("kernel", "loop"), ttft_s=(0.001, 0.01), gap_s=(1e-5, 1e-3)),
+        selftest.Errors(
+            streams=1, requests=10, clocks=("kernel",), ttft_s=(0.0001, 0.0002), gap_s=(1e-6, 3e-5), estimate_s=3e-4
+        ),
+        selftest.Errors(
+            streams=50,
+            requests=150,
+            clocks=("kernel", "loop"),
+            ttft_s=(0.001, 0.01),
+            gap_s=(1e-5, 1e-3),
+            estimate_s=None,
+        ),
     ]
     selftest.tables.write(selftest._report(found))
     head, one, fifty, _, *words = capsys.readouterr().out.splitlines()
     assert head.split()[:3] == ["STREAMS", "REQUESTS", "STAMPS"]
-    assert " ".join(one.split()) == "1 10 kernel 0.100 ms 0.200 ms 0.001 ms 0.030 ms ≥ 4.00 ms"
+    assert " ".join(one.split()) == "1 10 kernel 0.100 ms 0.200 ms 0.001 ms 0.030 ms 0.300 ms ≥ 4.00 ms"
     assert "kernel + loop" in fifty
     assert fifty.endswith("≥ 200 ms")
     assert "kernel stamps need Linux" in words[-1]
