@@ -30,6 +30,7 @@ class Arguments:
     prompts: object
     nonce: bool | None
     timeout: float | str | None
+    http_version: str | float | None
     limits: tuple[str, ...] | None
     gate: tuple[str, ...] | None
     tolerance: float | str | None
@@ -47,6 +48,7 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     prompts: str | Path | Sequence[object] | Generated | Shuffled | None = None,
     nonce: bool | None = None,
     timeout: float | str | None = None,
+    http_version: str | float | None = None,
     limits: str | Sequence[str] | None = None,
     gate: str | Sequence[str] | bool | None = None,
     tolerance: float | str | None = None,
@@ -59,10 +61,11 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     ``ramp_in`` iterations go over into the measured ones and do not count. ``prompts`` is what
     ``llm()`` sends where the body names none: a list, a file, ``generated(tokens=500)`` or
     ``shuffled(...)`` of one; with ``nonce`` each prompt begins with a number of its own. ``timeout``
-    is the deadline of a request (seconds or ``"30s"``). ``gate`` names the metrics that are compared with
-    the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts
-    (``0.2`` or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new
-    ``version`` says that the benchmark has changed and its old baseline does not count.
+    is the deadline of a request (seconds or ``"30s"``), ``http_version`` what is asked of the
+    server: ``"1.1"`` or ``"2"``. ``gate`` names the metrics that are compared with the baseline
+    (``False`` for none), ``tolerance`` the smallest p95 increase that counts (``0.2`` or ``"20%"``),
+    ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new ``version`` says that the
+    benchmark has changed and its old baseline does not count.
     """
     return Arguments(
         model=_text("model", model),
@@ -74,6 +77,7 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
         prompts=prompts,
         nonce=nonce,
         timeout=timeout,
+        http_version=http_version,
         limits=_texts("limits", limits),
         gate=() if gate is False else _texts("gate", None if gate is True else gate),
         tolerance=tolerance,
@@ -152,7 +156,7 @@ def _plan(
         version=arguments.version,
         pacing=plans.DEFAULT_PACING,
         budget=plans.DEFAULT_BUDGET,
-        http_version=plans.DEFAULT_HTTP_VERSION,
+        http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
     )
 
 
@@ -194,6 +198,12 @@ def _check_concurrency(arguments: Arguments, load: Load) -> None:
 
 def _seconds(timeout: object) -> Any:  # noqa: ANN401  (a wrong type is refused by the plan's check)
     return _parsed("timeout", units.parse_duration, timeout)
+
+
+def _http_version(version: object) -> str:
+    """Return a version as it is written, however it was given; the plan's check refuses a wrong one."""
+    number = isinstance(version, int | float) and not isinstance(version, bool)
+    return f"{version:g}" if number else str(version)
 
 
 def _share(tolerance: object) -> Any:  # noqa: ANN401  (the same)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pytest_llm_latency import units
+from pytest_llm_latency import plan, units
 from pytest_llm_latency.errors import LatencyError, SettingsError
 
 Policy = Literal["warn", "fail", "pass"]
@@ -71,6 +71,12 @@ def _duration(text: str) -> float:
     return units.parse_number(text) if re.fullmatch(r"\s*[0-9.]+\s*", text) else units.parse_duration(text)
 
 
+def _http_version(text: str) -> str:
+    if text.strip() not in plan.HTTP_VERSIONS:
+        raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(plan.HTTP_VERSIONS)}.")
+    return text.strip()
+
+
 def _policy(text: str) -> Policy:
     for policy in POLICIES:
         if text == policy:
@@ -120,6 +126,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="nonce", read=_switch, default=None, metavar=None,
            help="begin each prompt with a number of its own, so that no prompt cache knows it"),
     Option(name="timeout", read=_duration, default=None, metavar="TIME", help="deadline of each request, as in '30s'"),
+    Option(name="http-version", read=_http_version, default=None, metavar="VERSION",
+           help="what is asked of the servers: 1.1 (default) or 2, which needs the extra http2"),
     Option(name="tolerance", read=_positive, default=None, metavar="SHARE",
            help="the p95 increase that a regression must at least have (default 10%%)"),
     Option(name="margin", read=_positive, default=0.30, metavar="SHARE",

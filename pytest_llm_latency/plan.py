@@ -23,6 +23,7 @@ DEFAULT_ERROR_LIMIT = 0.01
 DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None, max_concurrency=None)
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = "1.1"
+HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
 
 
 def check(plan: Plan) -> Plan:
@@ -32,6 +33,8 @@ def check(plan: Plan) -> Plan:
     _require_positive("tolerance", plan.tolerance)
     if not 0 <= plan.error_limit <= 1:
         raise MarkerError(f"the error limit is {plan.error_limit!r}: it must be a share from 0 to 1, as in '1%'.")
+    if plan.http_version not in HTTP_VERSIONS:
+        raise MarkerError(f"http_version is {plan.http_version!r}: write '1.1' or '2'.")
     for metric in plan.gate:
         if metric not in GATED:
             raise MarkerError(f"gate names the metric {metric!r}: {nearest(metric, GATED)}")

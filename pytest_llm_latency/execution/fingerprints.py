@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pytest_llm_latency.model import Plan, Request
+from pytest_llm_latency.plan import DEFAULT_HTTP_VERSION
 from pytest_llm_latency.prompts import Input, Message, Source, hashed, without_nonce
 
 VARIED = "varied"
@@ -27,6 +28,7 @@ _SHOWN = frozenset({
 })
 _NOT_SAMPLING = frozenset({
     "stream",
+    "ssl_verify",
     "stream_options",
     "api_key",
     "api_base",
@@ -66,7 +68,7 @@ class Fingerprints:
             self._given = self._given or written != bare
         self._prompts[hashed(written)] += 1
         bound = None if given is None else given.max_tokens
-        self._parameters[_parameters(request.parameters, bound)] += 1
+        self._parameters[_parameters(request, bound)] += 1
 
     @property
     def prompts(self) -> str:
@@ -105,11 +107,16 @@ def _is_varied(seen: Counter[str]) -> bool:
     return len(seen) > 1 and len(seen) > seen.total() / 2
 
 
-def _parameters(parameters: Mapping[str, object], bound: int | None) -> str:
-    """Return the parameters as JSON; ``bound`` is the ``max_tokens`` that belongs to the prompt."""
+def _parameters(request: Request, bound: int | None) -> str:
+    """Return the parameters as JSON; ``bound`` is the ``max_tokens`` that belongs to the prompt.
+
+    Another version of HTTP than the usual is one of them.
+    """
     shown = {
         name: value if name in _SHOWN else "#" + hashed(value)
-        for name, value in parameters.items()
+        for name, value in request.parameters.items()
         if name not in _NOT_SAMPLING and not (name == "max_tokens" and bound is not None and value == bound)
     }
+    if request.http_version != DEFAULT_HTTP_VERSION:
+        shown["http_version"] = request.http_version
     return json.dumps(shown, sort_keys=True, default=repr)

@@ -1,6 +1,7 @@
 """The marker's arguments: read, merged with the settings, checked."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,12 @@ from pytest_llm_latency.options import OPTIONS, Settings
 
 def settings(*, flags: dict[str, Any] | None = None, ini: dict[str, Any] | None = None) -> Settings:
     """Return settings with some values from the command line and from the ini file."""
-    values = {option.name: option.default for option in OPTIONS} | (ini or {}) | (flags or {})
-    return Settings(values=values, explicit=frozenset(flags or {}))
+    values = {option.name: option.default for option in OPTIONS} | _named(ini) | _named(flags)
+    return Settings(values=values, explicit=frozenset(_named(flags)))
+
+
+def _named(values: dict[str, Any] | None) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in (values or {}).items()}
 
 
 def planned(*, flags: dict[str, Any] | None = None, ini: dict[str, Any] | None = None, **arguments: Any) -> Plan:
@@ -61,6 +66,7 @@ def test_a_bare_marker_is_the_defaults() -> None:
         ("timeout", "timeout_s", (1.0, 2.0, 3.0)),
         ("tolerance", "tolerance", (0.2, 0.3, 0.4)),
         ("load", "load", ("1/s", "2/s", "3/s")),
+        ("ramp_in", "ramp_in", (0, 3, 4)),
     ],
 )
 def test_the_command_line_counts_before_the_marker_and_the_marker_before_the_ini_file(
@@ -76,6 +82,14 @@ def test_the_command_line_counts_before_the_marker_and_the_marker_before_the_ini
     assert len(set(map(str, expected))) == 3
     assert found(flags={name: flag}, ini={name: ini}, **{name: mark}) == expected[0]
     assert found(ini={name: ini}, **{name: mark}) == expected[1]
+
+
+@pytest.mark.parametrize("version", ["2", 2, 2.0])
+def test_a_version_of_http_may_be_a_number(version: object) -> None:
+    """The command line counts before the marker."""
+    assert planned(http_version=version).http_version == "2"
+    assert planned(http_version=1.1, ini={"http-version": "2"}).http_version == "1.1"
+    assert planned(http_version=version, flags={"http-version": "1.1"}).http_version == "1.1"
 
 
 def test_a_closed_load_warms_up_every_user_and_an_open_one_a_few() -> None:
@@ -116,6 +130,85 @@ def test_a_concurrency_that_would_be_ignored_is_refused(arguments: dict[str, Any
     """The author meant one or the other."""
     with pytest.raises(MarkerError, match=f"^concurrency=3 does not go with the load '.*', {message}: leave one"):
         planned(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "requests", "warmup"),
+    [
+        ({"load": "ramp 1/s..20/s over 30s"}, 315, 5),
+        ({"load": "ramp 1/s..20/s over 30s", "requests": 315}, 315, 5),
+        ({"load": "ramp 1/s..20/s over 30s", "ramp_in": 15}, 300, 5),
+        ({"load": load.stages((1, 3))}, 3, 3),
+        ({"load": "ramp 1/s..20/s over 30s", "flags": {"requests": 20}}, 315, 5),
+        ({"load": "20/s", "requests": 70, "flags": {"load": "stages 10/s for 2s"}}, 20, 5),
+        ({"load": "20/s", "ramp_in": 15}, plan.DEFAULT_REQUESTS, 5),
+    ],
+)
+def test_a_load_with_a_duration_says_how_many_requests_there_are(
+    arguments: dict[str, Any], requests: int, warmup: int
+) -> None:
+    """A number for every benchmark, or one beside another load, does not contradict it."""
+    found = planned(**arguments)
+    assert (found.requests, found.warmup) == (requests, warmup)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"requests": 100}, "' starts 315 requests, and requests is 100: leave requests out."),
+        ({"requests": 300, "ramp_in": 10}, "requests, 10 of them for ramp_in, and requests is 300: leave requests out"),
+        ({"ramp_in": 315}, "315 requests: lower warmup 5 or ramp_in 315, or make the load longer."),
+        ({"warmup": 316}, "315 requests: lower warmup 316 or ramp_in 0, or make the load longer."),
+    ],
+)
+def test_a_number_that_contradicts_its_load_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """With both numbers."""
+    with pytest.raises(MarkerError) as caught:
+        planned(load="ramp 1/s..20/s over 30s", **arguments)
+    assert message in str(caught.value)
+
+
+def replayed(folder: Path, **arguments: Any) -> marker.Prepared:
+    """Return what is prepared of a marker that replays a trace of four arrivals."""
+    (folder / "a.csv").write_text("arrived_at,input_length,output_length\n0,9,1\n1,9,2\n2,9,3\n4,9,4\n")
+    flags = arguments.pop("flags", None)
+    found = marker.read((), {"load": "replay a.csv at 2x", **arguments})
+    return marker.prepare(found, settings(flags=flags), (folder,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "requests", "offsets"),
+    [
+        ({}, 4, (0.0, 0.5, 1.0, 2.0)),
+        ({"requests": 2}, 2, (0.0, 0.5)),
+        ({"requests": 2, "ramp_in": 1}, 2, (0.0, 0.5, 1.0)),
+        ({"ramp_in": 1}, 3, (0.0, 0.5, 1.0, 2.0)),
+        ({"flags": {"requests": 2}}, 2, (0.0, 0.5)),
+        ({"flags": {"requests": 9}}, 4, (0.0, 0.5, 1.0, 2.0)),
+    ],
+)
+def test_a_replay_has_the_requests_of_its_trace_or_its_first_ones(
+    tmp_path: Path, arguments: dict[str, Any], requests: int, offsets: tuple[float, ...]
+) -> None:
+    """They are known when the tests are collected."""
+    found = replayed(tmp_path, **arguments)
+    assert (found.plan.requests, load.schedule(found.plan.load, 9).offsets_s) == (requests, offsets)
+    assert found.source is not None
+    assert found.plan.prompts == found.source.description
+
+
+def test_more_requests_than_a_trace_has_are_refused(tmp_path: Path) -> None:
+    """The message names both."""
+    with pytest.raises(MarkerError, match=r"4 requests, speed 2' starts 4 requests, and requests is 5: leave"):
+        replayed(tmp_path, requests=5)
+
+
+def test_prompts_and_a_nonce_come_from_the_marker_or_for_every_test() -> None:
+    """The command line counts most."""
+    assert planned(prompts=["a"]).prompts == "1 prompt, in turn (4c1b75aeff20)"
+    assert (planned().nonce, planned(nonce=True).nonce) == (False, True)
+    assert not planned(nonce=False, ini={"nonce": True}).nonce
+    assert planned(nonce=False, flags={"nonce": True}).nonce
 
 
 @pytest.mark.parametrize(
@@ -165,9 +258,14 @@ def test_a_wrong_argument_is_refused_with_the_right_one(
         ({"concurrency": "8"}, "concurrency is '8'"),
         ({"timeout": None, "flags": {"timeout": 0.0}}, "timeout is 0.0"),
         ({"timeout": float("inf")}, "timeout is inf"),
+        ({"http_version": 3}, "http_version is '3': write '1.1' or '2'"),
+        ({"http_version": True}, "http_version is 'True'"),
         ({"tolerance": float("nan")}, "tolerance is nan"),
         ({"concurrency": 2, "flags": {"requests": 1}}, "concurrency 2 is above requests 1"),
         ({"load": object()}, "is not a load"),
+        ({"ramp_in": -1}, "ramp_in is -1"),
+        ({"nonce": "yes"}, "nonce is 'yes': it must be True or False"),
+        ({"load": "replay a.csv", "requests": "20"}, "requests is '20'"),
     ],
 )
 def test_impossible_values_are_refused_wherever_they_come_from(arguments: dict[str, Any], message: str) -> None:

@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "prompts": ("a.txt", "a.txt", " "),
     "nonce": ("true", True, "maybe"),
     "timeout": ("1.5", 1.5, "5 parsecs"),
+    "http-version": ("2", "2", "1.0"),
     "tolerance": ("20%", 0.2, "-5%"),
     "margin": ("0.5", 0.5, "0"),
     "alpha": ("1%", 0.01, "101%"),

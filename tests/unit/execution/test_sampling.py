@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -176,6 +177,13 @@ def test_parameters_that_differ_each_time_are_varied() -> None:
     requests = [request(parameters={"stream": True, "seed": index}) for index in range(10)]
     assert conditions(*requests).parameters == VARIED
     assert conditions(*requests[:2] * 4).parameters == '{"seed": 0}, {"seed": 1}'
+
+
+def test_another_version_of_http_is_not_compared_in_silence() -> None:
+    """It stands among the parameters, which two runs must share."""
+    over_2 = replace(request(parameters={"seed": 1}), http_version="2")
+    assert conditions(over_2).parameters == '{"http_version": "2", "seed": 1}'
+    assert conditions(request(parameters={"seed": 1})).parameters == '{"seed": 1}'
 
 
 def test_parameters_show_what_is_harmless_and_hash_the_rest() -> None:
