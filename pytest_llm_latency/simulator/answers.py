@@ -16,6 +16,8 @@ from pytest_llm_latency.simulator.tool_arguments import smallest
 Finish = Literal["stop", "length", "tool_call"]
 
 CHARACTERS_PER_TOKEN = 4
+_IMAGE_TOKENS = 85  # of an image that stands in the request itself, whatever its size
+_RATE_LIMITED = 429
 _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _THOUGHTS = (
     *("First", "the", "simulated", "model", "pretends", "to", "think", "about", "what", "it", "was", "asked,"),
@@ -58,7 +60,8 @@ class Question:
 
     ``tool`` is the tool to call, ``None`` where the answer is text. ``max_tokens`` is the
     request's own bound. ``include_usage`` is OpenAI's option of that name. Where nothing
-    ``is_generated``, as for an embedding, the answer has no text and no output tokens.
+    ``is_generated``, as for an embedding, the answer has no text and no output tokens: it has a
+    vector of ``dimensions`` numbers for each of the ``inputs``.
     """
 
     model: str
@@ -68,6 +71,8 @@ class Question:
     tool: Tool | None
     include_usage: bool = False
     is_generated: bool = True
+    inputs: int = 1
+    dimensions: int = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +127,12 @@ class Facts:
     request_id: str
     model: str
     processing_s: float
+    status: int = 200
+
+    @property
+    def requests_left(self) -> str:
+        """Return how many requests the rate limit still allows."""
+        return "0" if self.status == _RATE_LIMITED else "9999"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +219,7 @@ def prompt_tokens(*parts: object) -> int:
 
 def _characters(value: object) -> Iterable[int]:
     if isinstance(value, str):
-        yield len(value)
+        yield _IMAGE_TOKENS * CHARACTERS_PER_TOKEN if value.startswith("data:image/") else len(value)
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from _characters(each)

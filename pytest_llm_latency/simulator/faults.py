@@ -9,6 +9,8 @@ from typing import Literal
 
 FaultKind = Literal[
     "rate_limit",
+    "wrong_key",
+    "unknown_model",
     "server_error",
     "reset_before_headers",
     "reset_mid_stream",
@@ -42,6 +44,8 @@ FaultPoint = Literal[
 
 KINDS: Mapping[FaultKind, str] = MappingProxyType({
     "rate_limit": "status 429 with Retry-After",
+    "wrong_key": "status 401",
+    "unknown_model": "status 404",
     "server_error": "status 500",
     "reset_before_headers": "the connection is reset before any byte of the response",
     "reset_mid_stream": "the connection is reset after some deltas, or after half of a whole answer",

@@ -13,6 +13,8 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gat
 # Status and message of the faults that refuse a request, and whether they say when to come back.
 _REFUSALS: Mapping[FaultKind, tuple[int, str, bool]] = MappingProxyType({
     "rate_limit": (429, "Rate limit reached: the simulator was told to refuse this request.", True),
+    "wrong_key": (401, "Incorrect API key: the simulator was told to refuse this request.", False),
+    "unknown_model": (404, "The model does not exist: the simulator was told to refuse this request.", False),
     "server_error": (500, MIDSTREAM_ERROR, False),
     "html_error": (502, "", False),
     "unavailable": (503, "The service is unavailable: the simulator was told to say so.", True),

@@ -228,7 +228,9 @@ class Simulation:
 
     def _response(self, turn: _Turn, planned: Transmission, terms: _Terms) -> Response:
         protocol, question, said = PROTOCOLS[turn.protocol], turn.question, terms.said
-        facts = Facts(request_id=turn.request_id, model=question.model, processing_s=terms.processing_s)
+        facts = Facts(
+            request_id=turn.request_id, model=question.model, processing_s=terms.processing_s, status=terms.status
+        )
         exchange = Exchange(
             request=turn.number,
             protocol=turn.protocol,

@@ -258,6 +258,8 @@ def failure(status: str, error_class: str, http_status: int | None) -> tuple[str
 
 STREAMED: Mapping[str, tuple[str, str, int | None]] = {
     "rate_limit": failure("refused", "HTTP429", 429),
+    "wrong_key": failure("error", "HTTP401", 401),
+    "unknown_model": failure("error", "HTTP404", 404),
     "server_error": failure("error", "HTTP500", 500),
     "reset_before_headers": failure("error", "ConnectionResetError", None),
     "reset_mid_stream": failure("error", "ConnectionResetError", 200),

@@ -57,6 +57,11 @@ def test_prompt_tokens_count_every_text_once() -> None:
     assert prompt_tokens(None) == 1
 
 
+def test_an_image_in_a_prompt_counts_the_same_whatever_its_size() -> None:
+    """Its bytes are no text."""
+    assert prompt_tokens({"url": "data:image/png;base64,AAAA"}) == prompt_tokens("data:image/png;base64," + "A" * 9000)
+
+
 def test_objects_of_anything_else_are_none() -> None:
     """A request may hold anything."""
     assert objects("text") == []

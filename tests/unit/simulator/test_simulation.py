@@ -112,6 +112,8 @@ def test_a_rate_limit_says_when_to_come_back() -> None:
 @pytest.mark.parametrize(
     ("kind", "stream", "status"),
     [
+        ("wrong_key", True, 401),
+        ("unknown_model", False, 404),
         ("server_error", True, 500),
         ("server_error", False, 500),
         ("error_event", False, 500),

@@ -134,7 +134,7 @@ def test_a_malformed_whole_answer_is_broken_json_of_its_stated_length() -> None:
         json.loads(sent.pieces[0].data)
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() & {"rate_limit", "server_error", "reset_before_headers"}))
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() & {"wrong_key", "server_error", "reset_before_headers"}))
 def test_faults_that_strike_before_the_body_leave_it_alone(kind: FaultKind) -> None:
     """They are somebody else's."""
     assert streamed(kind) == streamed()
