@@ -61,7 +61,7 @@ class Question:
     ``tool`` is the tool to call, ``None`` where the answer is text. ``max_tokens`` is the
     request's own bound. ``include_usage`` is OpenAI's option of that name. Where nothing
     ``is_generated``, as for an embedding, the answer has no text and no output tokens: it has a
-    vector of ``dimensions`` numbers for each of the ``inputs``.
+    vector of ``dimensions`` numbers for each of the ``inputs``, ``is_packed`` in base64 or not.
     """
 
     model: str
@@ -73,6 +73,7 @@ class Question:
     is_generated: bool = True
     inputs: int = 1
     dimensions: int = 16
+    is_packed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pytest_llm_latency.simulator.answers import Facts, Refusal
-from pytest_llm_latency.simulator.protocols import anthropic, gemini, openai
+from pytest_llm_latency.simulator.protocols import (
+    anthropic,
+    azure,
+    gemini,
+    groq,
+    litellm_proxy,
+    mistral,
+    openai,
+    openrouter,
+    together,
+)
+from pytest_llm_latency.simulator.protocols.compatible import LLAMA_CPP, TGI, VLLM
 from pytest_llm_latency.simulator.routes import Route
 
 
@@ -35,4 +46,18 @@ class Protocol(typing.Protocol):
         """Return the body of an error response."""
 
 
-PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({"openai": openai, "anthropic": anthropic, "gemini": gemini})
+# By litellm's name of the provider; the servers that have none are asked as ``openai/`` with an ``api_base``.
+PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({
+    "openai": openai,
+    "anthropic": anthropic,
+    "gemini": gemini,
+    "azure": azure,
+    "mistral": mistral,
+    "together_ai": together,
+    "openrouter": openrouter,
+    "groq": groq,
+    "hosted_vllm": VLLM,
+    "litellm_proxy": litellm_proxy,
+    "tgi": TGI,
+    "llama.cpp": LLAMA_CPP,
+})

@@ -159,7 +159,13 @@ def test_what_openai_refuses_is_refused(body: dict[str, object], message: str) -
 
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
-    [(400, "invalid_request_error", None), (429, "requests", "rate_limit_exceeded"), (500, "server_error", None)],
+    [
+        (400, "invalid_request_error", None),
+        (401, "invalid_request_error", "invalid_api_key"),
+        (404, "invalid_request_error", "model_not_found"),
+        (429, "requests", "rate_limit_exceeded"),
+        (500, "server_error", None),
+    ],
 )
 def test_errors_have_openais_shape(status: int, kind: str, code: str | None) -> None:
     """Four fields under ``error``."""
@@ -181,17 +187,14 @@ def test_the_headers_are_openais() -> None:
     assert headers["x-request-id"] == "req_1"
 
 
-def test_reasoning_comes_before_the_text_and_is_counted() -> None:
-    """In the field that servers of open models have for it."""
+def test_what_is_thought_is_counted_and_not_shown() -> None:
+    """The text waits for it."""
     said = ask(Profile(output_tokens=2, reasoning_tokens=3), stream_options={"include_usage": True})
-    assert "".join(piece.kind for piece in openai.events(said)) == "xrrrccxxx"
-    assert [list(delta) for delta in deltas(said)[1:-1]] == [["reasoning_content"]] * 3 + [["content"]] * 2
+    assert "".join(piece.kind for piece in openai.events(said)) == "xccxxx"
+    assert [piece.step for piece in openai.events(said)] == [-1, 3, 4, 4, 4, 4]
     usage = events(said)[-1]["usage"]
     assert (usage["completion_tokens"], usage["completion_tokens_details"]["reasoning_tokens"]) == (5, 3)
-    message = json.loads(openai.document(said))["choices"][0]["message"]
-    assert message["reasoning_content"] == "".join(said.reasoning) == "First the simulated"
-    called = ask(Profile(reasoning_tokens=2), tools=[TOOL])
-    assert "".join(piece.kind for piece in openai.events(called)).startswith("rrt")
+    assert "reasoning" not in openai.document(said).decode().replace("reasoning_tokens", "")
 
 
 def test_the_requests_own_bound_holds_for_reasoning_and_text() -> None:
