@@ -12,6 +12,7 @@
     │   ├── MissingKeyError      an API key is not set (its value is never shown)
     │   ├── RequestFailedError   a request of a test body failed; the body may catch it
     │   └── BypassError          a request did not go through our transport
+    ├── BudgetError              a budget that is used up, or that cannot be kept
     ├── StorageError
     │   ├── CorruptFileError     a file that cannot be read as what it should be
     │   ├── NewerVersionError    a file that a newer version of the plugin wrote
@@ -62,6 +63,10 @@ class RequestFailedError(ProviderError):
 
 class BypassError(ProviderError):
     """A request did not pass through the stamping transport."""
+
+
+class BudgetError(LatencyError):
+    """A budget is used up before a test begins, or cannot be kept."""
 
 
 class StorageError(LatencyError):

@@ -13,8 +13,9 @@ from pytest_llm_latency.errors import BodyError, LatencyError, ProviderError, Re
 from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration
+from pytest_llm_latency.execution.stop import holds_stop
 from pytest_llm_latency.execution.trust import Watch
-from pytest_llm_latency.model import MEASURE, WARMUP, Failure, Phase, Plan, Schedule
+from pytest_llm_latency.model import MEASURE, WARMUP, Failure, Notice, Phase, Plan, Schedule
 from pytest_llm_latency.units import nanoseconds
 
 _ALIKE = 2  # one failure may be chance
@@ -26,7 +27,8 @@ Body = Callable[[], Awaitable[object]]
 class Progress:
     """What has been measured so far; complete when ``complete`` says so, usable in any case.
 
-    ``failures`` names the measured iterations whose body raised.
+    ``failures`` names the measured iterations whose body raised. ``stopped`` is why no further
+    iteration was begun, where a budget or the provider forbade it.
     """
 
     done: int = 0
@@ -34,6 +36,7 @@ class Progress:
     began_ns: int | None = None
     ended_ns: int | None = None
     complete: bool = False
+    stopped: Notice | None = None
     watch: Watch = field(default_factory=Watch)
 
 
@@ -44,15 +47,18 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> N
     over into the measured iterations without a pause. Raises what the body raised when its very
     first execution failed before it called ``llm``, or when every warm-up failed alike: then the
     requests that follow would cost money and tell nothing.
-    Raises ``LatencyError`` for what no further iteration would mend.
+    Raises ``LatencyError`` for what no further iteration would mend. A run that is stopped ends
+    when the requests under way have finished; ``stopped`` then says why.
     """
     loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
     await loop.run(load.schedule(plan.load, plan.warmup), first=0)
+    if progress.stopped is not None:
+        return
     loop.give_up_after(plan.warmup)
     progress.watch.start()
     try:
         await loop.run(load.schedule(plan.load, plan.ramp_in + plan.requests), first=plan.warmup)
-        progress.complete = True
+        progress.complete = progress.stopped is None
     finally:
         progress.watch.stop()
         progress.ended_ns = clock.now_ns()
@@ -84,6 +90,8 @@ class _Iterations:
                 if schedule.concurrency is None:
                     for index, moment_ns in due:
                         await self._clock.sleep_until(moment_ns)
+                        if self._progress.stopped is not None:
+                            break
                         group.create_task(self._one(self._iteration(index, scheduled_ns=moment_ns)))
                 else:
                     waiting = iter(due)
@@ -95,6 +103,8 @@ class _Iterations:
     async def _user(self, waiting: Iterator[tuple[int, int]]) -> None:
         for index, moment_ns in waiting:
             await self._clock.sleep_until(moment_ns)
+            if self._progress.stopped is not None:
+                return
             await self._one(self._iteration(index, scheduled_ns=None))
 
     def _iteration(self, index: int, *, scheduled_ns: int | None) -> Iteration:
@@ -124,12 +134,18 @@ class _Iterations:
                 raise
             failure = Failure(error_class=type(error).__name__, message=_text(error), phase="assertion")
             self._note(iteration, error, failure)
+        except BaseException as error:
+            if not holds_stop(error):
+                raise
         finally:
+            self._progress.stopped = self._progress.stopped or iteration.stopped
             self._any_call = self._any_call or bool(iteration.calls)
             ITERATION.reset(token)
             self._progress.done += 1
 
     def _note(self, iteration: Iteration, error: Exception, failure: Failure) -> None:
+        if iteration.stopped is not None:  # it was cut off, and what its body says of that is no failure
+            return
         if iteration.phase == MEASURE:
             self._progress.failures[iteration.index] = failure
         else:

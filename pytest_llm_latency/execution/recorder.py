@@ -14,7 +14,8 @@ from pytest_llm_latency.execution.client import CancelledRequest, Client
 from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.spool import Entry, Spool
-from pytest_llm_latency.model import Failure, Phase, Plan, Recording, Request
+from pytest_llm_latency.execution.stop import StopMeasuring
+from pytest_llm_latency.model import Failure, Notice, Phase, Plan, Recording, Request
 from pytest_llm_latency.prompts import Input, Source, with_nonce
 
 Prompt = str | Sequence[Mapping[str, object]]
@@ -22,12 +23,13 @@ Prompt = str | Sequence[Mapping[str, object]]
 
 @dataclass(slots=True, kw_only=True)
 class Iteration:
-    """One execution of the test body: its place in the run and the calls that it made."""
+    """One execution of the test body: its place in the run, the calls that it made, and why one was not let go."""
 
     index: int
     phase: Phase
     scheduled_ns: int | None
     calls: Counter[str | None] = field(default_factory=Counter)
+    stopped: Notice | None = None
 
 
 _BOUNDS = frozenset({"max_tokens", "max_completion_tokens"})
@@ -69,6 +71,9 @@ class Recorder:
         except CancelledRequest as cancelled:
             keep(cancelled.recording)
             raise asyncio.CancelledError(*cancelled.args) from None
+        except StopMeasuring as stop:
+            iteration.stopped = stop.notice
+            raise
         self._raise_for(recording)
         return Reply(recording, self._client.decode)
 

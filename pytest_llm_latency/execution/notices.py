@@ -1,0 +1,41 @@
+"""What a reader has to know of how a run went: that it was stopped, held back, or refused."""
+
+from collections.abc import Sequence
+
+from pytest_llm_latency.model import MEASURE, Notice, Plan, Sample
+from pytest_llm_latency.units import format_seconds, seconds
+
+
+def notices(plan: Plan, samples: Sequence[Sample], stopped: Notice | None) -> tuple[Notice, ...]:
+    """Return the warnings of a run."""
+    found = [] if stopped is None else [_stopped(plan, samples, stopped)]
+    held = _held_back(samples)
+    return tuple(found if held is None else [*found, held])
+
+
+def _stopped(plan: Plan, samples: Sequence[Sample], stopped: Notice) -> Notice:
+    measured = len({sample.iteration for sample in samples if sample.phase == MEASURE})
+    return Notice(
+        code=stopped.code,
+        message=f"the run was stopped after {measured:,} of {plan.requests:,} iterations: {stopped.message}",
+    )
+
+
+def _held_back(samples: Sequence[Sample]) -> Notice | None:
+    """Say how long requests waited and how many were refused, the warm-up's among them."""
+    waits = [seconds(sample.paced_ns) for sample in samples if sample.paced_ns]
+    refused = sum(sample.status == "refused" for sample in samples)
+    parts = []
+    if waits:
+        parts.append(
+            f"{len(waits):,} of {len(samples):,} requests were held back for {format_seconds(sum(waits))} in all, "
+            f"{format_seconds(max(waits))} at most, which is in no latency"
+        )
+    if refused:
+        parts.append(f"the provider refused {refused:,} of {len(samples):,} requests, which count as errors")
+    if not parts:
+        return None
+    return Notice(
+        code="paced",
+        message=f"{'; '.join(parts)}. The load was lighter than planned: plan one within the rate limits.",
+    )
