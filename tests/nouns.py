@@ -28,6 +28,7 @@ from pytest_llm_latency.model import (
     Session,
     Stamps,
     Summary,
+    Trace,
     Trust,
     Usage,
     Verdict,
@@ -66,6 +67,18 @@ def plan(**changes: Any) -> Plan:
         pacing=plans.DEFAULT_PACING,
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
+    )
+    return dataclasses.replace(values, **changes)
+
+
+def trace(**changes: Any) -> Trace:
+    """Return a trace of four arrivals with their lengths."""
+    values = Trace(
+        name="trace.csv",
+        digest="0f1e2d3c4b5a",
+        offsets_s=(0.0, 0.5, 0.75, 3.0),
+        tokens_in=(400, 30, 120, 2000),
+        tokens_out=(50, 10, 20, 400),
     )
     return dataclasses.replace(values, **changes)
 

@@ -205,7 +205,7 @@ def test_more_requests_than_a_trace_has_are_refused(tmp_path: Path) -> None:
 
 def test_prompts_and_a_nonce_come_from_the_marker_or_for_every_test() -> None:
     """The command line counts most."""
-    assert planned(prompts=["a"]).prompts == "1 prompt, in turn (4c1b75aeff20)"
+    assert planned(prompts=["a"]).prompts == "1 prompt, in turn (ee9f966faa4a)"
     assert (planned().nonce, planned(nonce=True).nonce) == (False, True)
     assert not planned(nonce=False, ini={"nonce": True}).nonce
     assert planned(nonce=False, flags={"nonce": True}).nonce
