@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.sampling import Collected, Place
 from pytest_llm_latency.model import Load, Plan
+from pytest_llm_latency.prompts import Input, Listed
 
 NOWHERE = Place(worker="gw1", host=None, region="eu")
 PATIENCE_S = 20.0
@@ -81,6 +83,25 @@ def test_arrivals_at_a_rate_have_a_thread_each() -> None:
     benchmark.run_in_threads(body)
     assert crowd.most == 6
     assert len(measured(benchmark).samples) == 6
+
+
+@pytest.mark.parametrize("prompt", ["one", ({"role": "user", "content": "one"},)])
+def test_a_body_reads_its_iterations_prompt(prompt: Any) -> None:
+    """Messages are a list of its own, to which it may add."""
+    llm, seen = SyncCaller(), []
+
+    def body() -> None:
+        seen.append(llm.prompt)
+        if isinstance(llm.prompt, list):
+            llm.prompt.append({"role": "user", "content": "two"})
+        llm()
+
+    source = Listed(name=None, inputs=(Input(prompt=prompt, max_tokens=None),), seed=None)
+    benchmark = Benchmark(planned(2, load.closed(1)), client(), llm, source)
+    benchmark.run_in_threads(body)
+    assert seen == [prompt if isinstance(prompt, str) else [*prompt]] * 2
+    [conditions] = measured(benchmark).conditions
+    assert conditions.prompts.endswith(f"source {source.digest}")
 
 
 def test_a_call_of_a_thread_belongs_to_the_iteration_of_its_body() -> None:

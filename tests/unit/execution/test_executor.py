@@ -96,6 +96,68 @@ async def test_a_constant_rate_starts_as_planned_however_slow_the_answers_are(ta
     assert sorted(map(since, map(int, filter(None, scheduled)))) == bench.starts_s()
 
 
+async def test_an_open_loop_that_was_held_up_starts_what_is_due_at_once_and_is_on_time_again() -> None:
+    """Moments are absolute, so that a delay is caught up with and recorded, and never handed on."""
+    bench = Bench(requests=7, load=load.constant(4))
+
+    async def body() -> None:
+        iteration = ITERATION.get()
+        assert iteration is not None
+        if iteration.index == 1:
+            bench.clock._now_ns += nanoseconds(1.1)  # slow work in a body holds every other one up
+        await bench.call()
+
+    await bench.run(body)
+    assert bench.starts_s() == [0, 1.35, 1.35, 1.35, 1.35, 1.35, 1.5]
+    stamps = [entry.recording.stamps for entry in bench.entries]
+    late = sorted((since(each.scheduled), seconds(each.started - each.scheduled)) for each in stamps if each.scheduled)
+    assert late == [(0, 0), (0.25, 1.1), (0.5, 0.85), (0.75, 0.6), (1.0, 0.35), (1.25, 0.1), (1.5, 0)]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [load.poisson(3, seed=5), load.ramp(1, 5, 2), load.burst(2, 1), load.stages((1, 2), (4, 1))],
+    ids=lambda shape: str(shape.shape),
+)
+@pytest.mark.parametrize("takes_s", [0.01, 30.0])
+async def test_every_open_shape_starts_as_planned_however_slow_the_answers_are(shape: Any, takes_s: float) -> None:
+    """What was planned and what was done stand beside each other."""
+    bench = Bench(lambda _: takes_s, requests=load.total(shape) or 5, load=shape)
+    await bench.run()
+    planned = list(load.schedule(shape, bench.plan.requests).offsets_s)
+    assert bench.starts_s() == pytest.approx(planned)
+    assert sorted(since(entry.recording.stamps.scheduled or 0) for entry in bench.entries) == pytest.approx(planned)
+
+
+@pytest.mark.parametrize("shape", [load.closed(2), load.constant(2)])
+async def test_the_ramp_in_goes_over_into_the_measured_iterations_and_does_not_count(shape: Any) -> None:
+    """Nothing waits between them; the measured phase begins with its first iteration."""
+    bench = Bench(warmup=1, ramp_in=3, requests=4, load=shape)
+    await bench.run()
+    phases = {entry.iteration: entry.phase for entry in bench.entries}
+    assert phases == dict.fromkeys(range(4), "warmup") | dict.fromkeys(range(4, 8), "measure")
+    assert bench.progress.began_ns is not None
+    starts = {entry.iteration: since(entry.recording.stamps.started) for entry in bench.entries}
+    assert since(bench.progress.began_ns) == starts[4]
+    expected = [1, 1, 2, 2, 3, 3, 4] if shape.shape == "closed" else [1, 1.5, 2, 2.5, 3, 3.5, 4]
+    assert [starts[index] for index in range(1, 8)] == expected
+    assert bench.progress.complete
+
+
+async def test_a_body_that_fails_in_the_ramp_in_has_not_failed_a_measured_iteration() -> None:
+    """As in the warm-up."""
+    bench = Bench(ramp_in=2, requests=2)
+
+    async def body() -> None:
+        await bench.call()
+        iteration = ITERATION.get()
+        assert iteration is not None
+        assert iteration.index >= 2
+
+    await bench.run(body)
+    assert bench.progress.failures == {}
+
+
 async def test_a_closed_loop_plans_no_starts() -> None:
     """What waits for the last answer has no schedule to be late for."""
     bench = Bench()

@@ -1,6 +1,7 @@
 """What a body calls: steps, prompts, parameters and failures."""
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytest_llm_latency.execution.clock import FakeClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration, Recorder
 from pytest_llm_latency.model import Decoded, Failure, Recording
+from pytest_llm_latency.prompts import Input, Listed, Replayed
 from recordings import recording
 
 BROKEN = Failure(error_class="HTTP500", message="the server has trouble", phase="provider")
@@ -22,6 +24,11 @@ def recorder(answer: Answer | None = None, **plan: Any) -> tuple[Recorder, FakeC
     """Return a recorder and the client behind it."""
     client = FakeClient(lambda _, number: answer or Answer(ttft_s=0.1), FakeClock())
     return Recorder(nouns.plan(**plan), client), client
+
+
+def listed(*texts: str) -> Listed:
+    """Return a source of these prompts."""
+    return Listed(name=None, inputs=tuple(Input(prompt=text, max_tokens=None) for text in texts), seed=None)
 
 
 @pytest.fixture
@@ -46,6 +53,53 @@ async def test_calls_are_told_apart_by_name_or_by_order() -> None:
     for name in (None, "plan", None, "plan", None):
         await made.call("Hi", name=name)
     assert [entry.step for entry in made.spool.read()] == [None, "plan", "call 2", "plan", "call 3"]
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_call_without_a_prompt_sends_the_iterations_own() -> None:
+    """Counted from the end of the warm-up, and the same one in each call."""
+    client = FakeClient(lambda *_: Answer(ttft_s=0.1), FakeClock())
+    made = Recorder(nouns.plan(warmup=2), client, listed("a", "b", "c"))
+    await made.call()
+    await made.call(name="again")
+    assert [request.messages for request in client.requests] == [({"role": "user", "content": "b"},)] * 2
+    assert made.given().prompt == "b"
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_source_may_bound_the_answer_where_the_body_does_not() -> None:
+    """A prompt of the body's own has the body's parameters alone."""
+    client = FakeClient(lambda *_: Answer(ttft_s=0.1), FakeClock())
+    made = Recorder(nouns.plan(warmup=2), client, Replayed(trace=nouns.trace(), source=None))
+    await made.call()
+    await made.call(max_tokens=3)
+    await made.call(max_completion_tokens=4)
+    await made.call("Hi")
+    assert [request.parameters for request in client.requests] == [
+        {"stream": True, "max_tokens": 10},
+        {"stream": True, "max_tokens": 3},
+        {"stream": True, "max_completion_tokens": 4},
+        {"stream": True},
+    ]
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_call_without_a_prompt_needs_a_source() -> None:
+    """Both ways to give one stand in the message."""
+    with pytest.raises(BodyError, match=r"write llm\('\.\.\.'\), or prompts=\['\.\.\.'\] in the marker"):
+        await recorder()[0].call()
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_nonce_leads_every_prompt() -> None:
+    """Those of the body too."""
+    made, client = recorder(nonce=True)
+    await made.call("Hi")
+    await made.call([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}])
+    first, second = (request.messages for request in client.requests)
+    assert re.fullmatch(r"\[\d{18}\]\nHi", str(first[0]["content"]))
+    assert re.fullmatch(r"\[\d{18}\]\nBe brief\.", str(second[0]["content"]))
+    assert second[1] == {"role": "user", "content": "Hi"}
 
 
 async def test_an_entry_knows_its_place(iteration: Iteration) -> None:
