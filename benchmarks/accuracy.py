@@ -127,9 +127,7 @@ def accuracy(simulator: SimulatorProcess, levels: Iterable[tuple[int, int]]) -> 
     for streams, requests in levels:
         for name in contenders.CONTENDERS:
             simulator.reset()
-            measured = apart(
-                Load(name=name, base=simulator.api_base("openai"), streams=streams, requests=requests)
-            )
+            measured = apart(Load(name=name, base=simulator.api_base("openai"), streams=streams, requests=requests))
             rows.append(row(measured, simulator.truths()))
     return rows
 
@@ -222,7 +220,7 @@ def _verdict(streams: int, requests: int) -> dict[str, tables.Cell]:
         Path(folder, "test_many.py").write_text(SUITE.format(streams=streams, requests=requests), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", "-q", "--llm-latency", "--llm-latency-simulate"]
         command.append(f"--llm-latency-simulate-profile={profile}")
-        subprocess.run(command, cwd=folder, check=False, capture_output=True)  # noqa: S603  (this very interpreter)
+        subprocess.run(command, cwd=folder, check=False, capture_output=True)
         found = json.loads(Path(folder, ".llm-latency", "report", "results.json").read_text(encoding="utf-8"))
     (benchmark,) = found["benchmarks"]
     trust = benchmark["trust"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pytest_llm_latency.execution import redaction, sse
 from pytest_llm_latency.execution.delta import Delta, ToolCallDelta
+from pytest_llm_latency.execution.repeats import Repeats
 from pytest_llm_latency.model import (
     CONTENT,
     CONTROL,
@@ -64,11 +65,16 @@ class _Reading:
     served_model: str | None = None
     usage: Usage | None = None
     ended: bool = False
+    repeats: Repeats = field(default_factory=Repeats)
 
     def add_event(self, at_ns: int, kind: EventKind, characters: int) -> None:
         self.at_ns.append(at_ns)
         self.kinds.append(kind)
         self.characters.append(characters)
+
+    def add_text(self, text: str, at_ns: int) -> None:
+        self.add_event(at_ns, CONTENT, len(text))
+        self.content.append(text)
 
     def add_delta(self, delta: Delta, at_ns: int) -> None:
         self.add_event(at_ns, *_classify(delta))
@@ -154,6 +160,10 @@ def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) ->
 
 
 def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Reading) -> Failure | None:
+    text = reading.repeats.text(event.data)
+    if text is not None:
+        reading.add_text(text, event.at_ns)
+        return None
     if event.data == DONE:
         reading.add_event(event.at_ns, CONTROL, 0)
         reading.ended = reading.ended or protocol.ends(None)
@@ -170,12 +180,14 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
     if chunk.get("error"):
         return Failure(error_class="ProviderError", message=_message(chunk, protocol.redact), phase="provider")
     reading.served_model = _served_model(chunk) or reading.served_model
-    delta = protocol.parse_event(chunk)
+    delta, ends = protocol.parse_event(chunk), protocol.ends(chunk)
     if delta is None:
         reading.add_event(event.at_ns, CONTROL, 0)
     else:
         reading.add_delta(delta, event.at_ns)
-    reading.ended = reading.ended or protocol.ends(chunk)
+        if not ends:
+            reading.repeats.learn(event.data, delta)
+    reading.ended = reading.ended or ends
     return None
 
 
