@@ -19,10 +19,12 @@ from pytest_llm_latency.model import (
     Summary,
     VerdictStatus,
 )
+from pytest_llm_latency.plan import STOPPED
 from pytest_llm_latency.stats import GatePolicy, Noise, caching
 from pytest_llm_latency.stats.comparable import differences, environment_changes, missing_steps
 from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
 from pytest_llm_latency.stats.distrust import distrusted, strained
+from pytest_llm_latency.stats.quantiles import needed_for
 from pytest_llm_latency.stats.steady import drifts
 from pytest_llm_latency.stats.summary import summarise
 
@@ -128,7 +130,8 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         return _concluded(result, policy, "invalid", tuple(notice.message for notice in distrust))
     if differing and run.plan.gate:
         return _concluded(result, policy, "incomparable", differing)
-    return _concluded(result, policy)
+    short = _stopped_short(run)
+    return _concluded(result, policy, "inconclusive" if short else "pass", short)
 
 
 def undecided(results: Sequence[Result], policy: GatePolicy) -> tuple[str, ...]:
@@ -188,10 +191,25 @@ def _concluded(result: Result, policy: Policy, forced: VerdictStatus = "pass", g
     )
 
 
-def _incomplete(run: Run) -> tuple[Notice, ...]:
-    if run.complete:
+def _stopped(run: Run) -> Notice | None:
+    """Return why a run ended before its plan was carried out, where it was stopped and not cut off."""
+    return next((each for each in run.warnings if each.code in STOPPED), None)
+
+
+def _stopped_short(run: Run) -> tuple[str, ...]:
+    """Say that a run was stopped too early to pass; empty where it was not."""
+    measured, needed = len({each.iteration for each in run.samples if each.phase == MEASURE}), needed_for(0.95)
+    if _stopped(run) is None or measured >= needed:
         return ()
-    done = sum(1 for sample in run.samples if sample.phase == "measure")
+    return (f"stopped after {measured} of {run.plan.requests} iterations: p95 needs {needed} requests",)
+
+
+def _incomplete(run: Run) -> tuple[Notice, ...]:
+    done, stopped = sum(1 for sample in run.samples if sample.phase == "measure"), _stopped(run)
+    if run.complete or (stopped is not None and done):
+        return ()
+    if stopped is not None:
+        return (stopped,)
     return (
         Notice(
             code="interrupted",

@@ -10,7 +10,7 @@ from pytest_llm_latency import load as loads
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency import sources, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
-from pytest_llm_latency.model import Load, Plan
+from pytest_llm_latency.model import Load, Pacing, Plan
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.prompts import Generated, Shuffled, Source
 
@@ -31,6 +31,10 @@ class Arguments:
     nonce: bool | None
     timeout: float | str | None
     http_version: str | float | None
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    max_concurrency: int | None
+    budget: Mapping[str, object] | None
     limits: tuple[str, ...] | None
     gate: tuple[str, ...] | None
     tolerance: float | str | None
@@ -49,6 +53,10 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     nonce: bool | None = None,
     timeout: float | str | None = None,
     http_version: str | float | None = None,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    max_concurrency: int | None = None,
+    budget: Mapping[str, object] | None = None,
     limits: str | Sequence[str] | None = None,
     gate: str | Sequence[str] | bool | None = None,
     tolerance: float | str | None = None,
@@ -62,10 +70,12 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     ``llm()`` sends where the body names none: a list, a file, ``generated(tokens=500)`` or
     ``shuffled(...)`` of one; with ``nonce`` each prompt begins with a number of its own. ``timeout``
     is the deadline of a request (seconds or ``"30s"``), ``http_version`` what is asked of the
-    server: ``"1.1"`` or ``"2"``. ``gate`` names the metrics that are compared with the baseline
-    (``False`` for none), ``tolerance`` the smallest p95 increase that counts (``0.2`` or ``"20%"``),
-    ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new ``version`` says that the
-    benchmark has changed and its old baseline does not count.
+    server: ``"1.1"`` or ``"2"``. ``requests_per_minute`` and ``tokens_per_minute`` hold requests to
+    one model back, ``max_concurrency`` those of the test; ``budget`` is what the test may use up,
+    as in ``{"seconds": 30, "dollars": "$0.50"}``. ``gate`` names the metrics that are compared with
+    the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts (``0.2``
+    or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new ``version`` says
+    that the benchmark has changed and its old baseline does not count.
     """
     return Arguments(
         model=_text("model", model),
@@ -78,6 +88,10 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
         nonce=nonce,
         timeout=timeout,
         http_version=http_version,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        max_concurrency=max_concurrency,
+        budget=budget,
         limits=_texts("limits", limits),
         gate=() if gate is False else _texts("gate", None if gate is True else gate),
         tolerance=tolerance,
@@ -154,8 +168,12 @@ def _plan(
         tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
         error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],
         version=arguments.version,
-        pacing=plans.DEFAULT_PACING,
-        budget=plans.DEFAULT_BUDGET,
+        pacing=Pacing(
+            requests_per_minute=chosen("requests_per_minute"),
+            tokens_per_minute=chosen("tokens_per_minute"),
+            max_concurrency=chosen("max_concurrency"),
+        ),
+        budget=plans.DEFAULT_BUDGET if arguments.budget is None else plans.read_budget(arguments.budget),
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
     )
 

@@ -5,6 +5,7 @@ process as across processes.
 """
 
 import functools
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llm_latency import plan as plans
 from pytest_llm_latency import surroundings
 from pytest_llm_latency.errors import LatencyError, SettingsError
-from pytest_llm_latency.model import Environment, Plan, Result, Run
+from pytest_llm_latency.model import Budget, Environment, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.units import seconds
@@ -22,7 +24,9 @@ from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
+    from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
+    from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
     from pytest_llm_latency.simulator.process import SimulatorProcess
     from pytest_llm_latency.stats import Noise
@@ -38,6 +42,11 @@ class Origin:
     root: Path
     settings: Settings
     worker: str | None
+
+    @property
+    def share(self) -> float:
+        """This process's part of what the whole session may use."""
+        return 1.0 if self.worker is None else 1 / int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
     def shown(self, path: Path) -> str:
         """Return a path as a person below the root would write it."""
@@ -132,14 +141,29 @@ class Measuring:
         self._client: LiteLLMClient | None = None
         self._accepted: Accepted | None = None
 
-    def client(self, plan: Plan) -> "LiteLLMClient":
-        """Return the client; raises ``ProviderError`` for a model that is unknown or not simulated."""
+    def client(self, plan: Plan) -> "Client":
+        """Return the client of one benchmark, which keeps to the limits and budgets of plan and session.
+
+        Raises ``ProviderError`` for a model that is unknown or not simulated, and ``BudgetError``
+        where the session's budget is used up.
+        """
         from pytest_llm_latency.execution.litellm_client import LiteLLMClient  # noqa: PLC0415  (litellm takes seconds)
 
+        self._limits.check()
         if self._client is None:
             self._client = LiteLLMClient(api_bases=self._api_bases)
         self._client.prepare(plan.model)
-        return self._client
+        return self._limits.client(self._client, plan)
+
+    @functools.cached_property
+    def _limits(self) -> "SessionLimits":
+        from pytest_llm_latency.execution.clock import MonotonicClock  # noqa: PLC0415  (only a measuring process)
+        from pytest_llm_latency.execution.limiter import LocalLimiter  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.execution.session_limits import SessionLimits  # noqa: PLC0415  (the same)
+
+        budget = Budget(**{name: self._origin.settings[f"budget-{name}"] for name in plans.BUDGETS})
+        clock, share = MonotonicClock(), self._origin.share
+        return SessionLimits(budget, LocalLimiter(clock, share=share), clock, share=share)
 
     def prepare(self, test: Test) -> None:
         """Read the baselines of all tests once; raises ``StorageError`` when this test's cannot be read."""
@@ -166,6 +190,7 @@ class Measuring:
         return self._origin.surroundings()
 
     def _run(self, benchmark: "Benchmark", test: Test) -> Run:
+        from pytest_llm_latency.execution.notices import notices  # noqa: PLC0415  (only a measuring process needs it)
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
 
         progress, environment = benchmark.progress, self._environment
@@ -186,7 +211,7 @@ class Measuring:
             conditions=collected.conditions,
             environment=environment,
             trust=progress.watch.trust(collected.samples),
-            warnings=benchmark.warnings,
+            warnings=(*notices(benchmark.plan, collected.samples, progress.stopped), *benchmark.warnings),
         )
 
 

@@ -1,5 +1,6 @@
 """The table of options: one row makes the command-line flag, the ini key, the help and the docs page."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -67,8 +68,14 @@ def _positive(text: str) -> float:
     return value
 
 
-def _duration(text: str) -> float:
-    return units.parse_number(text) if re.fullmatch(r"\s*[0-9.]+\s*", text) else units.parse_duration(text)
+def _above_zero(parse: Callable[[str], float]) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = parse(text)
+        if not 0 < value < math.inf:
+            raise SettingsError(f"{text!r} must be above 0.")
+        return value
+
+    return read
 
 
 def _http_version(text: str) -> str:
@@ -125,9 +132,24 @@ OPTIONS: tuple[Option, ...] = (
            help="prompts of the tests that call llm() without one (.txt, .jsonl, .json, .yaml)"),
     Option(name="nonce", read=_switch, default=None, metavar=None,
            help="begin each prompt with a number of its own, so that no prompt cache knows it"),
-    Option(name="timeout", read=_duration, default=None, metavar="TIME", help="deadline of each request, as in '30s'"),
+    Option(name="timeout", read=units.parse_seconds, default=None, metavar="TIME",
+           help="deadline of each request, as in '30s'"),
     Option(name="http-version", read=_http_version, default=None, metavar="VERSION",
            help="what is asked of the servers: 1.1 (default) or 2, which needs the extra http2"),
+    Option(name="requests-per-minute", read=_above_zero(units.parse_number), default=None, metavar="N",
+           help="requests that may be sent to one model in a minute; others wait"),
+    Option(name="tokens-per-minute", read=_above_zero(units.parse_number), default=None, metavar="N",
+           help="tokens, of prompts and answers, that requests to one model may use in a minute"),
+    Option(name="max-concurrency", read=_count(1), default=None, metavar="N",
+           help="requests of a benchmark that may be under way at once, of an open load too"),
+    Option(name="budget-requests", read=_count(1), default=None, metavar="N",
+           help="requests that the session may send, warm-up included"),
+    Option(name="budget-seconds", read=_above_zero(units.parse_seconds), default=None, metavar="TIME",
+           help="time after its first request in which the session may send others, as in '10min'"),
+    Option(name="budget-tokens", read=_count(1), default=None, metavar="N",
+           help="tokens, of prompts and answers, that the session may use"),
+    Option(name="budget-dollars", read=_above_zero(units.parse_dollars), default=None, metavar="AMOUNT",
+           help="what the session may cost, as in '$0.50'"),
     Option(name="tolerance", read=_positive, default=None, metavar="SHARE",
            help="the p95 increase that a regression must at least have (default 10%%)"),
     Option(name="margin", read=_positive, default=0.30, metavar="SHARE",

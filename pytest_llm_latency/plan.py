@@ -5,8 +5,9 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
+from typing import Any
 
 from pytest_llm_latency import load, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
@@ -24,6 +25,8 @@ DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None, max_co
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = "1.1"
 HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
+BUDGETS = tuple(field.name for field in fields(Budget))
+STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
 
 
 def check(plan: Plan) -> Plan:
@@ -31,6 +34,8 @@ def check(plan: Plan) -> Plan:
     _check_counts(plan)
     _require_positive("timeout", plan.timeout_s)
     _require_positive("tolerance", plan.tolerance)
+    _check_pacing(plan.pacing)
+    _check_budget(plan.budget)
     if not 0 <= plan.error_limit <= 1:
         raise MarkerError(f"the error limit is {plan.error_limit!r}: it must be a share from 0 to 1, as in '1%'.")
     if plan.http_version not in HTTP_VERSIONS:
@@ -49,6 +54,43 @@ def check(plan: Plan) -> Plan:
             f"concurrency {users} is above requests {plan.requests}: raise requests or lower concurrency."
         )
     return plan
+
+
+def _check_pacing(pacing: Pacing) -> None:
+    for name in ("requests_per_minute", "tokens_per_minute"):
+        if getattr(pacing, name) is not None:
+            _require_positive(name, getattr(pacing, name))
+    if pacing.max_concurrency is not None:
+        require_count("max_concurrency", pacing.max_concurrency, least=1)
+
+
+def read_budget(given: object) -> Budget:
+    """Read ``{"seconds": 30, "dollars": "$0.50"}``; raise ``MarkerError`` for what is no budget."""
+    if not isinstance(given, Mapping):
+        raise MarkerError(f"budget is {given!r}: write a mapping, as in budget={{'seconds': 30, 'dollars': 0.5}}.")
+    for name in given:
+        if name not in BUDGETS:
+            raise MarkerError(f"budget names {name!r}: {nearest(str(name), BUDGETS)}")
+    try:
+        read = {name: _budget(name, value) for name, value in given.items()}
+    except SettingsError as error:
+        raise MarkerError(f"budget: {error}") from None
+    return Budget(**{**dict.fromkeys(BUDGETS), **read})
+
+
+def _budget(name: str, value: Any) -> Any:  # noqa: ANN401  (a wrong type is refused by the plan's check)
+    return _BUDGET_PARSERS[name](value) if isinstance(value, str) and name in _BUDGET_PARSERS else value
+
+
+def _check_budget(budget: Budget) -> None:
+    for name in BUDGETS:
+        value = getattr(budget, name)
+        if value is None:
+            continue
+        if name in {"requests", "tokens"}:
+            require_count(f"the budget of {name}", value, least=1)
+        else:
+            _require_positive(f"the budget of {name}", value)
 
 
 def _check_counts(plan: Plan) -> None:
@@ -102,6 +144,10 @@ _PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
     "tokens": units.parse_number,
     "tokens/s": units.parse_number,
     "USD": units.parse_money,
+})
+_BUDGET_PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
+    "seconds": units.parse_seconds,
+    "dollars": units.parse_dollars,
 })
 _RUN_PARSERS: Mapping[str, Callable[[str], float]] = MappingProxyType({
     "share": units.parse_percent,

@@ -38,6 +38,11 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _SECONDS_PER[match[2]]
 
 
+def parse_seconds(text: str) -> float:
+    """Read a plain number as seconds, or a duration with its unit."""
+    return float(text) if _PLAIN.fullmatch(text) else parse_duration(text)
+
+
 def parse_rate(text: str) -> float:
     """Read ``"20/s"`` or ``"90/min"`` as a number per second."""
     match = _RATE.fullmatch(text)
@@ -63,6 +68,11 @@ def parse_money(text: str) -> float:
     if match is None:
         raise SettingsError(f"{text!r} is not an amount of money: write it in dollars, as in '$0.002'.")
     return float(match[1])
+
+
+def parse_dollars(text: str) -> float:
+    """Read ``"$0.50"`` or ``"0.50"`` as US dollars."""
+    return float(text) if _PLAIN.fullmatch(text) else parse_money(text)
 
 
 def parse_number(text: str) -> float:

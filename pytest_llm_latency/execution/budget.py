@@ -34,6 +34,7 @@ class Meter:
     scope: Scope
     began_ns: int | None = None
     requests: int = 0
+    answered: int = 0
     used: Use = NOTHING
     under_way: Use = NOTHING
 
@@ -64,14 +65,15 @@ class Meter:
         dollars = (self.used.dollars or 0.0) + (self.under_way.dollars or 0.0) + (expected.dollars or 0.0)
         bounds = self.budget
         if bounds.requests is not None and self.requests + 1 > bounds.requests:
-            return self._notice("requests", _requests(bounds.requests), "")
+            return self._notice("requests", _requests(bounds.requests), _requests(self.requests))
         if self.until_ns is not None and now_ns >= self.until_ns:
-            return self._notice("seconds", units.format_seconds(bounds.seconds), "")
+            return self._notice("seconds", units.format_seconds(bounds.seconds), _requests(self.requests))
         if bounds.tokens is not None and tokens > bounds.tokens * _ROUNDING:
-            return self._notice("tokens", f"{bounds.tokens:,} tokens", f"{self.used.tokens:,.0f} tokens in ")
+            spent = f"{self.used.tokens:,.0f} tokens in {_requests(self.answered)}"
+            return self._notice("tokens", f"{bounds.tokens:,} tokens", spent)
         if bounds.dollars is not None and dollars > bounds.dollars * _ROUNDING:
-            spent = units.format_money(self.used.dollars)
-            return self._notice("dollars", units.format_money(bounds.dollars), f"{spent} in ")
+            spent = f"{units.format_money(self.used.dollars)} in {_requests(self.answered)}"
+            return self._notice("dollars", units.format_money(bounds.dollars), spent)
         return None
 
     def reserve(self, expected: Use) -> None:
@@ -88,11 +90,12 @@ class Meter:
                 f"price is known for {model!r}: set a budget of tokens or requests instead."
             )
         self.used = _sum(self.used, used, 1)
+        self.answered += 1
 
     def _notice(self, name: str, bound: str, spent: str) -> Notice:
         message = (
-            f"{self.scope.owner} budget of {bound} allows no further request, after {spent}{_requests(self.requests)} "
-            f"with the warm-up. {self.scope.remedy.format(name=name)}"
+            f"{self.scope.owner} budget of {bound} allows no further request, after {spent} with the warm-up. "
+            f"{self.scope.remedy.format(name=name)}"
         )
         return Notice(code=CODE, message=message)
 

@@ -22,13 +22,14 @@ def _stopped(plan: Plan, samples: Sequence[Sample], stopped: Notice) -> Notice:
 
 
 def _held_back(samples: Sequence[Sample]) -> Notice | None:
-    """Say how long requests waited and how many were refused, the warm-up's among them."""
-    waits = [seconds(sample.paced_ns) for sample in samples if sample.paced_ns]
+    """Say how long measured requests waited, and how many of all were refused."""
+    measured = [sample for sample in samples if sample.phase == MEASURE]
+    waits = [seconds(sample.paced_ns) for sample in measured if sample.paced_ns]
     refused = sum(sample.status == "refused" for sample in samples)
     parts = []
     if waits:
         parts.append(
-            f"{len(waits):,} of {len(samples):,} requests were held back for {format_seconds(sum(waits))} in all, "
+            f"{len(waits):,} of {len(measured):,} requests were held back for {format_seconds(sum(waits))} in all, "
             f"{format_seconds(max(waits))} at most, which is in no latency"
         )
     if refused:

@@ -8,7 +8,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.judge import Policy, Reaction, digest, judge, knowing, shared_noise, undecided
-from pytest_llm_latency.model import WORST_FIRST, Result, Run, Sample, VerdictStatus
+from pytest_llm_latency.model import WORST_FIRST, Notice, Result, Run, Sample, VerdictStatus
 from pytest_llm_latency.stats import GatePolicy
 
 
@@ -148,6 +148,44 @@ def test_warm_up_does_not_stand_for_what_is_measured() -> None:
 
     assert judged(measured).status == "no_baseline"
     assert judged(late).status == "invalid"
+
+
+STOPPED = Notice(code="budget", message="the run was stopped after some iterations: the budget is used up. Raise it.")
+
+
+def stopped(count: int, **plan: Any) -> Run:
+    """Return a run of a hundred planned iterations that a budget stopped."""
+    one = run(times(count), complete=False, warnings=(STOPPED,))
+    return dataclasses.replace(one, plan=dataclasses.replace(one.plan, requests=100, **plan))
+
+
+def test_a_run_that_a_budget_stopped_is_judged_on_what_it_has() -> None:
+    """With the warning; enough requests for a p95 may pass or regress like any others."""
+    same, slower = judged(stopped(80), run(times())), judged(stopped(80), run(times(median=0.1)))
+    assert (same.status, same.reasons, same.warnings) == ("pass", (), (STOPPED,))
+    assert (slower.status, slower.fails) == ("regressed", True)
+
+
+@pytest.mark.parametrize("gate", [("ttft",), ()])
+def test_a_run_that_was_stopped_too_early_for_a_p95_never_passes(gate: tuple[str, ...]) -> None:
+    """Whether or not something is compared; the same requests as a whole plan may pass."""
+    few = judged(stopped(58, gate=gate), run(times(200)))
+    assert few.status == "inconclusive"
+    assert few.reasons == ("stopped after 58 of 100 iterations: p95 needs 59 requests",)
+    assert judged(stopped(58, gate=gate), run(times(200)), by=policy(on_inconclusive="fail")).fails
+    assert judged(stopped(59, gate=()), run(times(200))).status == "pass"
+    assert judged(run(times(58), gate=()), run(times(200))).status == "pass"
+
+
+def test_a_run_that_was_stopped_before_anything_was_measured_is_invalid() -> None:
+    """It fails with the reason of the stop."""
+    nothing = judged(stopped(0), run(times()))
+    assert (nothing.status, nothing.fails, nothing.reasons) == ("invalid", True, (STOPPED.message,))
+
+
+def test_a_limit_that_is_broken_fails_a_run_that_was_stopped() -> None:
+    """What it has is enough for that."""
+    assert judged(stopped(30, limits=("ttft.p95 < 1ms",))).status == "regressed"
 
 
 def test_an_interrupted_run_says_so_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llm_latency import load, marker, plan, plugin
 from pytest_llm_latency.errors import MarkerError
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency.model import Budget, Plan
 from pytest_llm_latency.options import OPTIONS, Settings
 
 
@@ -90,6 +90,24 @@ def test_a_version_of_http_may_be_a_number(version: object) -> None:
     assert planned(http_version=version).http_version == "2"
     assert planned(http_version=1.1, ini={"http-version": "2"}).http_version == "1.1"
     assert planned(http_version=version, flags={"http-version": "1.1"}).http_version == "1.1"
+
+
+@pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute", "max_concurrency"])
+def test_pacing_keeps_to_the_same_order(name: str) -> None:
+    """Its options are written with dashes."""
+    option = name.replace("_", "-")
+    sources: tuple[dict[str, Any], ...] = ({"flags": {option: 1}}, {name: 2}, {"ini": {option: 3}})
+    alone = [getattr(planned(**source).pacing, name) for source in sources]
+    assert alone == [1, 2, 3]
+    assert getattr(planned(**sources[0], **sources[1], **sources[2]).pacing, name) == 1
+    assert getattr(planned(**sources[1], **sources[2]).pacing, name) == 2
+
+
+def test_a_budget_is_the_tests_own_beside_the_sessions() -> None:
+    """The options set the session's, and the plan has nothing of it."""
+    found = planned(budget={"seconds": "2min", "dollars": "$0.50"}, flags={"budget-requests": 5}).budget
+    assert found == Budget(requests=None, seconds=120.0, tokens=None, dollars=0.5)
+    assert planned(flags={"budget-requests": 5}).budget == plan.DEFAULT_BUDGET
 
 
 def test_a_closed_load_warms_up_every_user_and_an_open_one_a_few() -> None:

@@ -14,7 +14,7 @@ from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.load import closed
 from pytest_llm_latency.measuring import Measuring, Origin, Outcome, read_accepted
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency.model import Notice, Plan
 from pytest_llm_latency.options import Option, Settings, resolve
 from pytest_llm_latency.simulator import process
 from pytest_llm_latency.storage import acceptance, baselines
@@ -106,6 +106,26 @@ def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: 
     assert run.complete
     assert run.duration_s > 0
     assert (first.result.status, first.result.run_id, first.undecided) == ("no_baseline", run.id, False)
+
+
+def test_a_run_that_was_stopped_and_held_back_says_so(tmp_path: Path) -> None:
+    """In its warnings, which travel with it."""
+    plan = dataclasses.replace(nouns.plan(), requests=10, warmup=0, load=closed(1))
+    side = Measuring(origin(tmp_path), {PLACE.id: plan}, None)
+    one = benchmark(plan)
+    one.progress.stopped, one.progress.complete = Notice(code="budget", message="the budget is used up."), False
+    outcome = side.conclude(one, PLACE)
+    (warning,) = outcome.run.warnings
+    assert warning.message == "the run was stopped after 10 of 10 iterations: the budget is used up."
+    assert warning in outcome.result.warnings
+    assert not outcome.run.complete
+
+
+def test_a_worker_has_its_part_of_what_a_session_may_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone it has all of it."""
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    assert origin(tmp_path).share == 1
+    assert origin(tmp_path, worker="gw1").share == 0.25
 
 
 def test_session_ids_sort_by_time_and_differ() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 import pytest
@@ -64,6 +65,65 @@ def test_timeout_and_tolerance_must_be_positive_numbers(field: str, name: str, v
     """Both are named in the message as the marker names them."""
     with pytest.raises(MarkerError, match=rf"^{name} is .*: it must be a number above 0\.$"):
         plan.check(dataclasses.replace(SOUND, **{field: value}))
+
+
+@pytest.mark.parametrize("value", [0, -1.0, math.inf, math.nan, True, "60"])
+@pytest.mark.parametrize("name", ["requests_per_minute", "tokens_per_minute"])
+def test_limits_a_minute_must_be_positive_numbers(name: str, value: Any) -> None:
+    """None at all is no limit."""
+    pacing = dataclasses.replace(plan.DEFAULT_PACING, **{name: value})
+    with pytest.raises(MarkerError, match=rf"^{name} is .*: it must be a number above 0\.$"):
+        plan.check(dataclasses.replace(SOUND, pacing=pacing))
+
+
+@pytest.mark.parametrize("value", [0, 2.5, True, "8"])
+def test_a_bound_of_what_is_under_way_must_be_a_whole_number(value: Any) -> None:
+    """Of at least one request."""
+    pacing = dataclasses.replace(plan.DEFAULT_PACING, max_concurrency=value)
+    with pytest.raises(MarkerError, match=r"^max_concurrency is .*: it must be a whole number of at least 1\.$"):
+        plan.check(dataclasses.replace(SOUND, pacing=pacing))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {}),
+        ({"requests": 100, "tokens": 5_000}, {"requests": 100, "tokens": 5_000}),
+        ({"seconds": 30, "dollars": 0.5}, {"seconds": 30, "dollars": 0.5}),
+        ({"seconds": "30", "dollars": "0.50"}, {"seconds": 30.0, "dollars": 0.5}),
+        ({"seconds": "2min", "dollars": "$0.50"}, {"seconds": 120.0, "dollars": 0.5}),
+    ],
+)
+def test_a_budget_is_a_mapping_of_bounds(given: Any, expected: dict[str, float]) -> None:
+    """Time and money may be texts with their unit."""
+    found = plan.read_budget(given)
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert dataclasses.replace(SOUND, budget=found) == plan.check(dataclasses.replace(SOUND, budget=found))
+    assert all(getattr(found, name) is None for name in plan.BUDGETS if name not in expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (30, "budget is 30: write a mapping, as in budget={'seconds': 30, 'dollars': 0.5}."),
+        ({"second": 30}, "budget names 'second': did you mean 'seconds'?"),
+        ({7: 30}, "budget names 7: known are requests, seconds, tokens, dollars."),
+        ({"seconds": "soon"}, "budget: 'soon' is not a duration"),
+        ({"dollars": "5 EUR"}, "budget: '5 EUR' is not an amount of money"),
+        ({"requests": 0}, "the budget of requests is 0: it must be a whole number of at least 1."),
+        ({"requests": 1.5}, "the budget of requests is 1.5: it must be a whole number of at least 1."),
+        ({"tokens": "100"}, "the budget of tokens is '100': it must be a whole number of at least 1."),
+        ({"seconds": -1}, "the budget of seconds is -1: it must be a number above 0."),
+        ({"seconds": math.nan}, "the budget of seconds is nan: it must be a number above 0."),
+        ({"dollars": 0}, "the budget of dollars is 0: it must be a number above 0."),
+        ({"dollars": True}, "the budget of dollars is True: it must be a number above 0."),
+        ({"dollars": math.inf}, "the budget of dollars is inf: it must be a number above 0."),
+    ],
+)
+def test_what_is_no_budget_is_refused(given: Any, message: str) -> None:
+    """With what would be right."""
+    with pytest.raises(MarkerError, match=f"^{re.escape(message)}"):
+        plan.check(dataclasses.replace(SOUND, budget=plan.read_budget(given)))
 
 
 @pytest.mark.parametrize("share", [-0.01, 1.01, math.nan])

@@ -15,7 +15,7 @@ def test_a_run_that_nothing_held_has_none() -> None:
 
 
 def test_the_waiting_is_summed_with_the_longest() -> None:
-    """The warm-up's is in it."""
+    """The warm-up's is not in it: a budget that must know a price lets the first request go alone."""
     samples = [
         nouns.sample(0, 0.1, paced_ns=nanoseconds(1.5), phase="warmup"),
         nouns.sample(1, 0.1, paced_ns=nanoseconds(2.25)),
@@ -24,19 +24,19 @@ def test_the_waiting_is_summed_with_the_longest() -> None:
     assert notices(PLAN, samples, None) == (
         Notice(
             code="paced",
-            message="2 of 3 requests were held back for 3.75 s in all, 2.25 s at most, which is in no latency. "
+            message="1 of 2 requests were held back for 2.25 s in all, 2.25 s at most, which is in no latency. "
             "The load was lighter than planned: plan one within the rate limits.",
         ),
     )
 
 
 def test_refusals_are_counted() -> None:
-    """An error of another kind is none."""
+    """Those of the warm-up too; an error of another kind is none."""
     broken = nouns.sample(2, None, status="error", http_status=500)
-    samples = [nouns.sample(0, 0.1, paced_ns=nanoseconds(1)), nouns.sample(1, None), broken]
+    samples = [nouns.sample(0, 0.1, paced_ns=nanoseconds(1)), nouns.sample(1, None, phase="warmup"), broken]
     (notice,) = notices(PLAN, samples, None)
     assert notice.message.startswith(
-        "1 of 3 requests were held back for 1.00 s in all, 1.00 s at most, which is in no latency; "
+        "1 of 2 requests were held back for 1.00 s in all, 1.00 s at most, which is in no latency; "
         "the provider refused 1 of 3 requests, which count as errors."
     )
     (alone,) = notices(PLAN, [nouns.sample(1, None)], None)
