@@ -80,14 +80,28 @@ class _Reading:
         while data and self.problem is None:
             try:
                 self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as upgrade:  # not done here: the next request follows in HTTP/1.1
-                data = data[upgrade.args[0] :]
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._parser.get_method() == b"CONNECT":
+                    self.requests.pop()
+                    self.problem = Problem(status=405, message="CONNECT is for a proxy: ask for a path.")
+                    return
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
                 self._parser = httptools.HttpRequestParser(self)
             except httptools.HttpParserError as error:
                 if self.problem is None:
                     self.problem = Problem(status=400, message=f"the request is not HTTP/1.1: {error}")
             else:
                 return
+
+    def _head_without_upgrade(self) -> bytes:
+        """Take back a request that offers another protocol: its body was left out, and we answer in this one."""
+        request = self.requests.pop()
+        kept = {name: value for name, value in self._headers.items() if name not in {"connection", "upgrade"}}
+        lines = [
+            f"{request.method} {self._target.decode('latin-1')} HTTP/1.1",
+            *(f"{name}: {kept[name]}" for name in kept),
+        ]
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def on_message_begin(self) -> None:
         self._target = b""

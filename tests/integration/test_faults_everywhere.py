@@ -43,6 +43,8 @@ ANSWER: Row = ("error", "MalformedAnswer", 200)
 # What each fault is told as: for a streamed answer, and for one that is not.
 OF_KINDS: Mapping[FaultKind, tuple[Row, Row]] = {
     "rate_limit": (("refused", "HTTP429", 429),) * 2,
+    "wrong_key": (("error", "HTTP401", 401),) * 2,
+    "unknown_model": (("error", "HTTP404", 404),) * 2,
     "server_error": (("error", "HTTP500", 500),) * 2,
     "reset_before_headers": (RESET_EARLY,) * 2,
     "reset_mid_stream": (RESET,) * 2,

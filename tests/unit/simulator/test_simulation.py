@@ -1,12 +1,14 @@
 """The simulation numbers requests, draws their latencies and says what each response is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.simulator.protocols import PROTOCOLS
-from pytest_llm_latency.simulator.routes import Call
+from pytest_llm_latency.simulator.answers import Piece, Question, QuestionError
+from pytest_llm_latency.simulator.protocols import PROTOCOLS, openai
+from pytest_llm_latency.simulator.routes import Begun, Call, Followed, Kept, Polled
 from pytest_llm_latency.simulator.simulation import Endpoint, Response, Simulation
 
 FIXED = {"ttft": 0.1, "inter_token": 0.01, "headers_s": 0.002, "output_tokens": 3}
@@ -149,3 +151,100 @@ def test_the_plan_is_logged_piece_by_piece() -> None:
     sizes = [len(piece.data) for piece in response.transmission.pieces]
     assert list(response.exchange.piece_bytes) == sizes
     assert len(response.exchange.due_ns) == len(response.exchange.kinds) == len(sizes)
+
+
+def told(kept: Kept) -> bytes:
+    """Return how far an answer is, and where."""
+    content = {"id": kept.answer.id, "done": kept.generated, "complete": kept.complete, "at": kept.base_url}
+    return json.dumps(content).encode()
+
+
+BEGUN = Endpoint(protocol="openai", route=Begun(path="/begin", question=openai.question, receipt=told))
+POLLED = Endpoint(protocol="openai", route=Polled(path="/poll/{id}", state=told))
+FOLLOWED = Endpoint(
+    protocol="openai",
+    route=Followed(
+        path="/follow/{id}",
+        events=lambda said: [
+            Piece(text.encode(), "c", step) for text, step in zip(said.deltas, said.steps, strict=True)
+        ],
+        framing=PROTOCOLS["openai"].ROUTES[0].framing,
+    ),
+)
+MS = 1_000_000
+
+
+def body(response: Response) -> dict[str, object]:
+    """Return the JSON of a document."""
+    found: dict[str, object] = json.loads(response.transmission.pieces[0].data)
+    return found
+
+
+def test_an_answer_can_be_kept_and_fetched_later() -> None:
+    """The receipt goes with the headers; how far it is counts from the question's arrival."""
+    one = simulation()
+    receipt = one.respond(BEGUN, call(), 1000 * MS)
+    assert (receipt.status, body(receipt)["done"], body(receipt)["at"]) == (201, 0, "http://simulator")
+    assert list(receipt.transmission.due_ns) == [1002 * MS]
+    later = Call(fields={}, parameters={"id": str(body(receipt)["id"])}, base_url="https://here:1")
+    shown = [body(one.respond(POLLED, later, (1000 + after) * MS)) for after in (50, 100, 115, 120)]
+    assert [(each["done"], each["complete"]) for each in shown] == [(0, False), (1, False), (2, False), (3, True)]
+    assert shown[0]["at"] == "https://here:1"
+    polled = one.log.find(3)
+    assert polled is not None
+    assert (polled.model, polled.output_tokens, polled.kinds) == ("m", 3, "c")
+
+
+def test_a_kept_answer_can_be_followed_as_a_stream() -> None:
+    """What is there already is due at once, the rest in its time."""
+    one = simulation()
+    receipt = one.respond(BEGUN, call(), 1000 * MS)
+    followed = one.respond(FOLLOWED, Call(fields={}, parameters={"id": str(body(receipt)["id"])}), 1105 * MS)
+    assert followed.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert [each // MS for each in followed.transmission.due_ns] == [1100, 1110, 1120]
+    assert followed.exchange.arrived_ns == 1105 * MS
+
+
+def test_an_answer_that_is_not_kept_is_404() -> None:
+    """In the provider's shape; also after so many others that it had to go."""
+    one = simulation()
+    first = body(one.respond(BEGUN, call(), 0))["id"]
+    for _ in range(1000):
+        one.respond(BEGUN, call(), 0)
+    for name in ("unknown", str(first)):
+        response = one.respond(POLLED, Call(fields={}, parameters={"id": name}), 0)
+        assert response.status == 404
+        assert "error" in body(response)
+
+
+def test_a_refused_question_keeps_nothing() -> None:
+    """It is answered as any other."""
+    assert faulty("rate_limit").respond(BEGUN, call(), 0).status == 429
+
+
+def test_a_route_without_a_stream_refuses_one() -> None:
+    """An embedding has none."""
+    bare = Endpoint(protocol="openai", route=replace(PROTOCOLS["openai"].ROUTES[0], events=None))
+    with pytest.raises(QuestionError, match="has no stream: leave out stream"):
+        simulation().respond(bare, call(), 0)
+    assert simulation().respond(bare, call(stream=False), 0).status == 200
+
+
+def test_what_is_not_generated_takes_the_time_of_the_first_token() -> None:
+    """And has no output tokens."""
+
+    def embedded(asked: Call) -> Question:
+        return replace(openai.question(asked), is_generated=False)
+
+    route = replace(PROTOCOLS["openai"].ROUTES[0], question=embedded)
+    exchange = simulation().respond(Endpoint(protocol="openai", route=route), call(stream=False), 0).exchange
+    assert (list(exchange.due_ns), exchange.output_tokens) == ([100 * MS], 0)
+
+
+def test_connections_are_counted_apart_from_requests() -> None:
+    """A fault when one is made strikes no request, and a reset counts again."""
+    one = simulation(faults=[{"kind": "stall", "point": "connect", "model": "x", "every": 2}])
+    assert [one.greet() is not None for _ in range(3)] == [False, True, False]
+    assert respond(one).exchange.fault is None
+    one.reset()
+    assert [one.greet() is not None for _ in range(2)] == [False, True]
