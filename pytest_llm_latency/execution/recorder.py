@@ -87,7 +87,8 @@ class Recorder:
         return self._source.input(_under_way().index - self._plan.warmup)
 
     def _keep(self, iteration: Iteration, scheduled_ns: int | None, recording: Recording) -> Recording:
-        recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
+        if scheduled_ns is not None:
+            recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
         step = recording.request.step
         self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
         return recording

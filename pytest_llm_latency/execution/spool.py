@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from pytest_llm_latency.errors import UnwritableError
@@ -17,6 +18,7 @@ from pytest_llm_latency.model import Failure, Phase, Recording, Request, Stamps
 _STAMPS = tuple(field.name for field in fields(Stamps))
 _FAILURE = tuple(field.name for field in fields(Failure))
 _PLAIN = tuple(field.name for field in fields(Recording) if field.name not in {"request", "stamps", "failure"})
+_STAMP_VALUES, _FAILURE_VALUES, _PLAIN_VALUES = (attrgetter(*names) for names in (_STAMPS, _FAILURE, _PLAIN))
 
 _Row = tuple[Any, ...]
 
@@ -54,9 +56,9 @@ class Spool:
         row = (
             (entry.iteration, entry.phase, entry.step),
             self._position(recording.request),
-            _values(recording.stamps, _STAMPS),
-            None if failure is None else _values(failure, _FAILURE),
-            _values(recording, _PLAIN),
+            _STAMP_VALUES(recording.stamps),
+            None if failure is None else _FAILURE_VALUES(failure),
+            _PLAIN_VALUES(recording),
         )
         with _unwritable():
             marshal.dump(row, self._file)
@@ -101,7 +103,3 @@ def _unwritable() -> Iterator[None]:
             f"the recordings cannot be kept in the temporary folder ({error.strerror or error}): "
             "free some space there, or set TMPDIR to another folder."
         ) from None
-
-
-def _values(noun: object, names: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(getattr(noun, name) for name in names)
