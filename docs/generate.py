@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_llm_latency import errors, marker
+from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
 from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
@@ -120,6 +121,14 @@ def marker_page() -> str:
         "```",
         "",
         (inspect.getdoc(marker.llm_latency) or "").replace("``", "`"),
+        "",
+        "## Loads",
+        "",
+        "| `load=` | what starts |",
+        "|---|---|",
+        *(f"| `{shape.form}` | {shape.meaning} |" for shape in SHAPES.values()),
+        "",
+        "A rate is a number per `s`, `min` or `h`, a time a number with `ms`, `s`, `min` or `h`.",
         "",
     ])
 

@@ -15,8 +15,15 @@ from pytest_llm_latency import (
     SimulatorProcess,
     SyncCaller,
     __version__,
+    burst,
     closed,
     constant,
+    generated,
+    poisson,
+    ramp,
+    replay,
+    shuffled,
+    stages,
 )
 from pytest_llm_latency.execution.fake_client import Answer
 from pytest_llm_latency.stats import GatePolicy, Series, gate
@@ -42,6 +49,16 @@ def test_plain(llm: SyncCaller) -> None:
     names: list[str | None] = [call.name for call in reply.tool_calls]
     cost: float | None = reply.cost
     assert names == [] or cost is None
+
+
+@pytest.mark.llm_latency(load=stages(("5/s", "10s"), (5, 20, 30)), prompts=generated(tokens=500, seed=1), nonce=True)
+async def test_own_prompt(llm: AsyncCaller) -> None:
+    prompt = llm.prompt
+    await (llm(f"Summarise: {prompt}") if isinstance(prompt, str) else llm())
+
+
+LOADS = (poisson(20, seed=1), ramp("1/s", "20/s", over="30s"), burst(10, every=2), replay("trace.csv", speed=2))
+SHUFFLED = shuffled("prompts.jsonl", seed=3)
 
 
 def judge_by_hand() -> str:
