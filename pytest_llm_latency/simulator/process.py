@@ -71,6 +71,11 @@ class SimulatorProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def pid(self) -> int:
+        """The number of the simulator's process."""
+        return self._process.pid
+
     def api_base(self, provider: str) -> str:
         """Return what litellm needs as ``api_base`` for a provider of ``PROTOCOLS``."""
         if provider not in PROTOCOLS:
