@@ -47,6 +47,7 @@ class Active:
         self._held: dict[str, list[pytest.TestReport]] = {}
         baselines.check_label(settings.environment)
         measuring.check_simulator_options(settings)
+        measuring.read_prices(settings)
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""

@@ -118,7 +118,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
         warnings=(
             *run.warnings,
-            *strained(run.trust),
+            *strained(run.trust, run.conditions),
             *drifts(run),
             *caching.notices(run, () if baseline is None or differing else baseline.summaries),
             *(() if baseline is None or differing else _missing(baseline, run)),

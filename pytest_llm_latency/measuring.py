@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
     from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
+    from pytest_llm_latency.execution.price_file import ModelPrices
     from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -151,7 +152,8 @@ class Measuring:
 
         self._limits.check()
         if self._client is None:
-            self._client = LiteLLMClient(api_bases=self._api_bases)
+            prices = read_prices(self._origin.settings)
+            self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
         self._client.prepare(plan.model)
         return self._limits.client(self._client, plan)
 
@@ -228,6 +230,14 @@ def check_simulator_options(settings: Settings) -> None:
     for name in ("simulate-profile", "simulate-slowdown"):
         if name in settings.explicit:
             raise SettingsError(f"--llm-latency-{name} needs --llm-latency-simulate.")
+
+
+def read_prices(settings: Settings) -> "Mapping[str, ModelPrices]":
+    """Return the user's own prices; raises ``SettingsError`` for a file that cannot be read."""
+    from pytest_llm_latency.execution.price_file import read  # noqa: PLC0415  (only a measuring process needs it)
+
+    path = settings["prices"]
+    return {} if path is None else read(path)
 
 
 def _profile(settings: Settings) -> dict[str, object]:

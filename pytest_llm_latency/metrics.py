@@ -180,7 +180,13 @@ _ROWS = (
         per_request.tokens("tokens_cache_written"),
         "from the provider's usage",
     ),
-    _row("cost", "Cost", "USD", lambda sample: sample.cost_usd, "usage × litellm's local price map"),
+    _row(
+        "cost",
+        "Cost",
+        "USD",
+        lambda sample: sample.cost_usd,
+        "usage × the prices of `--llm-latency-prices` or of litellm's local map; unknown where one is",
+    ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({row.id: row for row in _ROWS})

@@ -162,6 +162,8 @@ OPTIONS: tuple[Option, ...] = (
            help="what an inconclusive verdict does: warn (default), fail or pass"),
     Option(name="on-no-baseline", read=_policy, default="warn", metavar="POLICY",
            help="what a missing or incomparable baseline does: warn (default), fail or pass"),
+    Option(name="prices", read=Path, default=None, metavar="FILE",
+           help="your own prices of models (YAML or JSON), in USD a million tokens"),
     Option(name="monthly-requests", read=_count(1), default=None, metavar="N",
            help="requests a month of each step, for the projected cost"),
     Option(name="region", read=_text, default=None, metavar="NAME", variable="LLM_LATENCY_REGION",

@@ -29,6 +29,9 @@ class Client(Protocol):
     def decode(self, recording: Recording) -> Decoded:
         """Return what a recording says."""
 
+    def settle(self, recording: Recording, decoded: Decoded) -> Decoded:
+        """Return what was decoded with what takes a while: called once for each request, after the run."""
+
     def close(self) -> None:
         """Let go of connections."""
 

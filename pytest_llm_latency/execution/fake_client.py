@@ -70,6 +70,10 @@ class FakeClient:
             cost_usd=None,
         )
 
+    def settle(self, recording: Recording, decoded: Decoded) -> Decoded:  # noqa: ARG002  (the seam's signature)
+        """Return what was decoded."""
+        return decoded
+
     def close(self) -> None:
         """There is nothing to close."""
 

@@ -5,14 +5,14 @@ Importing this takes seconds: import it where a client is made.
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from pytest_llm_latency.errors import UnknownModelError
 from pytest_llm_latency.execution.quiet import Quiet
-from pytest_llm_latency.model import Api, Recording, Request, Usage
+from pytest_llm_latency.model import Api, Recording, Request
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 os.environ.setdefault("LITELLM_LOG", "ERROR")
@@ -126,18 +126,31 @@ def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)
     return logging
 
 
-def cost(usage: Usage | None, *, model: str, provider: str) -> float | None:
-    """Return the US dollars that a request cost by the local price map; ``None`` where they are unknown."""
-    if usage is None or usage.tokens_in is None or usage.tokens_out is None:
-        return None
+def price_row(model: str, provider: str) -> Mapping[str, object] | None:
+    """Return the row of the local price map for a model of a provider, ``None`` where it has none.
+
+    litellm's own look-up asks a server for some providers, so the map is read directly.
+    """
+    for name in (f"{provider}/{model}", model, model.partition(".")[2] if provider == "bedrock" else model):
+        row = litellm.model_cost.get(name)
+        if isinstance(row, dict) and (name != model or str(row.get("litellm_provider", "")).startswith(provider)):
+            return row
+    return None
+
+
+def count_text(model: str, text: str) -> int | None:
+    """Return the tokens of a text by the tokenizer that litellm has for a model, ``None`` where none is at hand."""
+    return _counted(model=model, text=text, count_response_tokens=True)
+
+
+def count_messages(model: str, messages: Sequence[Mapping[str, object]]) -> int | None:
+    """Return the tokens of messages, those included that set them apart; ``None`` as for a text."""
+    return _counted(model=model, messages=list(messages))
+
+
+def _counted(**what: object) -> int | None:
     try:
-        parts = litellm.cost_per_token(
-            model=model,
-            custom_llm_provider=provider,
-            prompt_tokens=usage.tokens_in,
-            completion_tokens=usage.tokens_out,
-            cache_read_input_tokens=usage.tokens_cached or 0,
-        )
-    except Exception:  # noqa: BLE001  (litellm raises a bare Exception for a model without a price: the cost is unknown)
+        with Quiet():
+            return int(litellm.token_counter(**what))
+    except Exception:  # noqa: BLE001  (a tokenizer that is not at hand raises what its library does: a count is none)
         return None
-    return float(sum(parts))

@@ -16,9 +16,11 @@ from typing import Any
 import httpx
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError
-from pytest_llm_latency.execution import arguments, decode, handover, library, parsing, providers, redaction
+from pytest_llm_latency.execution import arguments, counting, decode, handover, library, parsing, providers, redaction
 from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
 from pytest_llm_latency.execution.decode import Protocol
+from pytest_llm_latency.execution.price_file import ModelPrices
+from pytest_llm_latency.execution.pricing import PriceList
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
 from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport, WireRequest
@@ -31,8 +33,11 @@ _BUILT_KEPT = 256
 class LiteLLMClient:
     """Sends what litellm builds through our transport; ``api_bases`` has the simulator's address for each provider."""
 
-    def __init__(self, *, api_bases: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *, api_bases: Mapping[str, str] | None = None, prices: Mapping[str, ModelPrices] | None = None
+    ) -> None:
         self._api_bases = api_bases
+        self._prices = PriceList(prices or {}, library.price_row)
         self._transport = Transport()
         self._rehearsed: set[str] = set()
         self._built: dict[str, WireRequest] = {}
@@ -90,7 +95,19 @@ class LiteLLMClient:
         model, provider = library.resolve(recording.request.model)
         with Quiet():
             decoded = decode.decode(recording, self._protocol(provider, model, recording.request))
-            return replace(decoded, cost_usd=library.cost(decoded.usage, model=model, provider=provider))
+        return self._priced(recording, decoded)
+
+    def settle(self, recording: Recording, decoded: Decoded) -> Decoded:
+        """Count the tokens of an answer whose provider sent no usage; it takes a while, so call it after the run."""
+        model, _ = library.resolve(recording.request.model)
+        text, messages = (functools.partial(count, model) for count in (library.count_text, library.count_messages))
+        usage = counting.counted(recording, decoded, text, messages)
+        return decoded if usage is decoded.usage else self._priced(recording, replace(decoded, usage=usage))
+
+    def _priced(self, recording: Recording, decoded: Decoded) -> Decoded:
+        model, provider = library.resolve(recording.request.model)
+        found = self._prices.cost(recording.request, decoded, model=model, provider=provider)
+        return replace(decoded, cost_usd=found)
 
     def close(self) -> None:
         """Close the connections and forget what was built: the environment may change before the next benchmark."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pytest_llm_latency import load
-from pytest_llm_latency.execution import sse
+from pytest_llm_latency.execution import server_timing
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.fingerprints import Fingerprints
 from pytest_llm_latency.execution.spool import Entry
@@ -25,7 +25,6 @@ from pytest_llm_latency.model import (
 from pytest_llm_latency.prompts import Source
 
 Name = TypeVar("Name", bound=str)
-_PROCESSING_HEADERS = ("openai-processing-ms", "x-envoy-upstream-service-time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ def collect(
     samples: list[Sample] = []
     steps: defaultdict[str | None, _StepFacts] = defaultdict(lambda: _StepFacts(Fingerprints(plan, source)))
     for entry in entries:
-        decoded = client.decode(entry.recording)
+        decoded = client.settle(entry.recording, client.decode(entry.recording))
         samples.append(_sample(entry, decoded, place))
         if entry.phase == MEASURE:
             steps[entry.step].add(entry, decoded)
@@ -135,7 +134,7 @@ def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
         http_version=recording.http_version,
         paced_ns=recording.paced_ns,
         clock=recording.clock,
-        server_processing_s=_server_processing(recording),
+        server_processing_s=server_timing.processing_s(recording),
         piece_ns=array("q", recording.piece_ns),
         piece_bytes=array("q", map(len, recording.pieces)),
         event_ns=array("q", decoded.event_ns),
@@ -148,17 +147,6 @@ def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
         host=place.host,
         region=place.region,
     )
-
-
-def _server_processing(recording: Recording) -> float | None:
-    for name in _PROCESSING_HEADERS:
-        text = sse.header(recording, name)
-        if text is not None:
-            try:
-                return float(text) / 1000
-            except ValueError:
-                return None
-    return None
 
 
 def _commonest(counter: Counter[Name]) -> Name | None:

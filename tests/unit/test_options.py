@@ -47,6 +47,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "error-limit": ("0", 0.0, "2"),
     "on-inconclusive": ("fail", "fail", "Fail"),
     "on-no-baseline": ("pass", "pass", "maybe"),
+    "prices": ("prices.yaml", ROOT / "prices.yaml", None),
     "monthly-requests": ("250000", 250_000, "0"),
     "region": ("eu", "eu", " "),
 }

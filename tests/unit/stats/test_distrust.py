@@ -56,9 +56,19 @@ def test_without_one_success_there_is_nothing_to_be_wrong_about() -> None:
     assert not distrusted(nouns.trust(error_p99_s=1.0), nouns.summaries(nouns.run([None] * 9)), GATE)
 
 
-def test_a_busy_machine_is_a_warning() -> None:
-    """A server on it may have answered late, which no stamp of the client shows."""
-    assert strained(nouns.trust(machine_cpu_share=0.95)) == ()
-    (notice,) = strained(nouns.trust(machine_cpu_share=0.99))
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:8000", "127.0.0.1:8000", "localhost", "[::1]:8000", "a.org, 127.0.0.2"]
+)
+def test_a_busy_machine_is_a_warning_where_the_server_runs_on_it(endpoint: str) -> None:
+    """It may have answered late, which no stamp of the client shows."""
+    here = [nouns.conditions(endpoint=endpoint)]
+    assert strained(nouns.trust(machine_cpu_share=0.95), here) == ()
+    (notice,) = strained(nouns.trust(machine_cpu_share=0.99), here)
     assert notice.code == "machine_busy"
     assert "99 % busy" in notice.message
+
+
+@pytest.mark.parametrize("endpoint", ["api.openai.com", "simulator", "gateway:4000", "127-0-0-1.example.org"])
+def test_a_busy_machine_is_no_warning_where_the_server_is_elsewhere(endpoint: str) -> None:
+    """What it does to the client is in the estimated error; a dry run measures nothing."""
+    assert strained(nouns.trust(machine_cpu_share=1.0), [nouns.conditions(endpoint=endpoint)]) == ()
