@@ -46,8 +46,7 @@ class Active:
         self._closing: Closing | None = None
         self._held: dict[str, list[pytest.TestReport]] = {}
         baselines.check_label(settings.environment)
-        measuring.check_simulator_options(settings)
-        measuring.read_prices(settings)
+        measuring.check_files(settings)
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""

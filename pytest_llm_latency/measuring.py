@@ -222,6 +222,12 @@ def new_session_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
+def check_files(settings: Settings) -> None:
+    """Refuse a profile of the simulator and prices that cannot be read, before anything is measured."""
+    check_simulator_options(settings)
+    read_prices(settings)
+
+
 def check_simulator_options(settings: Settings) -> None:
     """Refuse the simulator's options without its switch, and a profile that cannot be read."""
     if settings["simulate"]:

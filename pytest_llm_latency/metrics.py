@@ -185,7 +185,7 @@ _ROWS = (
         "Cost",
         "USD",
         lambda sample: sample.cost_usd,
-        "usage × the prices of `--llm-latency-prices` or of litellm's local map; unknown where one is",
+        "usage × your own prices or those of litellm's local map; unknown where one of them is",
     ),
 )
 

@@ -18,7 +18,6 @@ from pytest_llm_latency.model import (
     Decoded,
     Failure,
     Plan,
-    Recording,
     Sample,
     TokenSource,
 )
