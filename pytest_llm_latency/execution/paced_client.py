@@ -93,6 +93,10 @@ class PacedClient:
         """Return what a recording says."""
         return self._client.decode(recording)
 
+    def settle(self, recording: Recording, decoded: Decoded) -> Decoded:
+        """Return what was decoded with what takes a while."""
+        return self._client.settle(recording, decoded)
+
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
