@@ -5,9 +5,10 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+import urllib.request
 from pathlib import Path
 
-from pytest_llm_latency.model import Environment
+from pytest_llm_latency.model import PROXY, Environment
 
 _DISTRIBUTIONS = ("pytest-llm-latency", "litellm", "openai", "httpx", "httptools", "pytest")
 _CI = {
@@ -29,13 +30,20 @@ def describe(*, label: str, region: str | None, root: Path) -> Environment:
         platform=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         cpus=os.cpu_count() or 1,
-        versions={name: version for name in _DISTRIBUTIONS if (version := _version(name)) is not None},
+        versions=_versions(),
         commit=_git(root, "rev-parse", "HEAD"),
         branch=_git(root, "rev-parse", "--abbrev-ref", "HEAD"),
         dirty=None if status is None else bool(status),
         ci=next((name for variable, name in _CI.items() if os.environ.get(variable)), None),
         region=region,
     )
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what measures, and which proxies the environment names: they too explain a difference."""
+    found = {name: version for name in _DISTRIBUTIONS if (version := _version(name)) is not None}
+    proxies = ", ".join(sorted(f"{kind.upper()}_PROXY" for kind in urllib.request.getproxies() if kind != "no"))
+    return {**found, PROXY: proxies} if proxies else found
 
 
 def _version(distribution: str) -> str | None:

@@ -40,6 +40,7 @@ from pytest_llm_latency.model.result import (
     VerdictStatus,
 )
 from pytest_llm_latency.model.run import (
+    PROXY,
     Budget,
     Conditions,
     Environment,
@@ -57,6 +58,7 @@ __all__ = [
     "CONTENT",
     "CONTROL",
     "MEASURE",
+    "PROXY",
     "REASONING",
     "TOOL_CALL",
     "WARMUP",

@@ -114,9 +114,15 @@ class Conditions:
     definitions: int
 
 
+PROXY = "proxy"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a run was measured. A difference is a warning, never a reason not to compare."""
+    """Where a run was measured. A difference is a warning, never a reason not to compare.
+
+    ``versions`` names, beside packages, under ``PROXY`` the variables that ask for a proxy.
+    """
 
     label: str
     machine: str

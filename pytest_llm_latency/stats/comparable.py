@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from pytest_llm_latency.model import Conditions, Environment
+from pytest_llm_latency.model import PROXY, Conditions, Environment
 
 REMEDY = "accept a new baseline, or measure as the baseline was measured"
 
@@ -79,6 +79,10 @@ def _value(value: object) -> str:
     return str(value)
 
 
+def _absent(name: str) -> str:
+    return "none" if name == PROXY else "not installed"
+
+
 def environment_changes(baseline: Environment, candidate: Environment) -> tuple[str, ...]:
     """Return a sentence for each difference of the surroundings; commit and branch are none."""
     changes = [
@@ -88,8 +92,8 @@ def environment_changes(baseline: Environment, candidate: Environment) -> tuple[
     ]
     names = sorted({*baseline.versions, *candidate.versions})
     changes += [
-        f"{name} was {baseline.versions.get(name, 'not installed')} in the baseline "
-        f"and is {candidate.versions.get(name, 'not installed')}"
+        f"{name} was {baseline.versions.get(name, _absent(name))} in the baseline "
+        f"and is {candidate.versions.get(name, _absent(name))}"
         for name in names
         if baseline.versions.get(name) != candidate.versions.get(name)
     ]

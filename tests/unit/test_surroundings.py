@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llm_latency import surroundings, wire
-from pytest_llm_latency.model import Environment
+from pytest_llm_latency.model import PROXY, Environment
 
 GIT = ("git", "-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false")
 CI_VARIABLES = ("GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "BUILDKITE", "CIRCLECI", "CI")
@@ -103,6 +103,19 @@ def test_versions_and_machine_are_known_and_travel(tmp_path: Path) -> None:
     assert found.platform
     assert (found.label, found.region) == ("default", "eu")
     assert wire.from_builtins(Environment, wire.to_builtins(found)) == found
+
+
+def test_variables_that_ask_for_a_proxy_are_named_and_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is measured through one takes longer."""
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_PROXY", "x")
+    assert PROXY not in described(tmp_path).versions
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy:3128")
+    assert described(tmp_path).versions[PROXY] == "HTTPS_PROXY"
 
 
 def test_no_variable_of_the_process_is_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

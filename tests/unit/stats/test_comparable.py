@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 import nouns
+from pytest_llm_latency.model import PROXY
 from pytest_llm_latency.stats.comparable import REMEDY, differences, environment_changes, missing_steps
 
 
@@ -77,12 +78,13 @@ def test_surroundings_are_compared_without_the_commit() -> None:
     """Commit, branch and local changes are what a comparison is for."""
     before = nouns.environment(python="3.12.4", cpus=4, commit="a", branch="main", dirty=False, versions={"x": "1"})
     now = nouns.environment(
-        python="3.13.0", cpus=8, commit="b", branch="fix", dirty=True, versions={"x": "2", "y": "1"}
+        python="3.13.0", cpus=8, commit="b", branch="fix", dirty=True, versions={"x": "2", "y": "1", PROXY: "A_PROXY"}
     )
 
     assert environment_changes(before, now) == (
         "Python was 3.12.4 in the baseline and is 3.13.0",
         "number of CPUs was 4 in the baseline and is 8",
+        "proxy was none in the baseline and is A_PROXY",
         "x was 1 in the baseline and is 2",
         "y was not installed in the baseline and is 1",
     )
