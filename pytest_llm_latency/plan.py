@@ -93,6 +93,18 @@ def _check_budget(budget: Budget) -> None:
             _require_positive(f"the budget of {name}", value)
 
 
+def describe_load(plan: Plan) -> str:
+    """Return the load with what thins it out, as comparability is decided."""
+    pacing = plan.pacing
+    parts = (
+        (plan.ramp_in or None, "ramp-in {}"),
+        (pacing.requests_per_minute, "at most {:g} requests/min"),
+        (pacing.tokens_per_minute, "at most {:g} tokens/min"),
+        (pacing.max_concurrency, "at most {} at once"),
+    )
+    return ", ".join([load.describe(plan.load), *(text.format(value) for value, text in parts if value is not None)])
+
+
 def _check_counts(plan: Plan) -> None:
     require_count("warmup", plan.warmup, least=0)
     require_count("ramp_in", plan.ramp_in, least=0)

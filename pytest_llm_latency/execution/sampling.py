@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pytest_llm_latency import load
 from pytest_llm_latency.execution import server_timing
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.fingerprints import Fingerprints
@@ -21,6 +20,7 @@ from pytest_llm_latency.model import (
     Sample,
     TokenSource,
 )
+from pytest_llm_latency.plan import describe_load
 from pytest_llm_latency.prompts import Source
 
 Name = TypeVar("Name", bound=str)
@@ -107,7 +107,7 @@ class _StepFacts:
             parameters=self.fingerprints.parameters,
             stream=self.seen["stream"] == {"True"},
             token_source=_commonest(self.sources),
-            load=load.describe(plan.load) + (f", ramp-in {plan.ramp_in}" if plan.ramp_in else ""),
+            load=describe_load(plan),
             version=plan.version,
             definitions=DEFINITIONS_VERSION,
         )

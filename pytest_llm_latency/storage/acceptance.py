@@ -10,6 +10,7 @@ from typing import Literal
 from pytest_llm_latency import metrics
 from pytest_llm_latency.errors import RefusedBaselineError, UsageError
 from pytest_llm_latency.model import Run, VerdictStatus
+from pytest_llm_latency.plan import STOPPED
 from pytest_llm_latency.storage import atomic, baselines, lock
 from pytest_llm_latency.storage.lock import Entry, LockedSeries
 
@@ -117,8 +118,8 @@ def _refuse(runs: Iterable[Run], verdicts: Mapping[str, VerdictStatus]) -> None:
 
 
 def _fault(run: Run, verdict: VerdictStatus | None) -> str | None:
-    if not run.complete:
-        return "its measuring was cut off"
+    if not run.complete and (fault := _cut_off(run)) is not None:
+        return fault
     if verdict == "invalid":
         return "its verdict is invalid: the measuring cannot be trusted"
     if not any(sample.status == "ok" for step in metrics.steps(run) for sample in metrics.measured(run, step)):
@@ -128,6 +129,18 @@ def _fault(run: Run, verdict: VerdictStatus | None) -> str | None:
 
         exceeded = check_error_limit(run, run.plan.error_limit)
         return None if exceeded is None else exceeded.message
+    return None
+
+
+def _cut_off(run: Run) -> str | None:
+    """Say why an incomplete run is none to compare with; one that a budget ended may have enough for a p95."""
+    from pytest_llm_latency.stats import needed_for  # noqa: PLC0415  (NumPy is slow to import)
+
+    measured = len({sample.iteration for step in metrics.steps(run) for sample in metrics.measured(run, step)})
+    if not any(each.code in STOPPED for each in run.warnings):
+        return "its measuring was cut off"
+    if measured < needed_for(0.95):
+        return f"it was stopped after {measured} of {run.plan.requests} iterations, too few for a p95"
     return None
 
 

@@ -9,6 +9,7 @@ import re
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from pytest_llm_latency.errors import (
     RequestFailedError,
     UnknownModelError,
 )
-from pytest_llm_latency.execution import arguments
+from pytest_llm_latency.execution import arguments, spending
 from pytest_llm_latency.execution.client import CancelledRequest
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration, Recorder
 from pytest_llm_latency.load import closed
@@ -176,6 +177,18 @@ def test_events_are_stamped_after_the_server_sent_them_and_in_order(
     assert stamps.send_start is not None
     assert stamps.started <= stamps.send_start <= sent.arrived_ns <= first
     assert recording.connection_reused is True
+
+
+def test_what_an_answer_used_is_read_from_a_few_of_its_events(client: Any, provider: str) -> None:
+    """Tokens and cost are those of the whole answer."""
+    (answer,) = ask(client, asking(provider, max_tokens=40))
+    decoded = client.decode(answer)
+    seen: list[Recording] = []
+    watching = SimpleNamespace(decode=lambda part: seen.append(part) or client.decode(part))
+    used = spending.used(answer, watching, spending.NOTHING)  # type: ignore[arg-type]  (all that it needs)
+    assert used == spending.Use(tokens=decoded.usage.tokens_in + decoded.usage.tokens_out, dollars=decoded.cost_usd)
+    assert used.dollars > 0
+    assert [len(part.pieces) for part in seen] == [1]
 
 
 def test_an_answer_that_is_not_streamed_is_one_event(client: Any, simulator: SimulatorProcess, provider: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pytest_llm_latency import load, plan
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.metrics import GATED
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency.model import Pacing, Plan
 
 SOUND = Plan(
     model="openai/gpt-4o-mini",
@@ -177,3 +177,12 @@ def test_a_gate_on_the_schedule_needs_a_load_that_has_one() -> None:
     with pytest.raises(MarkerError, match=r"^gate names e2e_scheduled, .* Write a rate, as in load='20/s'"):
         plan.check(gated)
     assert plan.check(dataclasses.replace(gated, load=load.constant(5))).gate == ("e2e_scheduled",)
+
+
+def test_a_load_is_described_with_what_thins_it_out() -> None:
+    """Runs under other limits are not compared."""
+    assert plan.describe_load(SOUND) == load.describe(SOUND.load)
+    pacing = Pacing(requests_per_minute=90.0, tokens_per_minute=1e5, max_concurrency=20)
+    described = plan.describe_load(dataclasses.replace(SOUND, ramp_in=3, pacing=pacing))
+    after = ", ramp-in 3, at most 90 requests/min, at most 100000 tokens/min, at most 20 at once"
+    assert described == load.describe(SOUND.load) + after

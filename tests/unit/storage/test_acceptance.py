@@ -10,11 +10,12 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, RefusedBaselineError, StorageError, UnwritableError, UsageError
-from pytest_llm_latency.model import Run
+from pytest_llm_latency.model import Notice, Run
 from pytest_llm_latency.storage import acceptance, atomic, baselines, lock
 from pytest_llm_latency.storage.acceptance import Acceptance, Change
 
 TERMS = Acceptance(accepted="2026-03-02", reason="because", commit=None, verdicts={})
+STOPPED = (Notice(code="budget", message="the budget is used up"),)
 
 
 def run(number: int, test_id: str = "t::a", **changes: Any) -> Run:
@@ -198,6 +199,11 @@ def test_an_environment_that_is_no_folder_name_is_refused(tmp_path: Path) -> Non
     ("bad", "verdicts", "why"),
     [
         (run(2, "t::bad", complete=False), {}, "its measuring was cut off"),
+        (
+            run(2, "t::bad", complete=False, warnings=STOPPED, samples=nouns.samples([0.3] * 58)),
+            {},
+            "it was stopped after 58 of 100 iterations, too few for a p95",
+        ),
         (run(2, "t::bad"), {"run-2": "invalid"}, "its verdict is invalid"),
         (run(2, "t::bad", samples=(nouns.sample(0, None),)), {}, "no request of it succeeded"),
         (
@@ -224,6 +230,12 @@ def test_one_run_that_must_not_become_a_baseline_refuses_all(
 def test_every_run_that_was_measured_soundly_may_become_a_baseline(tmp_path: Path, verdict: str) -> None:
     """A regression that is wanted is accepted with a reason."""
     assert accept(tmp_path, run(1), verdicts={"run-1": verdict})[0].action == "added"
+
+
+def test_a_run_that_a_budget_ended_may_become_a_baseline_with_enough_for_a_p95(tmp_path: Path) -> None:
+    """Its requests are as good as any."""
+    ended = run(1, complete=False, warnings=STOPPED, samples=nouns.samples([0.3] * 59))
+    assert accept(tmp_path, ended)[0].action == "added"
 
 
 def test_a_dry_run_says_what_would_change_and_writes_nothing(tmp_path: Path) -> None:
