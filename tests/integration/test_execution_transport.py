@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_llm_latency.execution import addresses, http1
+from pytest_llm_latency.execution.channel import Channel
 from pytest_llm_latency.execution.connection import Connection
 from pytest_llm_latency.execution.routes import Origin, Route
 from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport
@@ -746,6 +747,44 @@ async def test_tls_is_stamped_and_its_connection_is_kept(secure: Transport, cert
     assert first.stamps.tls_end is not None
     for exchange in (first, second):
         assert ordered(exchange) == sorted(ordered(exchange))
+
+
+@pytest.mark.needs("openssl")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel stamps segments on Linux")
+async def test_a_handshake_ends_when_its_last_part_came_however_busy_the_loop_is(
+    secure: Transport, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server answers from a thread while the loop is blocked for 60 ms."""
+    async with serving(answering(OK), tls=server_side(certificate)) as server:
+        for _ in range(200):  # the kernel takes a moment to begin
+            if (await ask(secure, server)).clock == "kernel":
+                break
+            await asyncio.sleep(0.01)
+
+    def serve() -> None:
+        with server_side(certificate).wrap_socket(listener.accept()[0], server_side=True) as accepted:
+            accepted.recv(1000)
+            accepted.sendall(OK)
+            accepted.recv(1000)
+
+    send = Channel.send
+
+    async def send_and_block(channel: Channel, data: bytes) -> None:
+        await send(channel, data)
+        time.sleep(0.06)  # noqa: ASYNC251  (blocking the loop is the subject)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving_thread = asyncio.get_running_loop().run_in_executor(None, serve)
+        monkeypatch.setattr(Channel, "send", send_and_block)
+        origin = Origin(scheme="https", host="localhost", port=listener.getsockname()[1])
+        exchange = await secure.send(wire(origin), deadline_s=LONG_S)
+        secure.close()
+        await serving_thread
+    assert (exchange.status, exchange.clock) == ("ok", "kernel")
+    assert exchange.stamps.tls_end is not None
+    assert exchange.stamps.tcp_end is not None
+    assert exchange.stamps.send_start is not None
+    assert exchange.stamps.tls_end < exchange.stamps.send_start - 60_000_000
 
 
 @pytest.mark.needs("openssl")
