@@ -36,7 +36,9 @@ class LocalLimiter:
 
     async def acquire(self, claim: Claim) -> Admission | None:
         """See ``Limiter``."""
-        pace = self._paces.setdefault(claim.key, Pace(claim.key, self._share))
+        pace = self._paces.get(claim.key)
+        if pace is None:
+            pace = self._paces[claim.key] = Pace(claim.key, self._share)
         queue, arrived_ns = self._queue(claim.key), self._clock.now_ns()
         held = queue.locked()
         async with queue:

@@ -5,6 +5,7 @@ the few events of a stream that state its usage are decoded at once, which takes
 four deltas do; an answer that states none is decoded in whole.
 """
 
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -73,8 +74,12 @@ class Expectations:
 
 def account(request: Request) -> str:
     """Return what stands for the model, the endpoint and the account of a request, and shows no key."""
-    named = [request.model, *(f"{name}={request.parameters.get(name)}" for name in _ACCOUNT)]
-    return hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
+    return _digest(request.model, *(str(request.parameters.get(name)) for name in _ACCOUNT))
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def tokens_in(request: Request) -> float:
