@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from pytest_llm_latency import units
+from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import Comparison, Environment, Notice, Result, Session, VerdictStatus
 from pytest_llm_latency.report.rows import NOT_COMPARED, SEVERITY, Row, rows
@@ -230,9 +230,11 @@ def advice(result: Result, *, command: str) -> Advice | None:
 
 def _more_requests(result: Result) -> str | None:
     needed = max((each.verdict.needed or 0 for each in result.comparisons), default=0)
-    if needed > result.plan.requests:
-        return f"Raise requests from {result.plan.requests} to about {needed} in the marker to settle it."
-    return None  # the reasons say what would
+    if needed <= result.plan.requests:
+        return None  # the reasons say what would
+    if load.total(result.plan.load) is not None:
+        return f"Make the load longer, from {result.plan.requests} requests to about {needed}, to settle it."
+    return f"Raise requests from {result.plan.requests} to about {needed} in the marker to settle it."
 
 
 def missing(session: Session) -> list[str]:

@@ -195,3 +195,11 @@ def test_a_reason_that_several_tests_share_is_said_once_at_the_top() -> None:
     top = page.partition('id="benchmarks"')[0]
     assert 'id="benchmarks"' in page
     assert top.count(shared) == 1
+
+
+def test_a_test_is_described_with_its_prompts_its_nonce_and_all_that_did_not_count() -> None:
+    """Where the plan has them."""
+    plan = nouns.plan(warmup=5, ramp_in=16, prompts="2 prompts of <a>.txt, in turn", nonce=True)
+    session = nouns.session(nouns.result(of=nouns.run(nouns.lognormal(20, median=0.3), plan=plan)))
+    text = html.render(session, {})
+    assert "100 requests after 21 of warm-up · 2 prompts of &lt;a&gt;.txt, in turn · with a nonce · 0 baseline" in text

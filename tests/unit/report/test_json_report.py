@@ -10,6 +10,7 @@ import pytest
 
 import nouns
 import sessions
+from pytest_llm_latency import load
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Session
 from pytest_llm_latency.report import json_report
@@ -47,6 +48,18 @@ def test_the_schema_refuses_a_field_that_it_does_not_know() -> None:
     tree = json_report.document(sessions.passing()[0], definitions=METRICS)
     tree["benchmarks"][0]["results"]["latency"]["p42"] = 1.0
     assert [list(error.path)[-1] for error in VALIDATOR.iter_errors(tree)] == ["latency"]
+
+
+def test_a_replay_is_named_without_its_arrivals() -> None:
+    """They stand in the file of the run."""
+    plan = nouns.plan(load=load.replayed(nouns.trace(), 2.0), requests=4)
+    config = written(nouns.session(nouns.result(of=nouns.run([0.2] * 4, plan=plan))))["benchmarks"][0]["config"]
+    assert config["load"] == {
+        "shape": "replay",
+        "parameters": {"speed": 2.0},
+        "trace": {"name": "trace.csv", "digest": "0f1e2d3c4b5a"},
+        "description": "replay of trace.csv (0f1e2d3c4b5a), 4 requests, speed 2",
+    }
 
 
 def test_a_benchmark_carries_latency_throughput_and_reliability() -> None:

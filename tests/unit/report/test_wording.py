@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 import nouns
+from pytest_llm_latency import load
 from pytest_llm_latency.model import Notice, VerdictStatus
 from pytest_llm_latency.report import wording
 from pytest_llm_latency.report.rows import rows
@@ -193,3 +194,14 @@ def test_a_session_with_a_problem_is_red_though_its_tests_are_green() -> None:
     assert not wording.fails(nouns.session(green))
     assert wording.fails(nouns.session(green, problems=("the disk is full",)))
     assert wording.fails(nouns.session(green, expected=(green.test_id, "t::lost")))
+
+
+def test_a_load_that_knows_its_requests_is_made_longer() -> None:
+    """The marker has no number to raise."""
+    measured = nouns.run(nouns.lognormal(20, median=0.3), plan=nouns.plan(load=load.stages((2, 10)), requests=20))
+    result = nouns.result(
+        "inconclusive", of=measured, comparisons=(nouns.comparison("ttft", "inconclusive", needed=240),)
+    )
+    advice = wording.advice(result, command="")
+    assert advice is not None
+    assert advice.sentence == "Make the load longer, from 20 requests to about 240, to settle it."
