@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from pytest_llm_latency.simulator.process import SimulatorProcess
     from pytest_llm_latency.stats import Noise
 
-SIMULATED_PROVIDERS = ("openai", "anthropic", "gemini")
+SIMULATED_PROVIDERS = (
+    "openai",
+    "anthropic",
+    "gemini",
+    "cohere_chat",
+    "replicate",
+    "bedrock",
+    "ollama",
+    "ollama_chat",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ _ELSEWHERE = frozenset({
     "shared_session",
     "use_litellm_proxy",
 })
+_IDENTITIES = "aws_"  # and each of these an identity, or a server to ask for one
 
 
 def of_call(request: Request) -> dict[str, Any]:
@@ -50,7 +51,11 @@ def of_call(request: Request) -> dict[str, Any]:
 
 def for_simulator(arguments: Mapping[str, Any], access: Mapping[str, object]) -> dict[str, Any]:
     """Return the arguments with the access to the simulator in place of whatever server and key the body names."""
-    kept = {name: value for name, value in arguments.items() if name.lower() not in _ELSEWHERE}
+    kept = {
+        name: value
+        for name, value in arguments.items()
+        if name.lower() not in _ELSEWHERE and not name.lower().startswith(_IDENTITIES)
+    }
     return kept | dict(access)
 
 

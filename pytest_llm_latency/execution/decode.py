@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pytest_llm_latency.execution import redaction, sse
-from pytest_llm_latency.execution.delta import Delta, ToolCallDelta
+from pytest_llm_latency.execution.delta import Delta, ReportedError, ToolCallDelta
 from pytest_llm_latency.execution.repeats import Repeats
 from pytest_llm_latency.model import (
     CONTENT,
@@ -26,6 +26,9 @@ from pytest_llm_latency.model import (
 )
 
 DONE = "[DONE]"
+_BLOCKED = "content_filter"
+_WORDS = ("message", "detail", "title")  # where an error's own words stand
+_KIND_HEADER = "x-amzn-errortype"
 _REDIRECTION = 300  # from here on an answer is none: redirections are not followed, a POST would be lost
 _TOO_MANY_REQUESTS = 429
 
@@ -38,7 +41,8 @@ class Protocol:
     """How one provider's answers are read.
 
     ``events`` cuts a streamed body into its events. ``parse_event`` and ``parse_answer`` are
-    litellm's own parser for the provider; they raise ``ValueError`` for what it cannot read.
+    litellm's own parser for the provider, or ours; they raise ``ValueError`` for what cannot be
+    read, and ``ReportedError`` for an error that the provider tells of.
     ``ends`` says whether an event is the protocol's own end; it gets ``None`` for the ``[DONE]``
     of OpenAI's protocol. ``redact`` takes secrets out of what the provider wrote, before it is cut
     to the length of a message.
@@ -104,6 +108,9 @@ def decode(recording: Recording, protocol: Protocol) -> Decoded:
 def _empty(reading: _Reading) -> Failure | None:
     if any(kind != CONTROL for kind in reading.kinds):
         return None
+    if reading.finish_reason == _BLOCKED:
+        message = "the provider has blocked the prompt or the whole answer, by its policies"
+        return Failure(error_class="Blocked", message=message, phase="provider")
     message = (
         "the answer ended properly and has no output: no content, no reasoning and no tool call "
         f"(finish reason: {reading.finish_reason or 'none'})"
@@ -130,12 +137,14 @@ def _error_text(recording: Recording, redact: Redact) -> str:
         answer = json.loads(text)
     except ValueError:
         return " ".join(redact(text).split())[:300] if recording.pieces else "no body"
-    return _message(answer[0] if isinstance(answer, list) and answer else answer, redact)
+    said = _message(answer[0] if isinstance(answer, list) and answer else answer, redact)
+    kind = (sse.header(recording, _KIND_HEADER) or "").partition(":")[0]
+    return f"{kind}: {said}" if kind else said
 
 
 def _message(answer: object, redact: Redact) -> str:
-    error = answer.get("error", answer) if isinstance(answer, dict) else answer
-    message = error.get("message") if isinstance(error, dict) else error
+    error = (answer.get("error") or answer) if isinstance(answer, dict) else answer
+    message = next(filter(None, map(error.get, _WORDS)), None) if isinstance(error, dict) else error
     return redact(str(message if message is not None else error))[:300]
 
 
@@ -145,8 +154,11 @@ def _read_stream(recording: Recording, protocol: Protocol, reading: _Reading) ->
             failure = _read_event(event, protocol, reading)
             if failure is not None:
                 return failure
+    except ReportedError as error:
+        return _reported(error, protocol)
     except ValueError as error:
-        return Failure(error_class="MalformedStream", message=protocol.redact(str(error)), phase="protocol")
+        kind = "TruncatedStream" if isinstance(error, sse.CutError) else "MalformedStream"
+        return Failure(error_class=kind, message=protocol.redact(str(error)), phase="protocol")
     if reading.ended:
         return None
     if not reading.kinds and recording.status == "ok" and recording.pieces:
@@ -173,7 +185,7 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
         return None
     try:
         chunk = json.loads(event.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"an event is not JSON ({error}): {protocol.redact(event.data)[:100]}") from None
     if not isinstance(chunk, dict):
         raise ValueError(f"an event is not an object: {protocol.redact(event.data)[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
@@ -191,6 +203,10 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
     return None
 
 
+def _reported(error: ReportedError, protocol: Protocol) -> Failure:
+    return Failure(error_class="ProviderError", message=protocol.redact(str(error))[:300], phase="provider")
+
+
 def _served_model(chunk: Json) -> str | None:
     """Return the model that an event names, where OpenAI, Gemini or Anthropic does; not every litellm passes it on."""
     message = chunk.get("message")
@@ -202,6 +218,8 @@ def _served_model(chunk: Json) -> str | None:
 def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) -> Failure | None:
     try:
         delta = protocol.parse_answer(recording, sse.body(recording))
+    except ReportedError as error:
+        return _reported(error, protocol)
     except ValueError as error:
         return Failure(error_class="MalformedAnswer", message=protocol.redact(str(error)), phase="protocol")
     reading.add_delta(delta, recording.piece_ns[-1])

@@ -1,9 +1,14 @@
 """Events and answers in the terms that all providers share, read off litellm's objects by their attributes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_llm_latency.model import Usage
+
+
+class ReportedError(Exception):
+    """What was read is the provider's report of an error, in its own words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,8 @@ def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole ans
     """Return one of litellm's chunks or whole answers as a delta; ``None`` stays ``None``."""
     if answer is None:
         return None
+    if isinstance(answer, Mapping):
+        return _generic(answer)
     choice = answer.choices[0] if answer.choices else None
     message = None if choice is None else getattr(choice, "delta", None) or getattr(choice, "message", None)
     calls = getattr(message, "tool_calls", None) or ()
@@ -42,6 +49,40 @@ def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole ans
         finish_reason=getattr(choice, "finish_reason", None),
         served_model=getattr(answer, "model", None),
         usage=_usage(getattr(answer, "usage", None)),
+    )
+
+
+def _generic(chunk: Mapping[str, Any]) -> Delta:
+    """Return litellm's other form of a chunk, a dictionary that some of its parsers still make."""
+    call, usage = chunk.get("tool_use"), chunk.get("usage")
+    return Delta(
+        content=chunk.get("text") or "",
+        reasoning="",
+        tool_calls=(_generic_call(call),) if call else (),
+        finish_reason=chunk.get("finish_reason") or None,
+        served_model=None,
+        usage=_generic_usage(usage) if usage else None,
+    )
+
+
+def _generic_call(call: Mapping[str, Any]) -> ToolCallDelta:
+    function = call["function"]
+    return ToolCallDelta(
+        index=call.get("index") or 0,
+        id=call.get("id"),
+        name=function.get("name"),
+        arguments=function.get("arguments") or "",
+    )
+
+
+def _generic_usage(usage: Mapping[str, Any]) -> Usage:
+    return Usage(
+        tokens_in=usage.get("prompt_tokens"),
+        tokens_out=usage.get("completion_tokens"),
+        tokens_reasoning=None,
+        tokens_cached=None,
+        tokens_cache_written=None,
+        source="usage",
     )
 
 

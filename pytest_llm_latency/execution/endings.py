@@ -20,8 +20,13 @@ def anthropic_ends(chunk: Json | None) -> bool:
 def gemini_ends(chunk: Json | None) -> bool:
     """Whether a candidate has its finish reason, or the prompt was blocked."""
     return chunk is not None and (
-        "promptFeedback" in chunk or any(candidate.get("finishReason") for candidate in _objects(chunk, "candidates"))
+        _is_blocked(chunk) or any(candidate.get("finishReason") for candidate in _objects(chunk, "candidates"))
     )
+
+
+def _is_blocked(chunk: Json) -> bool:
+    feedback = chunk.get("promptFeedback")
+    return isinstance(feedback, dict) and "blockReason" in feedback
 
 
 def _objects(chunk: Json, name: str) -> list[Json]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_llm_latency.errors import UnknownModelError
 from pytest_llm_latency.execution.quiet import Quiet
+from pytest_llm_latency.execution.seam import BUILDING
 from pytest_llm_latency.model import Api, Recording, Request
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
@@ -23,7 +24,12 @@ with Quiet():
     import litellm
     from litellm.litellm_core_utils.litellm_logging import Logging
     from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicIterator
+    from litellm.llms.bedrock.base_aws_llm import BaseAWSLLM
+    from litellm.llms.bedrock.chat import invoke_handler
+    from litellm.llms.bedrock.common_utils import BedrockModelInfo
+    from litellm.llms.custom_httpx import http_handler, llm_http_handler
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+    from litellm.llms.replicate.chat import handler as replicate_handler
     from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
         ModelResponseIterator as GeminiIterator,
     )
@@ -33,6 +39,7 @@ with Quiet():
 def configure(transport: httpx.AsyncBaseTransport) -> None:
     """Switch off what litellm does beside a request, and put our transport under the OpenAI SDK's routes."""
     litellm.aclient_session = httpx.AsyncClient(transport=transport)
+    _lend(handler(transport))
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.disable_streaming_logging = True
@@ -49,6 +56,16 @@ def handler(transport: httpx.AsyncBaseTransport) -> AsyncHTTPHandler:
     made = AsyncHTTPHandler()  # older versions take no transport
     made.client = httpx.AsyncClient(transport=transport, headers=made.client.headers, follow_redirects=True)
     return made
+
+
+def _lend(made: AsyncHTTPHandler) -> None:
+    """Let the routes that take no ``client`` have ours while a request of ours is built, and theirs otherwise."""
+
+    def client(llm_provider: object, **options: object) -> AsyncHTTPHandler:
+        return made if BUILDING.get() else http_handler.get_async_httpx_client(llm_provider, **options)
+
+    for module in (llm_http_handler, replicate_handler):
+        module.get_async_httpx_client = client
 
 
 @functools.cache
@@ -74,6 +91,15 @@ def is_missing_key(error: Exception) -> bool:
     return isinstance(error, litellm.AuthenticationError)
 
 
+def missing_package(error: BaseException | None) -> str | None:
+    """Return the package that litellm would need, where that is why it failed."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            return error.name
+        error = error.__cause__ or error.__context__
+    return None
+
+
 CALLS: Mapping[Api, Callable[..., Any]] = MappingProxyType({"chat": litellm.acompletion})
 
 # litellm's parser for a protocol's events, by the name that a row of ``providers.PROVIDERS`` has.
@@ -85,7 +111,20 @@ ITERATORS: Mapping[str, Callable[[str, str, Request], Any]] = MappingProxyType({
     "gemini": lambda _provider, _model, request: GeminiIterator(
         streaming_response=iter(()), sync_stream=True, logging_obj=_logging(request)
     ),
+    "bedrock": lambda _provider, model, _: _bedrock(model),
 })
+
+# The models that answer InvokeModel in a format of their own, of which litellm's usual decoder knows nothing.
+_INVOKED = MappingProxyType({
+    "anthropic": invoke_handler.AmazonAnthropicClaudeStreamDecoder,
+    "deepseek_r1": invoke_handler.AmazonDeepSeekR1StreamDecoder,
+})
+
+
+def _bedrock(model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
+    is_invoked = BedrockModelInfo.get_bedrock_route(model) == "invoke"
+    known = _INVOKED.get(BaseAWSLLM.get_bedrock_invoke_provider(model)) if is_invoked else None
+    return invoke_handler.AWSEventStreamDecoder(model=model) if known is None else known(model=model, sync_stream=True)
 
 
 def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
@@ -99,7 +138,7 @@ def transformed(provider: str, model: str, recording: Recording, body: bytes) ->
     sent = httpx.Request("POST", f"http://{recording.endpoint}")
     return _config(provider, model).transform_response(
         model=model,
-        raw_response=httpx.Response(200, content=body, request=sent),
+        raw_response=httpx.Response(200, content=body, request=sent, headers=_told(recording)),
         model_response=litellm.ModelResponse(),
         logging_obj=_logging(recording.request),
         request_data={},
@@ -109,6 +148,11 @@ def transformed(provider: str, model: str, recording: Recording, body: bytes) ->
         encoding=None,
         api_key="",
     )
+
+
+def _told(recording: Recording) -> list[tuple[str, str]]:
+    """Return the headers in which a provider may tell of its answer: the body is decoded already."""
+    return [(name, value) for name, value in recording.headers if name.startswith("x-")]
 
 
 def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)
@@ -131,11 +175,24 @@ def price_row(model: str, provider: str) -> Mapping[str, object] | None:
 
     litellm's own look-up asks a server for some providers, so the map is read directly.
     """
-    for name in (f"{provider}/{model}", model, model.partition(".")[2] if provider == "bedrock" else model):
+    for name in _price_names(model, provider):
         row = litellm.model_cost.get(name)
-        if isinstance(row, dict) and (name != model or str(row.get("litellm_provider", "")).startswith(provider)):
+        whose = str(row.get("litellm_provider", "")) if isinstance(row, dict) else ""
+        if isinstance(row, dict) and (
+            name == f"{provider}/{model}" or whose.startswith(provider.removesuffix("_chat"))
+        ):
             return row
     return None
+
+
+def _price_names(model: str, provider: str) -> tuple[str, ...]:
+    """Return under which names the map may have a model: those of a route or a region are named without it too."""
+    if provider == "ollama_chat":
+        return (f"ollama/{model}",)
+    if provider != "bedrock":
+        return f"{provider}/{model}", model
+    base = BedrockModelInfo.get_base_model(model)
+    return f"{provider}/{model}", model, model.partition(".")[2], model.rpartition("/")[2], base
 
 
 def count_text(model: str, text: str) -> int | None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,6 +18,8 @@ import httpx
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError
 from pytest_llm_latency.execution import arguments, counting, decode, handover, library, parsing, providers, redaction
+from pytest_llm_latency.execution.built import BuiltRequests
+from pytest_llm_latency.execution.chain import send_chain
 from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
 from pytest_llm_latency.execution.decode import Protocol
 from pytest_llm_latency.execution.price_file import ModelPrices
@@ -27,7 +30,6 @@ from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, 
 from pytest_llm_latency.model import Decoded, Recording, Request
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
-_BUILT_KEPT = 256
 
 
 class LiteLLMClient:
@@ -40,7 +42,7 @@ class LiteLLMClient:
         self._prices = PriceList(prices or {}, library.price_row)
         self._transport = Transport()
         self._rehearsed: set[str] = set()
-        self._built: dict[str, WireRequest] = {}
+        self._built = BuiltRequests()
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
         with Quiet():
             self._handler = library.handler(Seam())
@@ -88,7 +90,17 @@ class LiteLLMClient:
             raise CancelledRequest(recorded(cancelled.exchange), *cancelled.args) from cancelled
 
     async def _sent(self, wire: WireRequest, request: Request) -> Exchange:
-        return await self._transport.send(wire, deadline_s=request.deadline_s, http_version=request.http_version)
+        row = providers.row(library.resolve(request.model)[1])
+        deadline_s, http_version = request.deadline_s, request.http_version
+        if row.follows is None:
+            return await self._transport.send(wire, deadline_s=deadline_s, http_version=http_version)
+        stream = request.parameters.get("stream") is True
+        following = row.follows(request=wire, stream=stream, check=functools.partial(self._check_home, request.model))
+        return await send_chain(self._transport, wire, following, deadline_s=deadline_s, http_version=http_version)
+
+    def _check_home(self, model: str, endpoint: str) -> None:
+        if self._api_bases is not None:
+            arguments.check_home(model, endpoint, self._api_bases.values())
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
@@ -128,18 +140,24 @@ class LiteLLMClient:
 
     async def _build(self, request: Request) -> WireRequest:
         identity = json.dumps([request.api, request.model, request.messages, dict(request.parameters)], default=repr)
-        wire = self._built.get(identity)
+        wire = self._built.find(identity)
         if wire is None:
-            built = await to_its_end(self._handed_over(request))
+            built = self._amended(await to_its_end(self._handed_over(request)), request)
             carried = redaction.credentials(built.headers.items(), built.url.params.items())
             self._secrets |= carried | redaction.given(request.parameters)
             wire = handover.wire_request(built, verify=arguments.verify(request))
-            if self._api_bases is not None:
-                arguments.check_home(request.model, wire.endpoint, self._api_bases.values())
-            if len(self._built) >= _BUILT_KEPT:
-                self._built.pop(next(iter(self._built)))
-            self._built[identity] = wire
+            self._check_home(request.model, wire.endpoint)
+            self._built.keep(identity, wire, keeps_s=providers.row(library.resolve(request.model)[1]).keeps_s)
         return wire
+
+    def _amended(self, built: httpx.Request, request: Request) -> httpx.Request:
+        _, provider = library.resolve(request.model)
+        amended = providers.row(provider).amended
+        if amended is None:
+            return built
+        given = request.parameters.get("api_base") or request.parameters.get("base_url")
+        api_base = given if self._api_bases is None else self._api_bases[provider]
+        return amended(built, api_base=api_base, stream=request.parameters.get("stream") is True)
 
     async def _handed_over(self, request: Request) -> httpx.Request:
         given = self._arguments(request, self._checked(request.model))
@@ -154,7 +172,7 @@ class LiteLLMClient:
         except LatencyError:
             raise
         except Exception as error:
-            raise _cannot_build(error, request) from error
+            raise _cannot_build(error, request, providers.row(library.resolve(request.model)[1])) from error
         finally:
             BUILDING.reset(building)
         raise BypassError(
@@ -167,7 +185,7 @@ class LiteLLMClient:
         if self._api_bases is not None:
             given = arguments.for_simulator(given, row.access(self._api_bases[provider]))
         elif not arguments.OWN_ACCESS & given.keys():
-            _require_key(request.model)
+            _require_key(request.model, row)
         if not row.through_sdk:
             given["client"] = self._handler
         if row.asks_for_usage and given.get("stream"):
@@ -175,13 +193,21 @@ class LiteLLMClient:
         return given
 
 
-def _require_key(model: str) -> None:
-    if missing := library.missing_keys(model):
+def _require_key(model: str, row: providers.Provider) -> None:
+    if row.keys is None:
+        missing = library.missing_keys(model)
+    else:
+        missing = [] if any(os.environ.get(name) for name in row.keys) else list(row.keys)
+    if missing:
         wanted = f"set {' or '.join(missing)}, or try --llm-latency-simulate"
         raise MissingKeyError(f"the key for {model!r} is missing: {wanted}.")
 
 
-def _cannot_build(error: Exception, request: Request) -> ProviderError:
+def _cannot_build(error: Exception, request: Request, row: providers.Provider) -> ProviderError:
+    package = library.missing_package(error)
+    if package is not None and row.extra is not None:
+        remedy = f"pip install 'pytest-llm-latency[{row.extra}]'"
+        return ProviderError(f"{request.model!r} needs the package {package}, which is not installed: {remedy}.")
     text = redaction.redact(str(error), redaction.given(request.parameters)).splitlines()
     reason = text[0] if text else type(error).__name__
     kind = MissingKeyError if library.is_missing_key(error) else ProviderError

@@ -1,12 +1,14 @@
-"""Runs a library's parser of provider answers: whatever it raises is data that cannot be read, and no crash."""
+"""Runs the parsers of provider answers: whatever they raise is data that cannot be read, and no crash."""
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
 from pytest_llm_latency.execution import delta, redaction
 from pytest_llm_latency.execution.decode import Json, Protocol, Redact
 from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution.dialects.reading import Reader, mapping
 from pytest_llm_latency.execution.providers import Provider
 from pytest_llm_latency.model import Recording
 
@@ -18,19 +20,54 @@ def protocol(
     transformed: Callable[[Recording, bytes], Any],
     redact: Redact = redaction.redact,
 ) -> Protocol:
-    """Return a protocol by a library's parsers: ``iterator`` makes that of events, ``transformed`` that of answers."""
+    """Return a protocol by the row's own reader, or by a library's parsers.
+
+    Of these ``iterator`` makes that of events, and ``transformed`` is that of whole answers.
+    """
+    if row.reader is not None:
+        return _own(row, row.reader, redact)
     parser = functools.cache(iterator)  # made for the first event, where its errors are those of reading
 
     def parse_event(chunk: Json) -> Delta | None:
-        return _read("an event", lambda: parser().chunk_parser(dict(chunk)), redact)
+        return row.mended(chunk, _read("an event", lambda: parser().chunk_parser(dict(chunk)), redact))
 
     def parse_answer(recording: Recording, body: bytes) -> Delta:
         answer = _read("the answer", lambda: _with_choices(transformed(recording, body)), redact)
         if answer is None:
             raise ValueError("the answer has no content")
+        return row.mended(mapping(json.loads(body)), answer) or answer
+
+    return Protocol(events=row.events, parse_event=parse_event, parse_answer=parse_answer, ends=row.ends, redact=redact)
+
+
+def _own(row: Provider, reader: Reader, redact: Redact) -> Protocol:
+    """Return a protocol by a reader of ours, which is made anew for each answer."""
+    made = functools.cache(reader)
+
+    def parse_event(chunk: Json) -> Delta | None:
+        return _told("an event", lambda: made().event(chunk), redact)
+
+    def parse_answer(_: Recording, body: bytes) -> Delta:
+        answer = _told("the answer", lambda: made().answer(_object(body)), redact)
+        if answer is None:
+            raise ValueError("the answer has no content")
         return answer
 
     return Protocol(events=row.events, parse_event=parse_event, parse_answer=parse_answer, ends=row.ends, redact=redact)
+
+
+def _object(body: bytes) -> Json:
+    content = json.loads(body)
+    if not isinstance(content, dict):
+        raise ValueError("it is not an object")  # noqa: TRY004  (the data is wrong, not a type)
+    return content
+
+
+def _told(what: str, read: Callable[[], Delta | None], redact: Redact) -> Delta | None:
+    try:
+        return read()
+    except (ValueError, RecursionError) as failure:
+        raise ValueError(f"{what} cannot be read: {redact(str(failure))[:200]}") from failure
 
 
 def _with_choices(answer: Any) -> Any:  # noqa: ANN401  (the library's own)

@@ -9,12 +9,20 @@ from pytest_llm_latency.model import Recording
 _WINDOW_BITS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
+class CutError(ValueError):
+    """The body ended within an event: nothing in it is wrong, and it is not whole."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSentEvent:
-    """One event: its ``data`` lines joined, and when it was complete."""
+    """One event: its ``data`` lines joined, when it was complete, and its name where it has one.
+
+    The events of other framings are told in the same terms.
+    """
 
     data: str
     at_ns: int
+    name: str | None = None
 
 
 def header(recording: Recording, name: str) -> str | None:
@@ -51,16 +59,24 @@ def body(recording: Recording) -> bytes:
 
 
 def events(recording: Recording) -> Iterator[ServerSentEvent]:
-    """Return the events of a stream in their order; comments and event names carry no data and are left out."""
+    """Return the events of a stream in their order; comments and events without data are left out."""
     data: list[str] = []
+    name = None
     for line, at_ns in _lines(plain_pieces(recording)):
         if line.startswith(b"data:"):
-            data.append(line[5:].decode("utf-8", "replace").removeprefix(" "))
-        elif not line and data:
-            yield ServerSentEvent(data="\n".join(data), at_ns=at_ns)
-            data = []
+            data.append(_value(line))
+        elif line.startswith(b"event:"):
+            name = _value(line)
+        elif not line:
+            if data:
+                yield ServerSentEvent(data="\n".join(data), at_ns=at_ns, name=name)
+            data, name = [], None
     if data:  # the stream ended without the empty line
-        yield ServerSentEvent(data="\n".join(data), at_ns=recording.piece_ns[-1])
+        yield ServerSentEvent(data="\n".join(data), at_ns=recording.piece_ns[-1], name=name)
+
+
+def _value(line: bytes) -> str:
+    return line.partition(b":")[2].decode("utf-8", "replace").removeprefix(" ")
 
 
 def _lines(stamped: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:

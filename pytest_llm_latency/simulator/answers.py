@@ -123,12 +123,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a response's headers tell; ``processing_s`` is the time that the provider claims."""
+    """What a response's headers tell; ``processing_s`` is the time that the provider claims.
+
+    The token counts are those of a whole answer, ``None`` for any other response.
+    """
 
     request_id: str
     model: str
     processing_s: float
     status: int = 200
+    stream: bool = False
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
 
     @property
     def requests_left(self) -> str:

@@ -95,11 +95,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """A question that is answered by a receipt at once; the answer is kept under its ``id``."""
+    """A question that is answered by a receipt at once; the answer is kept under its ``id``.
+
+    Where the client ``waits``, the receipt comes when the whole answer is there.
+    """
 
     path: str
     question: Callable[[Call], Question]
     receipt: Callable[[Kept], bytes]
+    waits: Callable[[Call], bool] = lambda _: False
     status: int = 201
     method: str = "POST"
 

@@ -161,7 +161,7 @@ class Simulation:
         return said, self._draw(turn, max(1, said.output_tokens))
 
     def _begin(self, route: Begun, turn: _Turn, call: Call) -> Response:
-        """Keep the answer, and say where it can be fetched."""
+        """Keep the answer, and say where it can be fetched; what strikes a stream strikes it there."""
         refusal = refusals.refusal(turn.fault, turn.question, turn.request_id)
         if refusal is not None:
             return self._refuse(turn, refusal)
@@ -169,22 +169,31 @@ class Simulation:
         self._kept[said.id] = _Kept(turn=turn, answer=said, timing=timing)
         if len(self._kept) > _KEPT_SIZE:
             self._kept.pop(next(iter(self._kept)))
-        receipt = Piece(route.receipt(Kept(answer=said, base_url=call.base_url, generated=0)), CONTROL, -1)
-        planned = transmission.whole(receipt, turn.arrived_ns + nanoseconds(timing.headers_s))
+        if turn.question.stream:
+            turn = replace(turn, fault=None)
+        waits = route.waits(call)
+        shown = Kept(answer=said, base_url=call.base_url, generated=len(said.deltas) if waits else 0)
+        after_s = timing.tokens_s[-1] if waits else timing.headers_s
+        receipt = Piece(route.receipt(shown), CONTENT if waits else CONTROL, -1)
+        planned = transmission.whole(receipt, turn.arrived_ns + nanoseconds(after_s))
         if turn.fault is not None:
             planned = transmission.spoil(planned, turn.fault)
-        return self._response(turn, planned, _Terms(processing_s=timing.headers_s, status=route.status))
+        terms = _Terms(processing_s=after_s, said=said if waits else None, status=route.status)
+        return self._response(turn, planned, terms)
 
     def _show(self, route: Polled | Followed, protocol: str, call: Call, arrived_ns: int) -> Response:
         """Show how far a kept answer is, or follow it."""
         kept = self._kept.get(call.parameters["id"])
         if kept is None:
             return self.refuse(protocol, "there is no such prediction", arrived_ns, status=404)
-        turn = replace(kept.turn, arrived_ns=arrived_ns, number=next(self._numbers), fault=None)
+        turn = replace(kept.turn, arrived_ns=arrived_ns, number=next(self._numbers))
         said = kept.answer
         if isinstance(route, Followed):
             planned = transmission.stream(route.events(kept.answer), kept.timing, kept.turn.arrived_ns)
+            if turn.fault is not None:
+                planned = transmission.spoil(planned, turn.fault, route.framing)
             return self._response(turn, planned, _Terms(said=said, framing=route.framing))
+        turn = replace(turn, fault=None)
         due_ns = [kept.turn.arrived_ns + nanoseconds(kept.timing.tokens_s[step]) for step in kept.answer.steps]
         generated = sum(each <= arrived_ns for each in due_ns)
         shown = Kept(answer=kept.answer, base_url=call.base_url, generated=generated)
@@ -229,7 +238,13 @@ class Simulation:
     def _response(self, turn: _Turn, planned: Transmission, terms: _Terms) -> Response:
         protocol, question, said = PROTOCOLS[turn.protocol], turn.question, terms.said
         facts = Facts(
-            request_id=turn.request_id, model=question.model, processing_s=terms.processing_s, status=terms.status
+            request_id=turn.request_id,
+            model=question.model,
+            processing_s=terms.processing_s,
+            status=terms.status,
+            stream=question.stream,
+            prompt_tokens=None if said is None or question.stream else question.prompt_tokens,
+            output_tokens=None if said is None or question.stream else said.output_tokens,
         )
         exchange = Exchange(
             request=turn.number,

@@ -232,7 +232,7 @@ def test_an_identical_request_is_built_once(client: Any, simulator: SimulatorPro
 
 def test_built_requests_do_not_pile_up(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt of its own for each request must not fill the memory."""
-    monkeypatch.setattr("pytest_llm_latency.execution.litellm_client._BUILT_KEPT", 3)
+    monkeypatch.setattr("pytest_llm_latency.execution.built.KEPT", 3)
     client._built.clear()
     ask(client, *[asking("openai", f"prompt {index}") for index in range(6)])
     assert len(client._built) == 3
@@ -544,7 +544,7 @@ def test_the_simulator_gets_no_real_key(client: Any, provider: str, monkeypatch:
     """A dry run must not carry one, wherever it is set."""
     monkeypatch.setenv(KEYS[provider], SECRET)
     ask(client, asking(provider, f"secret {provider}", api_key=SECRET))
-    built = list(client._built.values())[-1]
+    built = list(client._built)[-1]
     assert SECRET.encode() not in built.head + built.body
 
 

@@ -8,12 +8,16 @@ from pytest_llm_latency.simulator.answers import Facts, Refusal
 from pytest_llm_latency.simulator.protocols import (
     anthropic,
     azure,
+    bedrock,
+    cohere,
     gemini,
     groq,
     litellm_proxy,
     mistral,
+    ollama,
     openai,
     openrouter,
+    replicate,
     together,
 )
 from pytest_llm_latency.simulator.protocols.compatible import LLAMA_CPP, TGI, VLLM
@@ -60,4 +64,9 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({
     "litellm_proxy": litellm_proxy,
     "tgi": TGI,
     "llama.cpp": LLAMA_CPP,
+    "cohere_chat": cohere,
+    "replicate": replicate,
+    "bedrock": bedrock,
+    "ollama": ollama,
+    "ollama_chat": ollama,
 })

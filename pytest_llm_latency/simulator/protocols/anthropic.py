@@ -56,6 +56,11 @@ def _tool(body: Mapping[str, object], messages: list[Mapping[str, object]]) -> T
     return chosen((Tool(name=str(each.get("name")), schema=each["input_schema"]) for each in tools), named)
 
 
+def _output(answer: Answer) -> dict[str, object]:
+    details = {"output_tokens_details": {"thinking_tokens": answer.reasoning_tokens}} if answer.reasoning else {}
+    return {"output_tokens": answer.output_tokens, **details}
+
+
 def _usage(answer: Answer, output_tokens: int) -> dict[str, object]:
     return {
         "input_tokens": answer.question.prompt_tokens - answer.cached_tokens - answer.cache_written_tokens,
@@ -94,7 +99,7 @@ def events(answer: Answer) -> list[Piece]:
     """Return the events of a stream, from ``message_start`` to ``message_stop``."""
     last = answer.steps[-1]
     stop = dump({"stop_reason": _FINISH[answer.finish], "stop_sequence": None})
-    usage = dump({"output_tokens": answer.output_tokens})
+    usage = dump(_output(answer))
     return [
         Piece(_event("message_start", f',"message":{dump(_message(answer))}'), CONTROL, -1),
         *_thinking(answer),
@@ -157,7 +162,7 @@ def document(answer: Answer) -> bytes:
     message = _message(answer) | {
         "content": [*([thought] if answer.reasoning else []), _block(answer, content)],
         "stop_reason": _FINISH[answer.finish],
-        "usage": _usage(answer, answer.output_tokens),
+        "usage": _usage(answer, answer.output_tokens) | _output(answer),
     }
     return dump(message).encode()
 

@@ -302,6 +302,8 @@ def test_a_sound_answer_is_no_refusal() -> None:
         (endings.anthropic_ends, None, False),
         (endings.gemini_ends, {"candidates": [{"finishReason": "STOP"}]}, True),
         (endings.gemini_ends, {"promptFeedback": {"blockReason": "SAFETY"}}, True),
+        (endings.gemini_ends, {"promptFeedback": {"safetyRatings": []}, "candidates": [{"content": {}}]}, False),
+        (endings.gemini_ends, {"promptFeedback": None}, False),
         (endings.gemini_ends, {"candidates": [{"content": {}}]}, False),
         (endings.gemini_ends, {"candidates": {}}, False),
         (endings.gemini_ends, {"usageMetadata": {}}, False),
@@ -319,7 +321,7 @@ def test_each_protocol_has_its_own_end(ends: Any, chunk: Any, expected: bool) ->
         (stream({"model": "m-1"}, {"finish": "stop", "usage": [3, 0]}, "[DONE]"), "stop"),
         (stream("[DONE]"), "none"),
         (stream({"tools": [[0, None, ""]]}, {"finish": "length"}, "[DONE]"), "length"),
-        (answer(b'{"content": "", "finish": "content_filter"}'), "content_filter"),
+        (answer(b'{"content": "", "finish": "length"}'), "length"),
     ],
     ids=["control only", "nothing", "empty tool call", "whole"],
 )
@@ -332,6 +334,26 @@ def test_an_answer_without_any_output_is_an_error_although_it_ends_properly(said
         f"(finish reason: {reason})",
         phase="protocol",
     )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        stream({"finish": "content_filter"}, "[DONE]"),
+        answer(b'{"content": "", "finish": "content_filter"}'),
+    ],
+    ids=["streamed", "whole"],
+)
+def test_an_answer_that_was_held_back_whole_is_blocked(said: Decoded) -> None:
+    """It is told from one that is empty for no reason."""
+    assert said.failure is not None
+    assert (said.status, said.failure.error_class, said.failure.phase) == ("error", "Blocked", "provider")
+
+
+def test_an_answer_that_was_held_back_in_part_is_one() -> None:
+    """Its end tells why it is short."""
+    said = stream({"content": "a"}, {"finish": "content_filter"}, "[DONE]")
+    assert (said.status, said.text, said.finish_reason) == ("ok", "a", "content_filter")
 
 
 @pytest.mark.parametrize("event", [{"content": "a"}, {"reasoning": "a"}, {"tools": [[0, "f", ""]]}])
