@@ -85,6 +85,7 @@ class Benchmark:
     async def run(self, body: Callable[[], Awaitable[object]]) -> None:
         """Run an async body under the plan's load in the event loop that is running."""
         self._caller.bind(self._recorder, asyncio.get_running_loop())
+        self._draw()
         try:
             with quiet_collector(), machine.most_open_files():
                 self.warnings = machine.shortage(load.concurrency(self.plan.load))
@@ -92,6 +93,13 @@ class Benchmark:
         finally:
             self._caller.bind(None, None)
             self._client.close()
+
+    def _draw(self) -> None:
+        """Ask for every prompt once: what takes its time then, as shuffling, takes none while it is measured."""
+        plan = self.plan
+        if self._source is not None:
+            for position in range(-plan.warmup, plan.ramp_in + plan.requests):
+                self._source.input(position)
 
     def run_in_threads(self, body: Callable[[], object]) -> None:
         """Run a plain body under the plan's load, each iteration in a thread."""

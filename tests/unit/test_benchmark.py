@@ -104,6 +104,28 @@ def test_a_body_reads_its_iterations_prompt(prompt: Any) -> None:
     assert conditions.prompts.endswith(f"source {source.digest}")
 
 
+def test_every_prompt_is_drawn_before_the_first_request() -> None:
+    """What it costs to shuffle or generate them is no delay of a measured one."""
+    llm, drawn = SyncCaller(), []
+
+    class Drawn:
+        """Notes which inputs are asked for, and when."""
+
+        description = digest = "drawn"
+
+        def input(self, position: int) -> Input:
+            """Return any."""
+            drawn.append((position, len(sender.requests)))
+            return Input(prompt=f"prompt {position}", max_tokens=None)
+
+    sender = client()
+    plan = dataclasses.replace(planned(2, load.closed(1), warmup=2), ramp_in=1)
+    Benchmark(plan, sender, llm, Drawn()).run_in_threads(lambda: llm())  # noqa: PLW0108  (called as users do)
+    assert drawn[:5] == [(position, 0) for position in range(-2, 3)]
+    asked = [request.messages[0]["content"] for request in sender.requests]
+    assert asked == [f"prompt {position}" for position in range(-2, 3)]
+
+
 def test_a_call_of_a_thread_belongs_to_the_iteration_of_its_body() -> None:
     """Two calls of each, whoever came between; warm-up is marked as such."""
     llm = SyncCaller()

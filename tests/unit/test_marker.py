@@ -221,9 +221,12 @@ def test_more_requests_than_a_trace_has_are_refused(tmp_path: Path) -> None:
         replayed(tmp_path, requests=5)
 
 
-def test_prompts_and_a_nonce_come_from_the_marker_or_for_every_test() -> None:
+def test_prompts_and_a_nonce_come_from_the_marker_or_for_every_test(tmp_path: Path) -> None:
     """The command line counts most."""
+    (tmp_path / "b.txt").write_text("b\n", encoding="utf-8")
     assert planned(prompts=["a"]).prompts == "1 prompt, in turn (ee9f966faa4a)"
+    chosen = planned(flags={"prompts": str(tmp_path / "b.txt")}, prompts=["a"]).prompts
+    assert str(chosen).startswith("1 prompt of b.txt, in turn")
     assert (planned().nonce, planned(nonce=True).nonce) == (False, True)
     assert not planned(nonce=False, ini={"nonce": True}).nonce
     assert planned(nonce=False, flags={"nonce": True}).nonce
