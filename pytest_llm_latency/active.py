@@ -245,9 +245,10 @@ class Active:
             terminalreporter.write("\n")
 
     def pytest_sessionfinish(self) -> None:
-        """Stop the simulator; a worker says what it has collected."""
-        if self._simulator is not None:
-            self._simulator.close()
+        """Stop measuring and the simulator; a worker says what it has collected."""
+        for running in (self._measuring, self._simulator):
+            if running is not None:
+                running.close()
         if self._given is not None:
             self._config.workeroutput["llm_latency_expected"] = list(self._plans)  # type: ignore[attr-defined]
 
@@ -277,9 +278,8 @@ class Active:
     def _api_bases(self) -> dict[str, str] | None:
         if not self._settings["simulate"]:
             return None
-        if self._simulator is None:
-            self._simulator = measuring.start_simulator(self._settings)
-        return {provider: self._simulator.api_base(provider) for provider in measuring.SIMULATED_PROVIDERS}
+        self._simulator = self._simulator or measuring.start_simulator(self._settings)
+        return self._simulator.api_bases
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError
@@ -54,6 +55,18 @@ class AsyncCaller(_Caller):
         """Send one request; see ``Recorder.call``."""
         return await self._bound().call(prompt, name=name, model=model, **parameters)
 
+    async def respond(
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request to the Responses API; see ``Recorder.respond``."""
+        return await self._bound().respond(prompt, name=name, model=model, **parameters)
+
+    async def embed(
+        self, texts: str | Sequence[str], *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request for embeddings; see ``Recorder.embed``."""
+        return await self._bound().embed(texts, name=name, model=model, **parameters)
+
 
 class SyncCaller(_Caller):
     """``llm(prompt, ...)`` of a plain test, whose body runs in a thread beside the event loop."""
@@ -62,7 +75,21 @@ class SyncCaller(_Caller):
         self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
     ) -> Reply:
         """Send one request and wait for it; see ``Recorder.call``."""
-        call = self._bound().call(prompt, name=name, model=model, **parameters)
+        return self._wait(self._bound().call(prompt, name=name, model=model, **parameters))
+
+    def respond(
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request to the Responses API and wait for it; see ``Recorder.respond``."""
+        return self._wait(self._bound().respond(prompt, name=name, model=model, **parameters))
+
+    def embed(
+        self, texts: str | Sequence[str], *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request for embeddings and wait for it; see ``Recorder.embed``."""
+        return self._wait(self._bound().embed(texts, name=name, model=model, **parameters))
+
+    def _wait(self, call: Coroutine[Any, Any, Reply]) -> Reply:
         assert self._loop is not None  # noqa: S101  (bound together with the recorder)
         return asyncio.run_coroutine_threadsafe(call, self._loop).result()
 

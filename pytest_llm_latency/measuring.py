@@ -32,17 +32,6 @@ if TYPE_CHECKING:
     from pytest_llm_latency.simulator.process import SimulatorProcess
     from pytest_llm_latency.stats import Noise
 
-SIMULATED_PROVIDERS = (
-    "openai",
-    "anthropic",
-    "gemini",
-    "cohere_chat",
-    "replicate",
-    "bedrock",
-    "ollama",
-    "ollama_chat",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -175,6 +164,11 @@ class Measuring:
         budget = Budget(**{name: self._origin.settings[f"budget-{name}"] for name in plans.BUDGETS})
         clock, share = MonotonicClock(), self._origin.share
         return SessionLimits(budget, LocalLimiter(clock, share=share), clock, share=share)
+
+    def close(self) -> None:
+        """Give litellm, which others in this process may use, its own settings back."""
+        if self._client is not None:
+            self._client.restore()
 
     def prepare(self, test: Test) -> None:
         """Read the baselines of all tests once; raises ``StorageError`` when this test's cannot be read."""

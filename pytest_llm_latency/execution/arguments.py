@@ -1,12 +1,13 @@
 """What litellm is called with: the parameters of the body, and what keeps a request single and a dry run at home."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
 from pytest_llm_latency.errors import BypassError
-from pytest_llm_latency.model import Request
+from pytest_llm_latency.model import Api, Request
 
 OWN_ACCESS = frozenset({"api_key", "api_base", "base_url"})  # with one of these a call needs no key of the environment
 
@@ -19,7 +20,6 @@ _ELSEWHERE = frozenset({
     "base_url",
     "client",
     "context_window_fallback_dict",
-    "custom_llm_provider",
     "deployment_id",
     "endpoint",
     "fallbacks",
@@ -34,17 +34,26 @@ _ELSEWHERE = frozenset({
 _IDENTITIES = "aws_"  # and each of these an identity, or a server to ask for one
 
 
+# What each API calls the question, and the form that it has there.
+_INPUTS: Mapping[Api, Callable[[Request], tuple[str, list[Any]]]] = MappingProxyType({
+    "chat": lambda request: ("messages", list(request.messages)),
+    "responses": lambda request: ("input", list(request.messages)),
+    "embeddings": lambda request: ("input", [message["content"] for message in request.messages]),
+})
+
+
 def of_call(request: Request) -> dict[str, Any]:
     """Return the arguments of one request that nothing repeats."""
+    name, given = _INPUTS[request.api](request)
     arguments: dict[str, Any] = {
         "model": request.model,
-        "messages": copy.deepcopy(list(request.messages)),  # litellm changes what it gets
+        name: copy.deepcopy(given),  # litellm changes what it gets
         "num_retries": 0,
         "max_retries": 0,
         "timeout": request.deadline_s,
         **copy.deepcopy(dict(request.parameters)),
     }
-    if "tools" in arguments:
+    if "tools" in arguments or request.api == "responses":
         arguments["_skip_mcp_handler"] = True  # it needs a package that litellm does not install
     return arguments
 

@@ -68,6 +68,7 @@ class _Reading:
     finish_reason: str | None = None
     served_model: str | None = None
     usage: Usage | None = None
+    embeddings: tuple[tuple[float, ...], ...] = ()
     ended: bool = False
     repeats: Repeats = field(default_factory=Repeats)
 
@@ -89,6 +90,7 @@ class _Reading:
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.served_model = self.served_model or delta.served_model
         self.usage = _merged(self.usage, delta.usage)
+        self.embeddings += delta.embeddings
 
 
 def decode(recording: Recording, protocol: Protocol) -> Decoded:
@@ -192,7 +194,10 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
     if chunk.get("error"):
         return Failure(error_class="ProviderError", message=_message(chunk, protocol.redact), phase="provider")
     reading.served_model = _served_model(chunk) or reading.served_model
-    delta, ends = protocol.parse_event(chunk), protocol.ends(chunk)
+    try:
+        delta, ends = protocol.parse_event(chunk), protocol.ends(chunk)
+    except ReportedError as error:
+        return _reported(error, protocol)
     if delta is None:
         reading.add_event(event.at_ns, CONTROL, 0)
     else:
@@ -227,7 +232,7 @@ def _read_answer(recording: Recording, protocol: Protocol, reading: _Reading) ->
 
 
 def _classify(delta: Delta) -> tuple[EventKind, int]:
-    if delta.content:
+    if delta.content or delta.embeddings:
         return CONTENT, len(delta.content)
     called = sum(len(part.name or "") + len(part.arguments) for part in delta.tool_calls)
     if called:
@@ -271,4 +276,5 @@ def _decoded(reading: _Reading, status: Status, failure: Failure | None) -> Deco
         served_model=reading.served_model,
         usage=reading.usage,
         cost_usd=None,
+        embeddings=reading.embeddings,
     )

@@ -23,14 +23,15 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """One event, or one whole answer, in the terms that all providers share."""
+    """One event, or one whole answer, in the terms that all providers share; a refusal in words is content."""
 
-    content: str
-    reasoning: str
-    tool_calls: tuple[ToolCallDelta, ...]
-    finish_reason: str | None
-    served_model: str | None
-    usage: Usage | None
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str | None = None
+    served_model: str | None = None
+    usage: Usage | None = None
+    embeddings: tuple[tuple[float, ...], ...] = ()
 
 
 def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole answer)
@@ -39,16 +40,17 @@ def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole ans
         return None
     if isinstance(answer, Mapping):
         return _generic(answer)
-    choice = answer.choices[0] if answer.choices else None
+    # A server that answers with several choices mixes their events: the first counts.
+    choice = next((each for each in answer.choices or () if not getattr(each, "index", 0)), None)
     message = None if choice is None else getattr(choice, "delta", None) or getattr(choice, "message", None)
     calls = getattr(message, "tool_calls", None) or ()
     return Delta(
-        content=getattr(message, "content", None) or "",
+        content=getattr(message, "content", None) or getattr(message, "refusal", None) or "",
         reasoning=getattr(message, "reasoning_content", None) or "",
         tool_calls=tuple(_tool_call(call, position) for position, call in enumerate(calls)),
         finish_reason=getattr(choice, "finish_reason", None),
         served_model=getattr(answer, "model", None),
-        usage=_usage(getattr(answer, "usage", None)),
+        usage=usage(getattr(answer, "usage", None)),
     )
 
 
@@ -96,15 +98,17 @@ def _tool_call(call: Any, position: int) -> ToolCallDelta:  # noqa: ANN401  (the
     )
 
 
-def _usage(usage: Any) -> Usage | None:  # noqa: ANN401  (the same)
-    if usage is None:
+def usage(counted: Any) -> Usage | None:  # noqa: ANN401  (the same)
+    """Return litellm's count of tokens as ours."""
+    if counted is None:
         return None
-    inputs, outputs = usage.prompt_tokens_details, usage.completion_tokens_details
+    inputs, outputs = counted.prompt_tokens_details, counted.completion_tokens_details
+    cached = getattr(inputs, "cached_tokens", None)
     return Usage(
-        tokens_in=usage.prompt_tokens,
-        tokens_out=usage.completion_tokens,
+        tokens_in=counted.prompt_tokens,
+        tokens_out=counted.completion_tokens,
         tokens_reasoning=getattr(outputs, "reasoning_tokens", None),
-        tokens_cached=getattr(inputs, "cached_tokens", None),
+        tokens_cached=getattr(counted, "cached_tokens", None) if cached is None else cached,  # where Together AI has it
         tokens_cache_written=getattr(inputs, "cache_creation_tokens", None),
         source="usage",
     )

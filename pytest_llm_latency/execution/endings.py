@@ -12,6 +12,11 @@ def openai_ends(chunk: Json | None) -> bool:
     return chunk is None or any(choice.get("finish_reason") for choice in _objects(chunk, "choices"))
 
 
+def responses_end(event: Json | None) -> bool:
+    """Whether a response is completed, was cut off, or has failed."""
+    return event is not None and event.get("type") in {"response.completed", "response.incomplete", "response.failed"}
+
+
 def anthropic_ends(chunk: Json | None) -> bool:
     """Whether this is the ``message_stop`` event."""
     return chunk is not None and chunk.get("type") == "message_stop"

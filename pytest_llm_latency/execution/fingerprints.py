@@ -10,6 +10,8 @@ from pytest_llm_latency.prompts import Input, Message, Source, hashed, without_n
 
 VARIED = "varied"
 _GIVEN = "{given}"  # stands where the words of the source stood
+_ANSWERED = frozenset({"function_call", "function_call_output", "reasoning"})  # items of a conversation's responses
+_BOUNDS = frozenset({"max_tokens", "max_output_tokens"})
 _SHOWN = frozenset({
     "temperature",
     "top_p",
@@ -19,6 +21,7 @@ _SHOWN = frozenset({
     "stop",
     "max_tokens",
     "max_completion_tokens",
+    "max_output_tokens",
     "presence_penalty",
     "frequency_penalty",
     "reasoning_effort",
@@ -86,7 +89,11 @@ class Fingerprints:
 
 def _written(messages: Sequence[Message], *, nonce: bool) -> list[Message]:
     bare = without_nonce(messages) if nonce else messages
-    return [message for message in bare if message.get("role") not in {"assistant", "tool"}]
+    return [
+        message
+        for message in bare
+        if message.get("role") not in {"assistant", "tool"} and message.get("type") not in _ANSWERED
+    ]
 
 
 def _without(written: Sequence[Message], given: Input) -> list[Message]:
@@ -110,13 +117,15 @@ def _is_varied(seen: Counter[str]) -> bool:
 def _parameters(request: Request, bound: int | None) -> str:
     """Return the parameters as JSON; ``bound`` is the ``max_tokens`` that belongs to the prompt.
 
-    Another version of HTTP than the usual is one of them.
+    Another API than that of chats is one of them, and another version of HTTP than the usual.
     """
     shown = {
         name: value if name in _SHOWN else "#" + hashed(value)
         for name, value in request.parameters.items()
-        if name not in _NOT_SAMPLING and not (name == "max_tokens" and bound is not None and value == bound)
+        if name not in _NOT_SAMPLING and not (name in _BOUNDS and bound is not None and value == bound)
     }
+    if request.api != "chat":
+        shown["api"] = request.api
     if request.http_version != DEFAULT_HTTP_VERSION:
         shown["http_version"] = request.http_version
     return json.dumps(shown, sort_keys=True, default=repr)

@@ -3,14 +3,17 @@
 Importing this takes seconds: import it where a client is made.
 """
 
+import contextlib
 import functools
 import os
+import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from pytest_llm_latency.errors import UnknownModelError
+from pytest_llm_latency.execution import modules
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING
 from pytest_llm_latency.model import Api, Recording, Request
@@ -33,22 +36,33 @@ with Quiet():
     from litellm.llms.vertex_ai.gemini.vertex_and_google_ai_studio_gemini import (
         ModelResponseIterator as GeminiIterator,
     )
-    from litellm.utils import ProviderConfigManager
+    from litellm.utils import ProviderConfigManager, convert_to_model_response_object
 
 
-def configure(transport: httpx.AsyncBaseTransport) -> None:
-    """Switch off what litellm does beside a request, and put our transport under the OpenAI SDK's routes."""
-    litellm.aclient_session = httpx.AsyncClient(transport=transport)
-    _lend(handler(transport))
-    litellm.telemetry = False
-    litellm.suppress_debug_info = True
-    litellm.disable_streaming_logging = True
-    litellm.disable_hf_tokenizer_download = True
-    litellm.num_retries = 0
-    litellm.cache = None
-    for callbacks in ("callbacks", "success_callback", "failure_callback", "_async_success_callback"):
-        setattr(litellm, callbacks, [])
+def configure(transport: httpx.AsyncBaseTransport) -> Callable[[], None]:
+    """Switch off what litellm does beside a request, and put our transport under the OpenAI SDK's routes.
+
+    Returns what gives litellm its own settings back.
+    """
+    ours: dict[str, object] = {
+        "aclient_session": httpx.AsyncClient(transport=transport),
+        "telemetry": False,
+        "suppress_debug_info": True,
+        "disable_streaming_logging": True,
+        "disable_hf_tokenizer_download": True,
+        "num_retries": 0,
+        "cache": None,
+        "callbacks": [],
+        "success_callback": [],
+        "failure_callback": [],
+        "_async_success_callback": [],
+    }
+    undone = contextlib.ExitStack()
+    undone.callback(modules.exchange(litellm, ours))
+    for module in (llm_http_handler, replicate_handler):
+        undone.callback(modules.exchange(module, {"get_async_httpx_client": _lent(handler(transport))}))
     litellm.in_memory_llm_clients_cache.flush_cache()
+    return undone.close
 
 
 def handler(transport: httpx.AsyncBaseTransport) -> AsyncHTTPHandler:
@@ -58,22 +72,24 @@ def handler(transport: httpx.AsyncBaseTransport) -> AsyncHTTPHandler:
     return made
 
 
-def _lend(made: AsyncHTTPHandler) -> None:
-    """Let the routes that take no ``client`` have ours while a request of ours is built, and theirs otherwise."""
+def _lent(made: AsyncHTTPHandler) -> Callable[..., AsyncHTTPHandler]:
+    """Give the routes that take no ``client`` ours while a request of ours is built, and theirs otherwise."""
 
     def client(llm_provider: object, **options: object) -> AsyncHTTPHandler:
         return made if BUILDING.get() else http_handler.get_async_httpx_client(llm_provider, **options)
 
-    for module in (llm_http_handler, replicate_handler):
-        module.get_async_httpx_client = client
+    return client
 
 
 @functools.cache
-def resolve(model: str) -> tuple[str, str]:
-    """Return a model's name at its provider, and the provider; raise ``UnknownModelError``."""
+def resolve(model: str, stated: str | None = None) -> tuple[str, str]:
+    """Return a model's name at its provider, and the provider; raise ``UnknownModelError``.
+
+    ``stated`` is the provider that a call names beside the model.
+    """
     try:
         with Quiet():
-            name, provider, _, _ = litellm.get_llm_provider(model)
+            name, provider, _, _ = litellm.get_llm_provider(model, custom_llm_provider=stated)
     except Exception as error:
         remedy = "write it as 'provider/model', as in 'openai/gpt-4o-mini'"
         raise UnknownModelError(f"litellm does not know the model {model!r}: {remedy}.") from error
@@ -91,16 +107,31 @@ def is_missing_key(error: Exception) -> bool:
     return isinstance(error, litellm.AuthenticationError)
 
 
-def missing_package(error: BaseException | None) -> str | None:
-    """Return the package that litellm would need, where that is why it failed."""
-    while error is not None:
-        if isinstance(error, ModuleNotFoundError):
-            return error.name
-        error = error.__cause__ or error.__context__
-    return None
+def takes_stream_options(provider: str, model: str) -> bool:
+    """Whether litellm passes on that a stream should have usage."""
+    with Quiet():
+        return "stream_options" in (litellm.get_supported_openai_params(model, provider) or ())
 
 
-CALLS: Mapping[Api, Callable[..., Any]] = MappingProxyType({"chat": litellm.acompletion})
+def has_responses(provider: str, model: str) -> bool:
+    """Whether litellm asks the provider's own Responses API, and does not put a chat in its place."""
+    return _responses_config(provider, model) is not None
+
+
+async def _respond(**arguments: Any) -> Any:  # noqa: ANN401  (litellm's own)
+    # Some versions import this part of theirs for each response: it is not used.
+    gateway = types.SimpleNamespace(should_use_litellm_mcp_gateway=lambda **_: False)
+    name = "litellm.responses.mcp.litellm_proxy_mcp_handler"
+    modules.stand_in(name, needs="mcp", contents={"LiteLLM_Proxy_MCP_Handler": gateway})
+    return await litellm.aresponses(**arguments)
+
+
+CALLS: Mapping[Api, Callable[..., Any]] = MappingProxyType({
+    "chat": litellm.acompletion,
+    "responses": _respond,
+    "embeddings": litellm.aembedding,
+})
+
 
 # litellm's parser for a protocol's events, by the name that a row of ``providers.PROVIDERS`` has.
 ITERATORS: Mapping[str, Callable[[str, str, Request], Any]] = MappingProxyType({
@@ -127,18 +158,40 @@ def _bedrock(model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped
     return invoke_handler.AWSEventStreamDecoder(model=model) if known is None else known(model=model, sync_stream=True)
 
 
+# The configurations that litellm does not name as those of their provider, or that read nothing themselves.
+_CONFIGS: Mapping[str, Callable[[], Any]] = MappingProxyType({
+    "gemini": litellm.VertexGeminiConfig,
+    "azure": litellm.OpenAIGPTConfig,
+})
+
+
 def _config(provider: str, model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
-    if provider == "gemini":
-        return litellm.VertexGeminiConfig()
+    if provider in _CONFIGS:
+        return _CONFIGS[provider]()
     return ProviderConfigManager.get_provider_chat_config(model, litellm.LlmProviders(provider))
+
+
+def _responses_config(provider: str, model: str) -> Any:  # noqa: ANN401  (the same)
+    return ProviderConfigManager.get_provider_responses_api_config(litellm.LlmProviders(provider), model)
+
+
+def response_parser(provider: str, model: str, request: Request) -> Callable[[Mapping[str, object]], Any]:
+    """Return litellm's parser of the events of a response."""
+    config, logging = _responses_config(provider, model), _logging(request)
+    return lambda event: config.transform_streaming_response(model=model, parsed_chunk=dict(event), logging_obj=logging)
 
 
 def transformed(provider: str, model: str, recording: Recording, body: bytes) -> Any:  # noqa: ANN401  (the same)
     """Return a whole answer as litellm's own object; raises whatever its parser raises."""
     sent = httpx.Request("POST", f"http://{recording.endpoint}")
+    answer = httpx.Response(200, content=body, request=sent, headers=_told(recording))
+    return _TRANSFORMED[recording.request.api](provider, model, recording, answer)
+
+
+def _chat(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
     return _config(provider, model).transform_response(
         model=model,
-        raw_response=httpx.Response(200, content=body, request=sent, headers=_told(recording)),
+        raw_response=answer,
         model_response=litellm.ModelResponse(),
         logging_obj=_logging(recording.request),
         request_data={},
@@ -153,6 +206,39 @@ def transformed(provider: str, model: str, recording: Recording, body: bytes) ->
 def _told(recording: Recording) -> list[tuple[str, str]]:
     """Return the headers in which a provider may tell of its answer: the body is decoded already."""
     return [(name, value) for name, value in recording.headers if name.startswith("x-")]
+
+
+def _response(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
+    return _responses_config(provider, model).transform_response_api_response(
+        model=model, raw_response=answer, logging_obj=_logging(recording.request)
+    )
+
+
+def _embedding(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
+    config = ProviderConfigManager.get_provider_embedding_config(model, litellm.LlmProviders(provider))
+    if config is None:  # OpenAI's own form
+        return convert_to_model_response_object(
+            response_object=answer.json(),
+            model_response_object=litellm.EmbeddingResponse(),
+            response_type="embedding",
+        )
+    return config.transform_embedding_response(
+        model=model,
+        raw_response=answer,
+        model_response=litellm.EmbeddingResponse(),
+        logging_obj=_logging(recording.request),
+        api_key="",
+        request_data={},
+        optional_params=dict(recording.request.parameters),
+        litellm_params={},
+    )
+
+
+_TRANSFORMED: Mapping[Api, Callable[[str, str, Recording, httpx.Response], Any]] = MappingProxyType({
+    "chat": _chat,
+    "responses": _response,
+    "embeddings": _embedding,
+})
 
 
 def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)

@@ -7,6 +7,7 @@ of its hands. So litellm spends nothing inside the measured window.
 import asyncio
 import contextlib
 import functools
+import hashlib
 import json
 import os
 import time
@@ -17,7 +18,17 @@ from typing import Any
 import httpx
 
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError
-from pytest_llm_latency.execution import arguments, counting, decode, handover, library, parsing, providers, redaction
+from pytest_llm_latency.execution import (
+    arguments,
+    counting,
+    decode,
+    handover,
+    library,
+    modules,
+    parsing,
+    providers,
+    redaction,
+)
 from pytest_llm_latency.execution.built import BuiltRequests
 from pytest_llm_latency.execution.chain import send_chain
 from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
@@ -46,21 +57,27 @@ class LiteLLMClient:
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
         with Quiet():
             self._handler = library.handler(Seam())
-            library.configure(Seam())
+            self._restore = library.configure(Seam())
 
     def prepare(self, model: str | None) -> None:
         """Check the model, and build a request for nothing; call it where no event loop runs.
 
         The first build for a provider takes many times as long as any other.
         """
-        if model is None or (provider := self._checked(model)) in self._rehearsed:
+        if model is None or (provider := self._checked(request := rehearsal(model))) in self._rehearsed:
             return
         self._rehearsed.add(provider)
         with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.suppress(ProviderError):
-            loop.run_until_complete(self._handed_over(rehearsal(model)))
+            loop.run_until_complete(self._handed_over(request))
 
-    def _checked(self, model: str) -> str:
-        _, provider = library.resolve(model)
+    def _checked(self, request: Request) -> str:
+        name, provider = _resolved(request)
+        model = request.model
+        if request.api == "responses" and not library.has_responses(provider, name):
+            raise ProviderError(
+                f"litellm knows no Responses API of {provider!r} (model {model!r}): call llm(...) in place of "
+                "llm.respond(...)."
+            )
         if self._api_bases is not None and provider not in self._api_bases:
             raise ProviderError(
                 f"the simulator speaks for {', '.join(self._api_bases)} and not for {provider!r} (model {model!r}): "
@@ -70,7 +87,7 @@ class LiteLLMClient:
 
     async def send(self, request: Request) -> Recording:
         """Build the request, or take it from an identical one, and send it."""
-        _, provider = library.resolve(request.model)
+        _, provider = _resolved(request)
         began_ns = time.monotonic_ns()
         try:
             wire = await self._build(request)
@@ -90,7 +107,7 @@ class LiteLLMClient:
             raise CancelledRequest(recorded(cancelled.exchange), *cancelled.args) from cancelled
 
     async def _sent(self, wire: WireRequest, request: Request) -> Exchange:
-        row = providers.row(library.resolve(request.model)[1])
+        row = providers.row(_resolved(request)[1])
         deadline_s, http_version = request.deadline_s, request.http_version
         if row.follows is None:
             return await self._transport.send(wire, deadline_s=deadline_s, http_version=http_version)
@@ -104,20 +121,20 @@ class LiteLLMClient:
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
-        model, provider = library.resolve(recording.request.model)
+        model, provider = _resolved(recording.request)
         with Quiet():
             decoded = decode.decode(recording, self._protocol(provider, model, recording.request))
         return self._priced(recording, decoded)
 
     def settle(self, recording: Recording, decoded: Decoded) -> Decoded:
         """Count the tokens of an answer whose provider sent no usage; it takes a while, so call it after the run."""
-        model, _ = library.resolve(recording.request.model)
+        model, _ = _resolved(recording.request)
         text, messages = (functools.partial(count, model) for count in (library.count_text, library.count_messages))
         usage = counting.counted(recording, decoded, text, messages)
         return decoded if usage is decoded.usage else self._priced(recording, replace(decoded, usage=usage))
 
     def _priced(self, recording: Recording, decoded: Decoded) -> Decoded:
-        model, provider = library.resolve(recording.request.model)
+        model, provider = _resolved(recording.request)
         found = self._prices.cost(recording.request, decoded, model=model, provider=provider)
         return replace(decoded, cost_usd=found)
 
@@ -126,12 +143,21 @@ class LiteLLMClient:
         self._transport.close()
         self._built.clear()
 
+    def restore(self) -> None:
+        """Give litellm the settings back that it had; nothing can be sent afterwards."""
+        self._restore()
+
     def _protocol(self, provider: str, model: str, request: Request) -> Protocol:
+        transformed = functools.partial(library.transformed, provider, model)
+        if request.api == "embeddings":
+            return parsing.of_embeddings(transformed, self._redact)
+        if request.api == "responses":
+            return parsing.of_responses(library.response_parser(provider, model, request), transformed, self._redact)
         row = providers.row(provider)
         return parsing.protocol(
             row,
             iterator=functools.partial(library.ITERATORS[row.iterator], provider, model, request),
-            transformed=functools.partial(library.transformed, provider, model),
+            transformed=transformed,
             redact=self._redact,
         )
 
@@ -139,7 +165,8 @@ class LiteLLMClient:
         return redaction.redact(text, self._secrets)
 
     async def _build(self, request: Request) -> WireRequest:
-        identity = json.dumps([request.api, request.model, request.messages, dict(request.parameters)], default=repr)
+        asked = json.dumps([request.api, request.model, request.messages, dict(request.parameters)], default=repr)
+        identity = hashlib.sha256(asked.encode()).hexdigest()  # an image in a message has megabytes
         wire = self._built.find(identity)
         if wire is None:
             built = self._amended(await to_its_end(self._handed_over(request)), request)
@@ -147,11 +174,11 @@ class LiteLLMClient:
             self._secrets |= carried | redaction.given(request.parameters)
             wire = handover.wire_request(built, verify=arguments.verify(request))
             self._check_home(request.model, wire.endpoint)
-            self._built.keep(identity, wire, keeps_s=providers.row(library.resolve(request.model)[1]).keeps_s)
+            self._built.keep(identity, wire, keeps_s=providers.row(_resolved(request)[1]).keeps_s)
         return wire
 
     def _amended(self, built: httpx.Request, request: Request) -> httpx.Request:
-        _, provider = library.resolve(request.model)
+        _, provider = _resolved(request)
         amended = providers.row(provider).amended
         if amended is None:
             return built
@@ -160,7 +187,7 @@ class LiteLLMClient:
         return amended(built, api_base=api_base, stream=request.parameters.get("stream") is True)
 
     async def _handed_over(self, request: Request) -> httpx.Request:
-        given = self._arguments(request, self._checked(request.model))
+        given = self._arguments(request, self._checked(request))
         building = BUILDING.set(True)
         try:
             with Quiet():
@@ -172,7 +199,7 @@ class LiteLLMClient:
         except LatencyError:
             raise
         except Exception as error:
-            raise _cannot_build(error, request, providers.row(library.resolve(request.model)[1])) from error
+            raise _cannot_build(error, request, providers.row(_resolved(request)[1])) from error
         finally:
             BUILDING.reset(building)
         raise BypassError(
@@ -186,11 +213,22 @@ class LiteLLMClient:
             given = arguments.for_simulator(given, row.access(self._api_bases[provider]))
         elif not arguments.OWN_ACCESS & given.keys():
             _require_key(request.model, row)
-        if not row.through_sdk:
+        if request.api not in row.through_sdk:
             given["client"] = self._handler
-        if row.asks_for_usage and given.get("stream"):
-            given.setdefault("stream_options", {"include_usage": True})
+        if request.api == "chat" and given.get("stream") and row.asks_for_usage:
+            _ask_for_usage(given, request)
         return given
+
+
+def _resolved(request: Request) -> tuple[str, str]:
+    stated = request.parameters.get("custom_llm_provider")
+    return library.resolve(request.model, stated if isinstance(stated, str) else None)
+
+
+def _ask_for_usage(given: dict[str, Any], request: Request) -> None:
+    model, provider = _resolved(request)
+    if library.takes_stream_options(provider, model):
+        given.setdefault("stream_options", {"include_usage": True})
 
 
 def _require_key(model: str, row: providers.Provider) -> None:
@@ -204,7 +242,7 @@ def _require_key(model: str, row: providers.Provider) -> None:
 
 
 def _cannot_build(error: Exception, request: Request, row: providers.Provider) -> ProviderError:
-    package = library.missing_package(error)
+    package = modules.missing_package(error)
     if package is not None and row.extra is not None:
         remedy = f"pip install 'pytest-llm-latency[{row.extra}]'"
         return ProviderError(f"{request.model!r} needs the package {package}, which is not installed: {remedy}.")

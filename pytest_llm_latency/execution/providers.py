@@ -16,7 +16,7 @@ from pytest_llm_latency.execution.decode import Json
 from pytest_llm_latency.execution.delta import Delta
 from pytest_llm_latency.execution.dialects import anthropic, bedrock, cohere, ollama, replicate
 from pytest_llm_latency.execution.dialects.reading import Reader
-from pytest_llm_latency.model import Recording
+from pytest_llm_latency.model import Api, Recording
 
 if TYPE_CHECKING:
     import httpx
@@ -50,18 +50,18 @@ def _as_told(_: Json, delta: Delta | None) -> Delta | None:
 class Provider:
     """One row.
 
-    ``through_sdk`` is which of litellm's two documented seams its requests leave through: the
-    OpenAI SDK's or the ``client`` argument's. ``asks_for_usage`` says that a stream has usage only
-    where ``stream_options`` ask for it. ``iterator`` names litellm's parser of events in
-    ``library.ITERATORS``, and ``mended`` corrects what that has read by what was told; a ``reader``
-    stands in for litellm's parsers altogether. ``access`` is what litellm is called with to reach
-    the simulator. ``keys`` are the variables of the environment of which one must be set; ``None``
-    leaves that to litellm. A built request is ``amended`` before it is sent, and may be sent again
-    for ``keeps_s`` seconds. Where an answer is not in the first response, ``follows`` is how to get
-    it. ``extra`` is ours that installs what litellm needs for this provider.
+    ``through_sdk`` has the APIs whose requests leave litellm through the OpenAI SDK; all others
+    leave through the ``client`` argument, litellm's other documented seam. ``asks_for_usage`` says
+    that a stream has usage only where ``stream_options`` ask for it. ``iterator`` names litellm's
+    parser of events in ``library.ITERATORS``, and ``mended`` corrects what that has read by what
+    was told; a ``reader`` stands in for litellm's parsers altogether. ``access`` is what litellm is
+    called with to reach the simulator. ``keys`` are the variables of the environment of which one
+    must be set; ``None`` leaves that to litellm. A built request is ``amended`` before it is sent,
+    and may be sent again for ``keeps_s`` seconds. Where an answer is not in the first response,
+    ``follows`` is how to get it. ``extra`` is ours that installs what litellm needs for this provider.
     """
 
-    through_sdk: bool = False
+    through_sdk: tuple[Api, ...] = ()
     asks_for_usage: bool = False
     events: Callable[[Recording], Iterator[sse.ServerSentEvent]] = sse.events
     iterator: str = "config"
@@ -76,15 +76,28 @@ class Provider:
     extra: str | None = None
 
 
-_OPENAI = Provider(through_sdk=True, asks_for_usage=True)
-_LIKE_OPENAI = Provider()
+_SDK: tuple[Api, ...] = ("chat", "embeddings")
+_OPENAI = Provider(through_sdk=_SDK, asks_for_usage=True)
+_LIKE_OPENAI = Provider(asks_for_usage=True)
 _OLLAMA = Provider(events=ndjson.events, reader=ollama.Lines, ends=ollama.ends, keys=())
+
+
+def _azure_access(api_base: str) -> dict[str, object]:
+    return {**_usual_access(api_base), "api_version": "2024-10-21"}
+
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType({
     "openai": _OPENAI,
-    "azure": _OPENAI,
+    "azure": Provider(through_sdk=_SDK, asks_for_usage=True, access=_azure_access),
+    "mistral": Provider(through_sdk=("embeddings",)),
+    "together_ai": Provider(through_sdk=("embeddings",)),
+    "openrouter": _LIKE_OPENAI,
+    "groq": _LIKE_OPENAI,
+    "hosted_vllm": _LIKE_OPENAI,
+    "litellm_proxy": _OPENAI,
     "custom_openai": _OPENAI,
     "perplexity": _OPENAI,
+    "llamafile": Provider(through_sdk=("chat",), asks_for_usage=True),
     "anthropic": Provider(iterator="anthropic", ends=endings.anthropic_ends, mended=anthropic.mended),
     "gemini": Provider(iterator="gemini", ends=endings.gemini_ends),
     "cohere_chat": Provider(reader=lambda: cohere.DIALECT, ends=cohere.ends, keys=("COHERE_API_KEY", "CO_API_KEY")),

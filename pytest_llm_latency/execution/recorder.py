@@ -15,7 +15,7 @@ from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.spool import Entry, Spool
 from pytest_llm_latency.execution.stop import StopMeasuring
-from pytest_llm_latency.model import Failure, Notice, Phase, Plan, Recording, Request
+from pytest_llm_latency.model import Api, Failure, Notice, Phase, Plan, Recording, Request
 from pytest_llm_latency.prompts import Input, Source, with_nonce
 
 Prompt = str | Sequence[Mapping[str, object]]
@@ -32,7 +32,7 @@ class Iteration:
     stopped: Notice | None = None
 
 
-_BOUNDS = frozenset({"max_tokens", "max_completion_tokens"})
+_BOUNDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 ITERATION: ContextVar[Iteration | None] = ContextVar("llm_latency_iteration", default=None)
 
 
@@ -57,14 +57,40 @@ class Recorder:
         ``RequestFailedError`` when the request failed, after recording it; one that is cancelled is
         recorded too.
         """
-        iteration = _under_way()
+        question = self._question("chat", prompt, {"stream": True, **parameters}, "max_tokens")
+        return await self._ask(question, name=name, model=model)
+
+    async def respond(
+        self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
+    ) -> Reply:
+        """Send one request to the Responses API: a text, or the items of its input; the rest is as for ``call``."""
+        question = self._question("responses", prompt, {"stream": True, **parameters}, "max_output_tokens")
+        return await self._ask(question, name=name, model=model)
+
+    async def embed(
+        self,
+        texts: str | Sequence[str],
+        *,
+        name: str | None = None,
+        model: str | None = None,
+        **parameters: object,
+    ) -> Reply:
+        """Send one request for the embeddings of a text or of several; the rest is as for ``call``."""
+        question = _Question(api="embeddings", messages=_texts(texts), parameters=parameters)
+        return await self._ask(question, name=name, model=model)
+
+    def _question(self, api: Api, prompt: object, parameters: dict[str, object], bound: str) -> "_Question":
         if prompt is None:
             given = self.given()
             prompt = given.prompt
             if given.max_tokens is not None and not _BOUNDS & parameters.keys():
-                parameters["max_tokens"] = given.max_tokens
+                parameters[bound] = given.max_tokens
+        return _Question(api=api, messages=_messages(prompt), parameters=parameters)
+
+    async def _ask(self, question: "_Question", *, name: str | None, model: str | None) -> Reply:
+        iteration = _under_way()
         scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
-        request = self._request(prompt, step=_step(iteration, name), model=model, parameters=parameters)
+        request = self._request(question, step=_step(iteration, name), model=model)
         keep = functools.partial(self._keep, iteration, scheduled_ns)
         try:
             recording = keep(await self._client.send(request))
@@ -93,21 +119,19 @@ class Recorder:
         self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
         return recording
 
-    def _request(
-        self, prompt: object, *, step: str | None, model: str | None, parameters: Mapping[str, object]
-    ) -> Request:
+    def _request(self, question: "_Question", *, step: str | None, model: str | None) -> Request:
         chosen = model or self._plan.model
         if chosen is None:
             raise MarkerError(
                 "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...)."
             )
         return Request(
-            api="chat",
+            api=question.api,
             model=chosen,
-            messages=with_nonce(_messages(prompt)) if self._plan.nonce else _messages(prompt),
-            parameters={"stream": True, **_sendable(parameters)},
+            messages=with_nonce(question.messages) if self._plan.nonce else question.messages,
+            parameters=_sendable(question.parameters),
             step=step,
-            deadline_s=_deadline(parameters, self._plan.timeout_s),
+            deadline_s=_deadline(question.parameters, self._plan.timeout_s),
             http_version=self._plan.http_version,
         )
 
@@ -118,6 +142,15 @@ class Recorder:
         known = decoded.failure or Failure(error_class=decoded.status, message=decoded.status, phase="body")
         said = known.message.startswith("HTTP")  # it names its class
         raise RequestFailedError(known.message if said else f"{known.error_class}: {known.message}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """What is asked of which API."""
+
+    api: Api
+    messages: tuple[Mapping[str, object], ...]
+    parameters: Mapping[str, object]
 
 
 def _under_way() -> Iteration:
@@ -152,9 +185,19 @@ def _messages(prompt: object) -> tuple[Mapping[str, object], ...]:
     return tuple(copy.deepcopy(dict(message)) for message in prompt)  # a body may go on to change its own
 
 
+def _texts(given: object) -> tuple[Mapping[str, object], ...]:
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, Sequence) or not texts or not all(isinstance(each, str) and each for each in texts):
+        raise BodyError("llm.embed(...) takes a text or a list of texts, none of them empty: write llm.embed(['...']).")
+    return tuple({"role": "user", "content": text} for text in texts)
+
+
 def _sendable(parameters: Mapping[str, object]) -> Mapping[str, object]:
-    if "messages" in parameters:
-        raise BodyError("llm(...) takes the messages as its first argument: write llm([...]) without messages=.")
+    for name in ("messages", "input"):
+        if name in parameters:
+            raise BodyError(f"llm(...) takes the {name} as its first argument: write llm([...]) without {name}=.")
+    if parameters.get("n") not in {None, 1}:
+        raise BodyError(f"n={parameters['n']!r}: one request is measured by one answer; call llm(...) once for each.")
     return {name: value for name, value in parameters.items() if name != "timeout"}
 
 

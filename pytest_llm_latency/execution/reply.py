@@ -54,6 +54,21 @@ class Reply:
         return self._decoded.cost_usd
 
     @property
+    def embeddings(self) -> tuple[tuple[float, ...], ...]:
+        """The vectors of ``llm.embed``, one for each text."""
+        return self._decoded.embeddings
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The answer as items, to append to the input of the next ``llm.respond``."""
+        said = [{"role": "assistant", "content": self.text}] if self.text else []
+        calls = (
+            {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": call.arguments}
+            for call in self.tool_calls
+        )
+        return [*said, *calls]
+
+    @property
     def message(self) -> dict[str, Any]:
         """The answer as a message, to append to a conversation."""
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}

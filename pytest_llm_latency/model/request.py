@@ -32,7 +32,8 @@ else:
 class Request:
     """One call of ``llm(...)`` as it is handed to a client.
 
-    ``api`` is which of the provider's: an embedding's one message has the text that is embedded.
+    ``api`` is which of the provider's: the messages of an embedding have a text each that is
+    embedded, those of a response are the items of its input.
     ``parameters`` are litellm's, ``stream`` among them. ``deadline_s`` covers the whole request.
     ``http_version`` is what is asked of the server: ``1.1`` or ``2``.
     """
@@ -140,7 +141,8 @@ class Decoded:
     """What a recording says, by the provider's own parser.
 
     The three event fields are parallel: the stamp of the piece that completed the event, its kind
-    (one letter of ``EventKind``) and the characters that it carries.
+    (one letter of ``EventKind``) and the characters that it carries. ``embeddings`` has a vector
+    for each text that was embedded.
     """
 
     status: Status
@@ -155,6 +157,7 @@ class Decoded:
     served_model: str | None
     usage: Usage | None
     cost_usd: float | None
+    embeddings: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,11 @@ class SimulatorProcess:
             )
         return f"{self.base_url}{PROTOCOLS[provider].API_BASE}"
 
+    @property
+    def api_bases(self) -> dict[str, str]:
+        """The ``api_base`` of every provider that is simulated."""
+        return {provider: self.api_base(provider) for provider in PROTOCOLS}
+
     def truth(self, request: int | str) -> Exchange:
         """Return what happened to the request with a number, which its response's headers tell."""
         return _exchange(self._ask(f"/_simulator/truth?request={request}"))

@@ -71,7 +71,7 @@ def suite(
         def __init__(self, settings: Mapping[str, object]) -> None:
             lent.configure({"seed": 0, "slowdown": 1.0, "profiles": {}, "faults": [], **settings})
             lent.reset()
-            self.api_base = lent.api_base
+            self.api_bases = lent.api_bases
 
         def close(self) -> None:
             """Leave it to the next run."""

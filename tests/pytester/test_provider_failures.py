@@ -87,10 +87,10 @@ def test_a_missing_key_is_named(suite: Suite, model: str, variable: str) -> None
 
 def test_a_provider_that_the_simulator_does_not_speak_for_is_named(suite: Suite) -> None:
     """Not measured against something else."""
-    suite.write(chat("mistral/mistral-small-latest"))
+    suite.write(chat("deepseek/deepseek-chat"))
     result = suite.measure()
     result.assert_outcomes(failed=1)
-    assert "and not for 'mistral'" in printed(result)
+    assert "and not for 'deepseek'" in printed(result)
 
 
 def test_a_key_that_a_provider_repeats_is_printed_and_stored_nowhere(
