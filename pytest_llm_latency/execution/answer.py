@@ -81,13 +81,13 @@ class Progress:
         return "headers" if self.answer.headers_end is None else "body"
 
     def is_void(self, error: ConnectionError) -> bool:
-        """Whether a first attempt failed for a reason that a client is expected to get over by itself.
+        """Whether an attempt failed for a reason that a client is expected to get over by itself.
 
         So it is where a server closes a connection just as it is used again, and where it says that
         it has not begun the request.
         """
         nothing_came = self.answer is None or self.answer.first_byte is None
-        return self.attempts == 1 and nothing_came and (bool(self.reused) or isinstance(error, UnprocessedError))
+        return nothing_came and (bool(self.reused) or isinstance(error, UnprocessedError))
 
     def stop(self) -> None:
         """Give the attempt up."""

@@ -8,7 +8,7 @@ its frame. GOAWAY is kept from it: it would refuse the answers that are still un
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
+from pytest_llm_latency.execution import frames
 from pytest_llm_latency.execution.answer import Answer, HTTPProtocolError, UnprocessedError
 from pytest_llm_latency.execution.connection import Connection
 from pytest_llm_latency.execution.exchange import WireRequest
@@ -27,10 +28,6 @@ from pytest_llm_latency.model import ClockSource
 ASSUMED_STREAMS = 100  # until the server says how many it allows
 _WINDOW = 2**31 - 1  # the largest: a full window would hold the server back, and its answer look slow
 _WINDOW_AT_FIRST = 65_535
-_HEADER_BYTES = 9
-_MOST_OF_A_FRAME = 16_384
-_GOAWAY = 7
-_SETTINGS = 4
 _OF_ONE_CONNECTION = frozenset({b"connection", b"host", b"keep-alive", b"proxy-connection", b"transfer-encoding"})
 
 
@@ -56,7 +53,7 @@ class Session:
         self._assumed = assumed
         self._streams: dict[int, StreamAnswer] = {}
         self._greeted = False
-        self._frames = FrameCutter()
+        self._frames = frames.FrameCutter()
         self._at_ns = 0
         self._h2 = H2Connection(
             H2Configuration(
@@ -90,10 +87,11 @@ class Session:
         return bool(self._streams)
 
     def open(self, request: WireRequest) -> StreamAnswer:
-        """Begin a request: its headers go out with the first part of the body; raises ``OSError``."""
-        number = self._h2.get_next_available_stream_id()
+        """Begin a request: its headers go out with the first part of the body."""
+        with _as_protocol_error():
+            number = self._h2.get_next_available_stream_id()
+            self._h2.send_headers(number, list(_fields(request)), end_stream=not request.body)
         self._streams[number] = answer = StreamAnswer(number)
-        self._h2.send_headers(number, list(_fields(request)), end_stream=not request.body)
         return answer
 
     async def send(self, answer: StreamAnswer, body: bytes) -> bool:
@@ -103,11 +101,12 @@ class Session:
         """
         rest = memoryview(body)
         while rest and not answer.done.done():
-            size = min(self._h2.local_flow_control_window(answer.number), self._h2.max_outbound_frame_size)
-            if size > 0:
-                self._h2.send_data(answer.number, rest[:size].tobytes(), end_stream=size >= len(rest))
-                rest = rest[size:]
-            else:
+            with _as_protocol_error():
+                size = min(self._h2.local_flow_control_window(answer.number), self._h2.max_outbound_frame_size)
+                if size > 0:
+                    self._h2.send_data(answer.number, rest[:size].tobytes(), end_stream=size >= len(rest))
+                    rest = rest[size:]
+            if size <= 0:
                 self._flush()
                 answer.room = self.connection.loop.create_future()
                 await asyncio.wait({answer.room, answer.done}, return_when=asyncio.FIRST_COMPLETED)
@@ -141,12 +140,12 @@ class Session:
         self._at_ns = at_ns
         try:
             for kind, frame in self._frames.cut(data):
-                if kind == _GOAWAY:
+                if kind == frames.GOAWAY:
                     self._leave(frame)
                     continue
                 for event in self._h2.receive_data(frame):
                     self._take(event, clock)
-        except ProtocolError as error:
+        except (ProtocolError, frames.FramingError) as error:
             text = f"the answer is not HTTP/2 ({error}); if the server does not speak it, use http_version='1.1'"
             self._fail_all(HTTPProtocolError(text))
             self.leaving = True
@@ -214,8 +213,8 @@ class Session:
     def _leave(self, frame: bytes) -> None:
         """Take GOAWAY: what the server has begun it will answer, the rest may be sent again."""
         self.leaving = True
-        last = int.from_bytes(frame[_HEADER_BYTES : _HEADER_BYTES + 4], "big") & _WINDOW
-        name = _name_of(int.from_bytes(frame[_HEADER_BYTES + 4 : _HEADER_BYTES + 8], "big"))
+        last = int.from_bytes(frame[frames.HEADER_BYTES : frames.HEADER_BYTES + 4], "big") & _WINDOW
+        name = _name_of(int.from_bytes(frame[frames.HEADER_BYTES + 4 : frames.HEADER_BYTES + 8], "big"))
         for answer in [each for each in self._streams.values() if each.number > last]:
             del self._streams[answer.number]
             answer.fail(UnprocessedError(f"the server is going away ({name})"), self._at_ns)
@@ -248,34 +247,6 @@ _TAKERS: Mapping[type[h2.events.Event], Callable[[Session, StreamAnswer | None, 
 })
 
 
-class FrameCutter:
-    """Cuts what arrives into whole frames."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._begun = False
-
-    def cut(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Return each frame that is complete with ``data``, its type first.
-
-        Raises ``ProtocolError`` where there is no frame of HTTP/2, and does not wait for its end.
-        """
-        if self._rest:
-            data = self._rest + data
-        start, end = 0, len(data)
-        while end - start >= _HEADER_BYTES:
-            length, kind = int.from_bytes(data[start : start + 3], "big"), data[start + 3]
-            if length > _MOST_OF_A_FRAME or (kind != _SETTINGS and not self._begun):
-                raise ProtocolError("no frame of HTTP/2")
-            self._begun = True
-            following = start + _HEADER_BYTES + length
-            if following > end:
-                break
-            yield kind, data[start:following]
-            start = following
-        self._rest = data[start:]
-
-
 def _fields(request: WireRequest) -> Iterator[tuple[bytes, bytes]]:
     """Return the headers of HTTP/2 for a request in the form of HTTP/1.1."""
     first, *lines = request.head.split(b"\r\n")
@@ -290,6 +261,14 @@ def _fields(request: WireRequest) -> Iterator[tuple[bytes, bytes]]:
     for name, value in fields:
         if name not in _OF_ONE_CONNECTION:
             yield name, value
+
+
+@contextmanager
+def _as_protocol_error() -> Iterator[None]:
+    try:
+        yield
+    except ProtocolError as error:
+        raise HTTPProtocolError(f"HTTP/2 cannot send the request ({error})") from error
 
 
 def _name_of(code: int) -> str:

@@ -14,14 +14,14 @@ import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from pytest_llm_latency.errors import ProviderError
-from pytest_llm_latency.execution import http1
+from pytest_llm_latency.execution import http1, http2
+from pytest_llm_latency.execution.channel import Channel
 from pytest_llm_latency.execution.exchange import CancelledExchange, Exchange
-from pytest_llm_latency.execution.http2 import FrameCutter
+from pytest_llm_latency.execution.multiplexed import Multiplexed
 from pytest_llm_latency.execution.routes import Origin, Proxy
 from pytest_llm_latency.execution.transport import Transport
 from servers import Handler, Peer, Server, answering, make_certificate, server_side, serving, wire
@@ -42,7 +42,7 @@ class Speaker:
         self.requests: dict[int, dict[str, str]] = {}
         self.bodies: defaultdict[int, bytes] = defaultdict(bytes)
         self.resets: dict[int, int] = {}
-        self.pong, self.was_reset = asyncio.Event(), asyncio.Event()
+        self.pong, self.was_reset, self.window, self.ended = (asyncio.Event() for _ in range(4))
         self._answer = answer
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -56,6 +56,7 @@ class Speaker:
                     self._take(event)
                 await self.flush()
         finally:
+            self.ended.set()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -74,6 +75,8 @@ class Speaker:
             self.was_reset.set()
         elif isinstance(event, h2.events.PingAckReceived):
             self.pong.set()
+        elif isinstance(event, h2.events.WindowUpdated):
+            self.window.set()
 
     async def flush(self) -> None:
         """Send what h2 has ready."""
@@ -258,19 +261,32 @@ async def test_more_requests_than_a_connection_may_carry_have_further_connection
     assert max(len(speaker.requests) for speaker in handler.speakers) <= 3
 
 
-async def test_large_bodies_go_both_ways_at_the_windows_of_either_side(transport: Transport) -> None:
-    """The server's is small and is opened as it reads; ours is wide open."""
+@pytest.mark.parametrize("ours", [2**31 - 1, 65_536], ids=["wide open", "small"])
+async def test_large_bodies_go_both_ways_at_the_windows_of_either_side(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch, ours: int
+) -> None:
+    """The server's is small and is opened as it reads; ours holds nothing back."""
+    waits = 0
 
     async def answer(speaker: Speaker, stream: int) -> None:
+        nonlocal waits
         speaker.h2.send_headers(stream, HEADERS)
         sent = 0
         while sent < LARGE:
-            size = min(speaker.h2.max_outbound_frame_size, LARGE - sent)
-            speaker.h2.send_data(stream, b"y" * size)
-            sent += size
+            window = speaker.h2.local_flow_control_window(stream)
+            size = min(window, speaker.h2.max_outbound_frame_size, LARGE - sent)
+            if size:
+                speaker.h2.send_data(stream, b"y" * size)
+                sent += size
+            else:
+                waits += 1
+                speaker.window.clear()
+                await speaker.flush()
+                await speaker.window.wait()
         speaker.h2.end_stream(stream)
         await speaker.flush()
 
+    monkeypatch.setattr(http2, "_WINDOW", ours)
     handler = Speaking(answer)
     body = bytes(range(256)) * (LARGE // 256)
     async with serving(handler) as server:
@@ -278,6 +294,7 @@ async def test_large_bodies_go_both_ways_at_the_windows_of_either_side(transport
     assert exchange.status == "ok"
     assert handler.speakers[0].bodies[1] == body
     assert sum(map(len, exchange.pieces)) == LARGE
+    assert (waits > 0) == (ours < LARGE)
 
 
 async def test_interim_answers_trailers_and_pings_are_no_part_of_an_answer(transport: Transport) -> None:
@@ -385,16 +402,22 @@ async def test_a_server_that_goes_away_finishes_what_it_has_begun_and_the_rest_i
             await speaker.say(stream, b"new")
         elif stream == 3:
             speaker.leave(1)
-            await asyncio.sleep(0.01)
+            await go_on.wait()
             await speaker.say(1, b"o", b"ld")
 
-    handler = Speaking(answer)
+    handler, go_on = Speaking(answer), asyncio.Event()
     async with serving(handler) as server:
-        first, second = await asyncio.gather(ask(transport, server), ask(transport, server))
-        assert (first.status, first.pieces, first.attempts) == ("ok", (b"o", b"ld"), 1)
+        first = asyncio.create_task(ask(transport, server))
+        await asyncio.sleep(0)
+        second = await ask(transport, server)
         assert (second.status, second.pieces, second.attempts) == ("ok", (b"new",), 2)
+        third = await ask(transport, server)
+        assert (third.pieces, third.connection_reused, third.attempts) == ((b"new",), True, 1)
+        go_on.set()
+        old = await first
+        assert (old.status, old.pieces, old.attempts) == ("ok", (b"o", b"ld"), 1)
         assert server.connections == 2
-        assert (await ask(transport, server)).connection_reused is True
+        await asyncio.wait_for(handler.speakers[0].ended.wait(), LONG_S)  # it is closed when it has nothing to do
 
 
 @pytest.mark.parametrize("ending", ["reset", "close"])
@@ -483,10 +506,13 @@ async def test_who_gives_up_first_does_not_end_the_set_up_for_the_others(
     async with serving(Speaking()) as server:
         server.origin = Origin(scheme="http", host="name.example", port=server.origin.port)
         hasty = asyncio.create_task(ask(transport, server, deadline_s=0.01))
+        await asyncio.sleep(0.001)
         patient = asyncio.create_task(ask(transport, server))
         assert why(await hasty) == ("timeout", "Timeout", "dns")
         resolving.set()
-        assert (await patient).status == "ok"
+        exchange = await patient
+        assert exchange.status == "ok"
+        assert exchange.stamps.connect_start == exchange.stamps.started  # it had begun before
 
 
 # Connections.
@@ -500,6 +526,22 @@ async def test_a_connection_that_the_server_closed_while_it_was_idle_is_not_used
         handler.speakers[0].peer.writer.close()
         await asyncio.sleep(0.02)
         assert (await ask(transport, server)).connection_reused is False
+
+
+async def test_a_connection_whose_end_a_busy_loop_has_not_seen_yet_is_not_used_again(transport: Transport) -> None:
+    """It looks before it sends."""
+    handler = Speaking()
+    async with serving(handler) as server:
+        await ask(transport, server)
+        (way,) = transport._ways.values()
+        assert isinstance(way, Multiplexed)
+        ((session,),) = way._sessions.values()
+        session.connection.loop.remove_reader(session.connection._socket.fileno())  # what a busy loop amounts to
+        handler.speakers[0].peer.writer.close()
+        await asyncio.sleep(0.02)
+        assert not session.connection.closed
+        exchange = await ask(transport, server)
+        assert (exchange.connection_reused, exchange.attempts) == (False, 1)
 
 
 async def test_a_connection_that_was_idle_for_long_is_not_used_again(
@@ -551,6 +593,22 @@ async def test_a_server_that_does_not_agree_to_it_is_an_error(
         assert exchange.stamps.send_start is None
 
 
+async def test_a_server_that_breaks_the_handshake_off_for_want_of_a_protocol_is_the_same_error(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some do."""
+
+    async def refuse(*_: object) -> None:
+        error = ssl.SSLError(1, "tlsv1 alert no application protocol")
+        error.reason = "TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
+        raise error
+
+    monkeypatch.setattr(Channel, "start_tls", refuse)
+    async with serving(answering(b"")) as server:
+        server.origin = Origin(scheme="https", host="127.0.0.1", port=server.origin.port)
+        assert why(await ask(transport, server)) == ("error", "HTTPVersionError", "tls")
+
+
 async def test_without_tls_it_does_not_pass_a_proxy(transport: Transport) -> None:
     """A proxy reads plain requests, and speaks HTTP/1.1."""
     origin = Origin(scheme="http", host="api.example.com", port=80)
@@ -568,28 +626,3 @@ async def test_without_its_package_the_message_names_the_extra(
     monkeypatch.setitem(sys.modules, "pytest_llm_latency.execution.multiplexed", None)
     with pytest.raises(ProviderError, match=r"pip install 'pytest-llm-latency\[http2\]', or measure with http_version"):
         await transport.send(wire(Origin(scheme="http", host="127.0.0.1", port=9)), deadline_s=LONG_S, http_version="2")
-
-
-# Frames.
-
-
-def frame(kind: int, payload: bytes) -> bytes:
-    """Return a frame."""
-    return len(payload).to_bytes(3, "big") + bytes([kind]) + bytes(5) + payload
-
-
-@pytest.mark.parametrize("size", [1, 2, 9, 10, 11, 100])
-def test_frames_are_cut_wherever_the_network_cuts_them(size: int) -> None:
-    """Each is handed on once it is complete."""
-    frames = [frame(4, b""), frame(7, b""), frame(0, b"x" * 30)]
-    stream, cutter = b"".join(frames), FrameCutter()
-    parts = [stream[start : start + size] for start in range(0, len(stream), size)]
-    found = [cut for part in parts for cut in cutter.cut(part)]
-    assert found == [(4, frames[0]), (7, frames[1]), (0, frames[2])]
-
-
-@pytest.mark.parametrize("garbage", [b"HTTP/1.1 400 Bad Request\r\n\r\n", frame(0, b"hello")])
-def test_what_does_not_begin_as_http_2_is_an_error_at_once(garbage: bytes) -> None:
-    """Nobody waits for the four megabytes that the letters of HTTP announce."""
-    with pytest.raises(ProtocolError, match="no frame of HTTP/2"):
-        list(FrameCutter().cut(garbage))

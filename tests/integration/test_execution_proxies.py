@@ -4,6 +4,7 @@ import asyncio
 import base64
 import gc
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,12 +51,14 @@ class Tunnel:
     def __init__(self) -> None:
         self.to: Origin | None = None
         self.heads: list[bytes] = []
+        self.opened_ns = 0
 
     async def __call__(self, peer: Peer) -> None:
         """Serve one connection."""
         self.heads.append(await peer.reader.readuntil(b"\r\n\r\n"))
         assert self.to is not None
         reader, writer = await asyncio.open_connection("127.0.0.1", self.to.port)
+        self.opened_ns = time.monotonic_ns()
         peer.writer.write(b"HTTP/1.1 200 Connection Established\r\nVia: x\r\n\r\n")
         try:
             await asyncio.gather(self._pass_on(peer.reader, writer), self._pass_on(reader, peer.writer))
@@ -161,6 +164,8 @@ async def test_https_goes_through_a_tunnel(transport: Transport, certificate: Pa
             assert exchange.failure.error_class == "HTTPVersionError"
             return
         assert (exchange.status, exchange.pieces) == ("ok", (b"hello",))
+        assert exchange.stamps.tcp_end is not None
+        assert exchange.stamps.tcp_end >= tunnel.opened_ns
         assert stamps_of(exchange) == sorted(stamps_of(exchange))
         assert (await transport.send(asked, deadline_s=LONG_S)).connection_reused is True
         assert proxy.connections == 1
