@@ -44,9 +44,10 @@ def test_the_strictest_bound_decides() -> None:
     assert sent(meter(requests=9, tokens=50, dollars=0.3)) == 3
 
 
-def test_requests_under_way_count_as_what_they_are_expected_to_use() -> None:
+@pytest.mark.parametrize("bounds", [{"dollars": 0.35}, {"tokens": 35}])
+def test_requests_under_way_count_as_what_they_are_expected_to_use(bounds: dict[str, Any]) -> None:
     """Those that have ended count as what they used."""
-    one = meter(dollars=0.35)
+    one = meter(**bounds)
     for _ in range(3):
         assert one.exceeded(TENTH, 0) is None
         one.reserve(TENTH)

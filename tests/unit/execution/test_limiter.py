@@ -51,8 +51,15 @@ def test_a_limit_outlives_the_event_loop_of_a_benchmark() -> None:
     """The next benchmark goes on where the last one ended."""
     clock = FakeClock()
     limiter = LocalLimiter(clock)
-    waited_s(limiter, clock, claim(), claim())
-    assert waited_s(limiter, clock, claim(), claim()) == pytest.approx([1, 2], abs=1e-6)
+    waited_s(limiter, clock, *[claim()] * 3)
+    assert waited_s(limiter, clock, *[claim()] * 3) == pytest.approx([1, 2, 3], abs=1e-6)
+
+
+def test_waiting_for_others_of_the_same_account_is_waiting() -> None:
+    """It has come after them."""
+    clock = FakeClock()
+    claims = [claim(), claim(), claim(requests_per_minute=None)]
+    assert waited_s(LocalLimiter(clock), clock, *claims) == pytest.approx([0, 1, 1], abs=1e-6)
 
 
 def test_each_of_several_processes_has_its_part() -> None:

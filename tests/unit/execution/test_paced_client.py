@@ -232,6 +232,19 @@ async def test_requests_under_way_finish_before_the_stop_is_raised() -> None:
     assert session.provider.under_way == 0
 
 
+async def test_a_stop_is_for_good_though_a_request_used_less_than_expected() -> None:
+    """Otherwise a run would go on with a few requests here and there."""
+    session = Session(budget(dollars=0.35))
+    client = session.client()
+    await client.send(request())
+    session.provider.cost = 0.0
+    results = await session.all_at_once(client, 3)
+    assert len(stops(results)) == 1
+    with pytest.raises(StopMeasuring):
+        await client.send(request())
+    assert len(session.provider.sent_s) == 3
+
+
 async def test_a_budget_of_tokens_or_dollars_sends_the_first_request_alone() -> None:
     """Ten at once would use up what nobody knows before one is back."""
     session = Session(budget(dollars=0.55))

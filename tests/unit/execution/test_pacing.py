@@ -109,6 +109,14 @@ def test_another_benchmark_with_another_limit_goes_on_where_the_last_ended() -> 
     assert sending.starts_s(claim(requests_per_minute=30), 2) == [3, 5]
 
 
+def test_a_debt_is_paid_back_at_the_limit_under_which_the_time_passed() -> None:
+    """Half of 100 tokens in five seconds at ten a second, the other half at one a second."""
+    sending = Sending()
+    sending.send(claim(100, tokens_per_minute=600))
+    sending.now_ns = 5 * SECOND
+    assert sending.wait_s(claim(1, tokens_per_minute=60)) == 50
+
+
 def test_each_of_two_processes_has_half_of_a_limit() -> None:
     """Together they keep it."""
     assert Sending(share=0.5).starts_s(claim(requests_per_minute=60), 3) == [0, 2, 4]

@@ -64,13 +64,14 @@ async def test_a_budget_ends_a_run_with_what_it_has(shape: Any) -> None:
     assert run.progress.stopped is not None
     assert run.progress.stopped.message.startswith("the test's budget of 7 requests allows no further request")
     assert run.progress.ended_ns is not None
+    assert run.progress.done < run.plan.requests
 
 
 async def test_a_budget_that_ends_in_the_warm_up_begins_no_measuring() -> None:
     """Nothing was measured, and the run says why."""
     run = Run(2, warmup=5)
     await run.run()
-    assert run.progress.began_ns is None
+    assert (run.progress.began_ns, run.progress.ended_ns) == (None, None)
     assert run.progress.stopped is not None
     assert not run.progress.complete
 
