@@ -138,6 +138,29 @@ def test_an_iteration_that_left_no_trace_makes_a_complete_run_invalid() -> None:
     assert result.reasons[0].startswith("3 of 60 iterations left neither a request nor a failure.")
 
 
+def test_a_latency_that_drifts_or_a_cache_that_answers_more_is_a_warning() -> None:
+    """And no reason to fail."""
+    rising = [value * (1 + place / 60) for place, value in enumerate(times(60))]
+    found = judged(run(rising))
+    assert [warning.code for warning in found.warnings] == ["not_steady"]
+    usage = nouns.sample(0, 0.2, 0.4).usage
+    assert usage is not None
+    cached = nouns.samples(times(60), usage=dataclasses.replace(usage, tokens_cached=256))
+    found = judged(whole(cached), run(times(60)))
+    assert [warning.code for warning in found.warnings] == ["cache_share"]
+
+
+def test_the_ramp_in_does_not_stand_for_what_is_measured_either() -> None:
+    """Its iterations come between the warm-up and those that count."""
+    samples = tuple(
+        dataclasses.replace(each, phase="warmup" if each.index < 5 else "measure") for each in nouns.samples(times(65))
+    )
+    plan = nouns.plan(requests=60, warmup=2, ramp_in=3, gate=("ttft",))
+    assert judged(nouns.run(samples=samples, plan=plan)).status == "no_baseline"
+    lossy = judged(nouns.run(samples=samples[:-1], plan=plan))
+    assert lossy.reasons[0].startswith("1 of 60 iterations left neither")
+
+
 def test_warm_up_does_not_stand_for_what_is_measured() -> None:
     """The iterations are counted from the end of the warm-up."""
     samples = [

@@ -63,6 +63,7 @@ def test_stages_follow_one_another_and_may_pause_or_ramp() -> None:
     ("text", "expected"),
     [
         ("stages 0.1/s for 30s", 3),
+        ("stages 0.1/s for 0.3s, 1.1/s for 2.7s", 3),
         ("stages 0.7/s for 10s, 0.3/s for 10s", 10),
         ("ramp 1/s..20/s over 30s", 315),
         ("stages 3/s for 0.5s", 2),

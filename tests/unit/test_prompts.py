@@ -129,6 +129,12 @@ def test_a_replay_with_prompts_of_its_own_only_bounds_the_answers() -> None:
     ]
 
 
+def test_a_nonce_has_its_digits_whatever_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zeros lead a small one."""
+    monkeypatch.setattr(prompts.secrets, "randbelow", lambda _: 7)
+    assert prompts.with_nonce([{"content": "Hi"}])[0]["content"] == f"[{'7'.zfill(18)}]\nHi"
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

@@ -13,10 +13,10 @@ TRACE = nouns.trace()
 
 def found(source: Source | None, ask: Callable[[Input], Any], count: int = 40, **plan: Any) -> Fingerprints:
     """Return the fingerprints of a step whose iterations ask what ``ask`` makes of their input."""
-    made = Fingerprints(nouns.plan(warmup=0, **plan), source)
-    for iteration in range(count):
-        given = Input(prompt="", max_tokens=None) if source is None else source.input(iteration)
-        made.add(request(messages=tuple(ask(given))), iteration)
+    made = Fingerprints(nouns.plan(warmup=3, **plan), source)
+    for position in range(count):
+        given = Input(prompt="", max_tokens=None) if source is None else source.input(position)
+        made.add(request(messages=tuple(ask(given))), iteration=position + 3)
     return made
 
 
