@@ -71,7 +71,9 @@ def test_stages_follow_one_another_and_may_pause_or_ramp() -> None:
 )
 def test_a_shape_with_a_duration_knows_how_many_it_starts(text: str, expected: int) -> None:
     """Every start before its end, and sums of fractions are not off by one."""
-    assert len(offsets(text)) == expected
+    found = load.parse(text, concurrency=1)
+    assert isinstance(found, Load)
+    assert load.total(found) == len(offsets(text)) == expected
 
 
 def test_a_replay_starts_as_the_trace_did_or_faster() -> None:
