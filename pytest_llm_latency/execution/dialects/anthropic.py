@@ -10,6 +10,10 @@ def mended(told: Json, delta: Delta | None) -> Delta | None:
     """Return a delta with the reasoning tokens that were told: litellm counts some with a tokenizer otherwise."""
     if delta is None or delta.usage is None:
         return delta
+    return replace(delta, usage=replace(delta.usage, tokens_reasoning=thinking_tokens(told)))
+
+
+def thinking_tokens(told: Json) -> int | None:
+    """Return the reasoning tokens that an event or an answer tells."""
     usage = mapping(told.get("usage")) or mapping(mapping(told.get("message")).get("usage"))
-    thinking = count(mapping(usage.get("output_tokens_details")).get("thinking_tokens"))
-    return replace(delta, usage=replace(delta.usage, tokens_reasoning=thinking))
+    return count(mapping(usage.get("output_tokens_details")).get("thinking_tokens"))

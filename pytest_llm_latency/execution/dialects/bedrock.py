@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.execution.dialects.anthropic import thinking_tokens
 from pytest_llm_latency.execution.dialects.reading import Json, count, mapping, text
 from pytest_llm_latency.model import Usage
 
@@ -30,7 +31,7 @@ def _usage(told: Json, delta: Delta) -> Usage | None:
         return _counted(metrics.get("inputTokenCount"), metrics.get("outputTokenCount"))
     if "generation_token_count" in told:
         return _counted(told.get("prompt_token_count"), told.get("generation_token_count"))
-    return None if delta.usage is None else replace(delta.usage, tokens_reasoning=None)
+    return None if delta.usage is None else replace(delta.usage, tokens_reasoning=thinking_tokens(told))
 
 
 def _counted(inputs: object, outputs: object) -> Usage:
