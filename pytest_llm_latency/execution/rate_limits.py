@@ -17,6 +17,7 @@ Headers = Sequence[tuple[str, str]]
 Counted = Literal["requests", "tokens"]
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:([\d.]+)s)?(?:([\d.]+)ms)?")
+_MOMENTS_FROM = 1e9  # a plain number so large is a moment of this century and not a time to wait
 _SECONDS = (86_400.0, 3_600.0, 60.0, 1.0, 0.001)
 
 
@@ -115,17 +116,23 @@ def _number(text: str | None) -> float | None:
 
 
 def _reset_s(text: str, known: Mapping[str, str]) -> float | None:
-    """Read ``6m0s``, ``7.66s``, ``12`` (seconds) or a moment such as ``2026-03-02T09:15:00Z``."""
+    """Read ``6m0s``, ``7.66s``, ``12`` (seconds) or a moment: ``2026-03-02T09:15:00Z``, or seconds since 1970."""
     plain = _number(text)
-    if plain is not None:
+    if plain is not None and plain < _MOMENTS_FROM:
         return plain
     match = _DURATION.fullmatch(text)
     try:
         if match is not None and text:
             return math.fsum(float(part) * unit for part, unit in zip(match.groups(), _SECONDS, strict=True) if part)
-        return _until(datetime.fromisoformat(text), known)
-    except ValueError:
+        moment = datetime.fromisoformat(text) if plain is None else datetime.fromtimestamp(_epoch_s(plain), UTC)
+        return _until(moment, known)
+    except (ValueError, OverflowError, OSError):
         return None
+
+
+def _epoch_s(stamp: float) -> float:
+    """Return seconds since 1970, which some servers write in milliseconds."""
+    return stamp / 1000 if stamp >= 1000 * _MOMENTS_FROM else stamp
 
 
 def _until(moment: datetime, known: Mapping[str, str]) -> float:

@@ -45,6 +45,13 @@ def test_anthropic_names_the_moment_by_its_own_clock() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["1772442930", "1772442930000", "2026-03-02T09:15:30+00:00"])
+def test_a_reset_may_be_a_moment(text: str) -> None:
+    """In seconds or milliseconds since 1970, or as a date; a wait of fifty years would be taken for a refusal."""
+    (found,) = allowances([DATE, *stated("requests", "60", "30", text)])
+    assert found.per_s == 1
+
+
 @pytest.mark.parametrize("headers", [stated("tokens", "9", "9", "1s"), stated("tokens", "9", "2", "0s")])
 def test_a_limit_that_is_full_does_not_show_how_fast_it_fills(headers: list[tuple[str, str]]) -> None:
     """One whose reset has passed is full."""
@@ -60,6 +67,7 @@ def test_a_limit_that_is_full_does_not_show_how_fast_it_fills(headers: list[tupl
         stated("requests", "60", "30", "soon"),
         stated("requests", "60", "30", "1.2.3s"),
         stated("requests", "60", "30", "-3"),
+        stated("requests", "60", "30", "1e300"),
         stated("requests", "sixty", "30", "1s"),
         stated("requests", "0", "0", "1s"),
         stated("requests", "nan", "30", "1s"),
