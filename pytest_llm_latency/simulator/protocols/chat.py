@@ -135,15 +135,19 @@ class _Chunks:
 
     def __init__(self, answer: Answer, dialect: Dialect) -> None:
         self._common = dump(_facts(answer, dialect, "chat.completion.chunk"))[:-1]
-        self._delta = dump(dialect.delta)[1:-1]
-        self._choice = dump({"finish_reason": None, **dialect.choice})[1:-1]
         self._usage = ',"usage":null' if dialect.null_usage and answer.question.include_usage else ""
+        delta = "".join(f"{dump({name: value})[1:-1]}," for name, value in dialect.delta.items())
+        choice = dump({"finish_reason": None, **dialect.choice})[1:-1]
+        self._before = f'data: {self._common},"choices":[{{"index":0,"delta":{{{delta}'
+        self._after = f"}},{choice}}}]{self._usage}}}\n\n"
 
     def part(self, delta: Json) -> bytes:
         """Return a chunk in mid-stream."""
-        said = ",".join(each for each in (self._delta, dump(delta)[1:-1]) if each)
-        choice = f'{{"index":0,"delta":{{{said}}},{self._choice}}}'
-        return f'data: {self._common},"choices":[{choice}]{self._usage}}}\n\n'.encode()
+        return f"{self._before}{dump(delta)[1:-1]}{self._after}".encode()
+
+    def content(self, text: str) -> bytes:
+        """Return a chunk of text, of which there are the most."""
+        return f'{self._before}"content":{dump(text)}{self._after}'.encode()
 
     def with_fields(self, choice: Json, fields: Json) -> bytes:
         """Return a chunk with a choice as given and further fields."""
@@ -195,7 +199,7 @@ def _deltas(answer: Answer, chunks: _Chunks, role: Json | None) -> list[Piece]:
     """Return the deltas of the text; or a tool call's name, with the role where that waited, and its arguments."""
     said = list(zip(answer.deltas, answer.steps, strict=True))
     if answer.question.tool is None:
-        return [Piece(chunks.part({"content": text}), CONTENT, step) for text, step in said]
+        return [Piece(chunks.content(text), CONTENT, step) for text, step in said]
     named = {**(role or {}), "content": None, "tool_calls": [{"index": 0, **_call(answer, "")}]}
     name = Piece(chunks.part(named), TOOL_CALL, said[0][1])
     parts = (
