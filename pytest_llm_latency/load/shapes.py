@@ -14,9 +14,6 @@ from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.load import schedules
 from pytest_llm_latency.model import Load, Schedule, Trace
 
-Rate = float | str
-Duration = float | str
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
