@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError
-from pytest_llm_latency.execution import machine
+from pytest_llm_latency.execution import event_loop, machine
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.collector import quiet_collector
@@ -134,7 +134,7 @@ class Benchmark:
         threads = min(self.plan.ramp_in + self.plan.requests, _MOST_THREADS) if users is None else users
         with (
             ThreadPoolExecutor(max_workers=threads, thread_name_prefix="llm-latency") as pool,
-            asyncio.Runner() as runner,
+            asyncio.Runner(loop_factory=event_loop.factory()) as runner,
         ):
             runner.run(self.run(functools.partial(_in_thread, pool, body)))
 

@@ -11,7 +11,7 @@ from pytest_llm_latency import units
 from pytest_llm_latency.model import Conditions, Notice, Summary, Trust
 
 RELATIVE_ERROR = 0.05  # of the median of a latency
-LEAST_ERROR_S = 0.005  # below it a latency may be wrong by any share of itself
+LEAST_ERROR_S = 0.010  # what an interruption by another process takes on a machine that is busy
 SEND_LAG_LIMIT_S = 0.1
 LOOP_LAG_LIMIT_S = 0.2
 MACHINE_CPU_LIMIT = 0.95

@@ -140,3 +140,13 @@ def test_the_shares_are_of_the_answers_with_a_stamp() -> None:
     samples = [answer(1, clock="loop"), answer(1, 1), answer(1, 2), nouns.sample(0, None)]
     trust = Watch().trust(samples)
     assert (trust.loop_stamped_share, trust.shared_stamp_share) == (1 / 3, 1 / 3)
+
+
+def test_the_rarer_the_uncertain_stamps_the_less_of_the_loops_lag_counts() -> None:
+    """Where one of ten is uncertain, its 90th percentile is what 1 % of all are wrong by; one of a hundred is none."""
+    watch = Watch()
+    watch._lags_s = [index / 1000 for index in range(101)]
+    sure = answer(500, 600)
+    assert watch.trust([answer(500, 500)] * 10 + [sure] * 90).error_p99_s == pytest.approx(0.09)
+    assert watch.trust([answer(500, 500)] * 100).error_p99_s == pytest.approx(0.099)
+    assert watch.trust([answer(500, 500)] + [sure] * 99).error_p99_s == 0.0
