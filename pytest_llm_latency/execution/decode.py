@@ -136,9 +136,12 @@ def _error_text(recording: Recording, redact: Redact) -> str:
         return f"the server redirects to {redact(target)[:200]}: set api_base to where it is"
     try:
         text = sse.body(recording).decode("utf-8", "replace")
+    except ValueError as error:  # of the content encoding
+        return str(error)
+    try:
         answer = json.loads(text)
     except ValueError:
-        return " ".join(redact(text).split())[:300] if recording.pieces else "no body"
+        return " ".join(redact(text).split())[:300] or "no body"
     said = _message(answer[0] if isinstance(answer, list) and answer else answer, redact)
     kind = (sse.header(recording, _KIND_HEADER) or "").partition(":")[0]
     return f"{kind}: {said}" if kind else said

@@ -80,11 +80,13 @@ def _value(line: bytes) -> str:
 
 
 def _lines(stamped: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
-    rest = b""
+    held: list[bytes] = []  # joined once a line is whole: it may come in very many pieces
     at_ns = 0
     for piece, at_ns in stamped:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r"), at_ns
-    if rest:
+        first, *others = piece.split(b"\n")
+        held.append(first)
+        for beginning in others:
+            yield b"".join(held).removesuffix(b"\r"), at_ns
+            held = [beginning]
+    if rest := b"".join(held):
         yield rest, at_ns

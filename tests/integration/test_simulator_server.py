@@ -361,7 +361,7 @@ def test_a_request_that_the_provider_refuses_gets_400(
 
 def test_an_unknown_path_gets_404(simulator: SimulatorProcess) -> None:
     """No protocol has it."""
-    assert ask(simulator, "/v2/chat", {}).status == 404
+    assert ask(simulator, "/v9/nowhere", {}).status == 404
 
 
 def test_the_truth_about_later_requests_is_asked_for_by_number(simulator: SimulatorProcess) -> None:

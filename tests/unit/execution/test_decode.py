@@ -392,3 +392,14 @@ def test_a_secret_that_a_cut_would_divide_is_taken_out_before(length: int, body:
     assert said.failure is not None
     assert "x" * 50 in said.failure.message
     assert LONG_KEY[:10] not in said.failure.message
+
+
+@pytest.mark.parametrize("encoding", ["br", "gzip"])
+def test_an_error_whose_body_cannot_be_read_is_told_with_its_status(encoding: str) -> None:
+    """A gateway may compress its page in a way that nobody asked for, or break off in it."""
+    broken = recording(b"not compressed", http_status=503, headers=(("content-encoding", encoding),))
+    status, failure = refusal(broken)
+    assert status == "error"
+    assert failure is not None
+    assert failure.error_class == "HTTP503"
+    assert failure.message.startswith(("HTTP 503: the content encoding", "HTTP 503: the compressed body"))
