@@ -1,6 +1,7 @@
 """Answers of HTTP/1.1 and frames of HTTP/2, cut anywhere and garbled anyhow."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ def heard(parts: Sequence[bytes], *, ends: bool) -> _SingleAnswer:
 def cut(stream: bytes, places: Sequence[int]) -> list[bytes]:
     """Return the stream in parts."""
     ends = sorted({place % (len(stream) + 1) for place in places} | {0, len(stream)})
-    return [stream[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [stream[start:end] for start, end in itertools.pairwise(ends)]
 
 
 @FEW
