@@ -54,7 +54,7 @@ demo-regression: $(PACKAGE)
 	$(DEMO_REPORT)
 
 test: check
-	$(BIN)/pytest --numprocesses=2 --cov --cov-report=term-missing
+	$(BIN)/pytest --numprocesses=2 --dist=worksteal --cov --cov-report=term-missing
 
 test-deps:
 	@.ci/install-debian-packages

@@ -1,9 +1,15 @@
 """What all tests share: pytest's own fixture of test runs, and tests that need Debian packages."""
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+import warm
+import warm_process
 
 pytest_plugins = ["pytester"]
 
@@ -18,3 +24,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settled() -> None:
+    """Keep what is imported by now out of collections: they take a third of a second over it, and tests ask for many.
+
+    What a test leaves behind is younger, so that a collection still finds it.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", name="warm_address")
+def address_of_the_process_that_forks() -> Iterator[str]:
+    """Yield where to ask for processes that need not import what is slow."""
+    with warm_process.running() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def programs(warm_address: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with pytest, llm-latency and python that run in such processes."""
+    folder = tmp_path_factory.mktemp("programs")
+    warm.write_programs(folder, warm_address)
+    return folder

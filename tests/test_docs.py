@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +36,9 @@ CHANGING = (
 )
 
 
-# A machine that runs tests is busy. With simulated answers that take five times as long as usual,
-# its own delays are too small to be taken for the provider's.
-SLOWER = '{"profiles": {"*": {"slowdown": 5}}}'
+# A machine that runs tests is busy. With simulated answers that take eight times as long as usual to
+# begin, its own delays are too small to be taken for the provider's. They are short, for the sake of time.
+SLOWER = '{"profiles": {"*": {"slowdown": 8, "output_tokens": 4}}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +98,20 @@ def shows(expected: list[str], actual: str) -> bool:
     return rest.endswith(parts[-1]) if len(parts) > 1 else rest == parts[-1]
 
 
-def run(command: str, folder: Path, profile: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, profile: Path, programs: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of the documentation as a reader would, with this environment's programs."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV_", "LLM_LATENCY"))}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV", "LLM_LATENCY"))}
     options = f"--llm-latency-simulate-profile={profile} -o asyncio_default_fixture_loop_scope=function"
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
-        env=clean | {"PATH": programs, "PYTEST_ADDOPTS": options, "COLUMNS": "100", "NO_COLOR": "1"},
+        env=clean
+        | {
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PYTEST_ADDOPTS": options,
+            "COLUMNS": "100",
+            "NO_COLOR": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -116,7 +120,7 @@ def run(command: str, folder: Path, profile: Path) -> subprocess.CompletedProces
     )
 
 
-def follow(example: Example, folder: Path, profile: Path, page: str) -> None:
+def follow(example: Example, page: str, folder: Path, profile: Path, programs: Path) -> None:
     """Write the file or run the commands of one example."""
     where = f"{page}:{example.line}"
     if example.verb == "file":
@@ -128,7 +132,7 @@ def follow(example: Example, folder: Path, profile: Path, page: str) -> None:
     shown = list(commands(example.body))
     assert shown, f"{where}: a block that is run has lines that begin with '$ '"
     for command, output in shown:
-        done = run(command, folder, profile)
+        done = run(command, folder, profile, programs)
         report = f"{where}: $ {command}\n{done.stdout}"
         assert done.returncode == status, f"{report}\nended with status {done.returncode} and not {status}"
         if output:
@@ -157,14 +161,14 @@ def test_every_example_of_a_page_says_how_it_is_checked(page: Path) -> None:
     [page for page in PAGES if any(each.verb == "run" for each in examples(page.read_text(encoding="utf-8")))],
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
-def test_the_examples_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
+def test_the_examples_of_a_page_do_what_it_says(page: Path, tmp_path: Path, programs: Path) -> None:
     """They run from top to bottom in one empty folder."""
     profile, folder = tmp_path / "profile.json", tmp_path / "project"
     profile.write_text(SLOWER, encoding="utf-8")
     folder.mkdir()
     for example in examples(page.read_text(encoding="utf-8")):
         if example.verb != "not run":
-            follow(example, folder, profile, page.relative_to(ROOT).as_posix())
+            follow(example, page.relative_to(ROOT).as_posix(), folder, profile, programs)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 
+import warm
 from suites import MEASURED, Suite
 
 ENDLESS = """
@@ -28,37 +28,33 @@ def test_no_turn(llm):
 PATIENCE_S = 60.0
 
 
-def interrupted(suite: Suite, *arguments: str) -> tuple[int, str]:
+def interrupted(address: str, suite: Suite, *arguments: str) -> tuple[int, str]:
     """Run the suite until its progress is some way on, then press Ctrl-C for it and its children."""
-    command = [sys.executable, "-m", "pytest", *MEASURED, *arguments]
-    progress, end = suite.path / "progress", time.monotonic() + PATIENCE_S
-    with subprocess.Popen(
-        command,
-        cwd=suite.path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as running:
-        while not (progress.exists() and progress.stat().st_size > 30) and running.poll() is None:
-            if time.monotonic() > end:
-                running.kill()
+    output, progress = suite.path / "output.txt", suite.path / "progress"
+    with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
+        streams = (nothing.fileno(), file.fileno(), file.fileno())
+        running = warm.start(address, ["pytest", *MEASURED, *arguments], folder=suite.path, streams=streams)
+    try:
+        end = time.monotonic() + PATIENCE_S
+        while not (progress.exists() and progress.stat().st_size > 30):
+            assert time.monotonic() < end, output.read_text(encoding="utf-8")
             time.sleep(0.02)
-        if running.poll() is None:
-            os.killpg(running.pid, signal.SIGINT)
-        try:
-            output = running.communicate(timeout=PATIENCE_S)[0].decode()
-        finally:
-            running.kill()
-    return running.returncode, output
+        os.killpg(running.pid, signal.SIGINT)
+        code = running.wait(PATIENCE_S)
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        raise
+    return code, output.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("kind", "wait"), [("async ", "await "), ("", "")])
-def test_an_interrupted_run_keeps_what_was_measured_and_accepts_nothing(suite: Suite, kind: str, wait: str) -> None:
+def test_an_interrupted_run_keeps_what_was_measured_and_accepts_nothing(
+    warm_address: str, suite: Suite, kind: str, wait: str
+) -> None:
     """Exit code 2, an invalid benchmark with its samples, reports, and no baseline."""
     suite.profile(ttft="5ms")
     suite.write(ENDLESS.format(kind=kind, wait=wait))
-    code, output = interrupted(suite, "--llm-latency-accept", "-W", "error")
+    code, output = interrupted(warm_address, suite, "--llm-latency-accept", "-W", "error")
     assert code == pytest.ExitCode.INTERRUPTED, output
     (stored,) = suite.session.tests
     (run,) = suite.session.runs(stored)

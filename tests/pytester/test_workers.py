@@ -1,5 +1,8 @@
 """With workers of xdist: results arrive at the controller, which alone stores them and says the same."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from suites import Suite, printed
@@ -35,6 +38,12 @@ def test_one(llm):
 def test_two(llm):
     llm("hi")
 """
+
+
+@pytest.fixture(autouse=True)
+def _workers_start_at_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let xdist start its workers as processes that have imported what is slow."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 def test_workers_measure_and_the_controller_says_and_stores_the_same(suite: Suite) -> None:
