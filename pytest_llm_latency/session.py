@@ -54,7 +54,7 @@ class Collecting:
     def __init__(self, origin: Origin, *, narrowed: bool) -> None:
         self._origin = origin
         self._narrowed = narrowed
-        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._began = time.monotonic()
         self._results: dict[str, Result] = {}
         self._files: dict[str, str] = {}

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ INTERRUPTED = Ending(interrupted=True, stopped_early=True)
 TESTS = tuple(f"tests/test_many.py::test_{name}" for name in ("one", "two", "three"))
 
 
-def collecting(root: Path, *expected: str, **flags: Any) -> Collecting:
+def collecting(root: Path, *expected: str, session_id: str = "session-9", **flags: Any) -> Collecting:
     """Return the collecting side of a session that expects these tests."""
 
     def given(option: Option) -> Any:
@@ -31,7 +33,7 @@ def collecting(root: Path, *expected: str, **flags: Any) -> Collecting:
 
     settings = resolve(command_line=given, ini=lambda _: None, root=root)
     results.prepare(settings["results"])
-    origin = Origin(session_id="session-9", root=root, settings=settings, worker=None)
+    origin = Origin(session_id=session_id, root=root, settings=settings, worker=None)
     found = Collecting(origin, narrowed=False)
     found.expected = expected
     return found
@@ -70,6 +72,19 @@ def test_each_outcome_is_stored_as_it_arrives(tmp_path: Path) -> None:
     assert stored.runs(stored.tests[0]) == (measured(TESTS[1]),)
     assert stored.manifest is not None
     assert stored.manifest.expected == TESTS
+
+
+def test_sessions_of_one_second_are_in_the_order_of_their_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever their ids, which end in something random."""
+    starts = iter([datetime(2026, 3, 2, 9, 15, 0, tenth * 100_000, tzinfo=UTC) for tenth in (3, 4)])
+    monkeypatch.setattr("pytest_llm_latency.session.datetime", SimpleNamespace(now=lambda _: next(starts)))
+    for session_id in ("session-b", "session-a"):
+        session = collecting(tmp_path, TESTS[0], session_id=session_id)
+        of = dataclasses.replace(measured(TESTS[0]), session_id=session_id)
+        session.receive(Outcome(run=of, result=nouns.result(of=of), undecided=False))
+    assert results.latest(tmp_path / ".llm-latency").name == "session-a"
 
 
 def test_results_stand_in_the_order_of_their_tests(tmp_path: Path) -> None:
