@@ -28,7 +28,14 @@ from pytest_llm_latency.model import ClockSource
 ASSUMED_STREAMS = 100  # until the server says how many it allows
 _WINDOW = 2**31 - 1  # the largest: a full window would hold the server back, and its answer look slow
 _WINDOW_AT_FIRST = 65_535
-_OF_ONE_CONNECTION = frozenset({b"connection", b"host", b"keep-alive", b"proxy-connection", b"transfer-encoding"})
+_OF_ONE_CONNECTION = frozenset({
+    b"connection",
+    b"host",
+    b"keep-alive",
+    b"proxy-connection",
+    b"transfer-encoding",
+    b"upgrade",
+})
 
 
 class StreamResetError(OSError):

@@ -1,7 +1,9 @@
 """The kernel's stamps become moments of the monotonic clock, or are not believed."""
 
+import errno
 import socket
 import struct
+import sys
 import time
 from typing import Any
 
@@ -81,6 +83,22 @@ def test_a_stamp_is_the_moment_at_which_the_segment_came(clocks: Clocks, sock: S
     sock.stamps = [clocks.wall_ns]
     clocks.pass_by(300 * MS)
     assert stamper.read() == (b"x", came, "kernel")
+
+
+def test_a_kernel_that_cannot_stamp_is_asked_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or is of another system, and is not asked: the loop stamps then."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOPROTOOPT, "Protocol not available")
+
+    sock: Any = Socket()
+    sock.setsockopt = refuse
+    sock.stamps = [None]
+    assert not stamping.ask(sock)
+    assert Stamper(sock).read()[2] == "loop"
+    monkeypatch.setattr(sys, "platform", "other")
+    assert not stamping.ask(sock)
+    assert stamping.keep_stamping() is None
 
 
 def test_a_read_without_a_stamp_has_the_loops(clocks: Clocks, sock: Socket, stamper: Stamper) -> None:
