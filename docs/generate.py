@@ -15,6 +15,7 @@ from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
 from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
+from pytest_llm_latency.simulator import faults
 
 DOCS = Path(__file__).parent
 
@@ -133,11 +134,39 @@ def marker_page() -> str:
     ])
 
 
+def faults_page() -> str:
+    """Return the reference of what the simulator can do wrong."""
+    kinds = {**faults.KINDS, **faults.HTTP_KINDS}
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/simulator/faults.py"),
+        "# Simulated faults",
+        "",
+        "A fault strikes the requests whose model fits its `model` pattern: a `share` of them, or `every` so many.",
+        "`after_chunks` deltas come through before it where it strikes in mid-stream.",
+        "",
+        "| `kind` | what happens |",
+        "|---|---|",
+        *(f"| `{kind}` | {what} |" for kind, what in kinds.items()),
+        "",
+        "These strike at a `point`:",
+        "",
+        "| `kind` | what happens there |",
+        "|---|---|",
+        *(f"| `{kind}` | {what} |" for kind, what in faults.POINTED_KINDS.items()),
+        "",
+        "| `point` | where that is |",
+        "|---|---|",
+        *(f"| `{point}` | {where} |" for point, where in faults.POINTS.items()),
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
     "reference/options.md": options_page,
     "reference/marker.md": marker_page,
+    "reference/simulated-faults.md": faults_page,
 }
 
 

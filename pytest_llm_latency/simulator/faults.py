@@ -64,7 +64,7 @@ HTTP_KINDS: Mapping[FaultKind, str] = MappingProxyType({
     "wrong_content_type": "the answer is sound and says that it is HTML",
     "html_error": "status 502 with a page of HTML",
     "unavailable": "status 503 with Retry-After",
-    "drip": "the body comes byte by byte, ``delay_s`` apart",
+    "drip": "the body comes byte by byte, `delay_s` apart",
 })
 
 POINTED_KINDS: Mapping[FaultKind, str] = MappingProxyType({

@@ -1,9 +1,11 @@
 """The simulator's settings are read from a mapping or a file, and every wrong one is named."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.simulator.faults import Fault
@@ -80,6 +82,15 @@ def test_a_json_file_and_an_empty_file_are_settings_too(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("", encoding="utf-8")
     assert read_settings(load_settings(tmp_path / "a.json")) == SimulatorSettings(seed=3)
     assert read_settings(load_settings(tmp_path / "b.yaml")) == SimulatorSettings()
+
+
+def test_the_settings_in_the_documentation_are_sound() -> None:
+    """Every one of its files in YAML."""
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "use-the-simulator.md"
+    found = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) >= 3
+    for text in found:
+        read_settings(yaml.safe_load(text))
 
 
 def profile(**content: object) -> dict[str, object]:
