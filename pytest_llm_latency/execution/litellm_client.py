@@ -248,6 +248,7 @@ def _cannot_build(error: Exception, request: Request, row: providers.Provider) -
         return ProviderError(f"{request.model!r} needs the package {package}, which is not installed: {remedy}.")
     text = redaction.redact(str(error), redaction.given(request.parameters)).splitlines()
     reason = text[0] if text else type(error).__name__
-    kind = MissingKeyError if library.is_missing_key(error) else ProviderError
     what = f"litellm cannot build a request for {request.model!r}: {reason}"
-    return kind(f"{what}. Check the parameters given to llm(...).")
+    if library.is_missing_key(error):
+        return MissingKeyError(f"{what}. Give it the provider's credentials, or try --llm-latency-simulate.")
+    return ProviderError(f"{what}. Check the parameters given to llm(...).")

@@ -6,6 +6,7 @@ the result, and only a prediction that takes longer is polled.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -28,14 +29,16 @@ _UNDER_WAY = frozenset({"starting", "processing"})
 
 
 def amended(request: "httpx.Request", *, api_base: str | None, stream: bool) -> "httpx.Request":
-    """Return the request that litellm built, to the server of ``api_base``, which litellm passes over.
+    """Return the request that litellm built, to the server that is asked for: litellm knows one only.
 
-    One that is not streamed asks to be answered when the result is there.
+    Without ``api_base`` that is what ``REPLICATE_API_BASE`` names. A request that is not streamed asks
+    to be answered when the result is there.
     """
     import httpx  # noqa: PLC0415  (it comes with the client)
 
     url, headers = str(request.url), dict(request.headers)
-    if api_base is not None:
+    api_base = api_base or os.environ.get("REPLICATE_API_BASE")
+    if api_base:
         url = api_base.rstrip("/") + url.removeprefix(ADDRESS)
         headers.pop("host", None)
     if not stream:

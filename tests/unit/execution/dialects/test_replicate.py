@@ -130,13 +130,17 @@ def test_an_address_that_is_not_allowed_is_refused() -> None:
         following(stream=True, check=refuse)(receipt(stream="https://stream.replicate.com/1"))
 
 
-def test_a_request_goes_where_it_is_told_and_waits_for_what_is_not_streamed() -> None:
+def test_a_request_goes_where_it_is_told_and_waits_for_what_is_not_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Litellm knows one address only, and polls."""
     built = httpx.Request("POST", f"{API}/models/a/b/predictions", headers=KEY, content=b'{"input":{}}')
     sent = replicate.amended(built, api_base="http://127.0.0.1:9/v1/", stream=False)
     assert str(sent.url) == "http://127.0.0.1:9/v1/models/a/b/predictions"
     assert (sent.headers["host"], sent.headers["prefer"]) == ("127.0.0.1:9", "wait")
     assert (sent.headers["authorization"], sent.content) == ("Token r8_secret", b'{"input":{}}')
+    monkeypatch.setenv("REPLICATE_API_BASE", "https://gateway.example.org/replicate")
+    sent = replicate.amended(built, api_base=None, stream=True)
+    assert str(sent.url) == "https://gateway.example.org/replicate/models/a/b/predictions"
+    monkeypatch.delenv("REPLICATE_API_BASE")
     sent = replicate.amended(built, api_base=None, stream=True)
     assert (str(sent.url), sent.headers.get("prefer")) == (str(built.url), None)
 
