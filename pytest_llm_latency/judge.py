@@ -50,7 +50,8 @@ class Policy:
 
     ``accepting`` says that the run becomes the baseline: then a difference to the old one fails
     nothing, while limits and errors still do. ``monthly_requests`` is the volume of each step that
-    its cost is projected to. ``folders`` is passed on to the results.
+    its cost is projected to, ``allowed_error_s`` what the stamps of any run may be wrong by. ``folders``
+    is passed on to the results.
     """
 
     gate: GatePolicy
@@ -58,6 +59,7 @@ class Policy:
     on_no_baseline: Reaction
     accepting: bool
     monthly_requests: int | None
+    allowed_error_s: float
     folders: Mapping[str, str]
 
 
@@ -69,6 +71,7 @@ def session_policy(values: Mapping[str, Any], family: int, folders: Mapping[str,
         on_no_baseline=values["on-no-baseline"],
         accepting=values["accept"],
         monthly_requests=values["monthly-requests"],
+        allowed_error_s=values["max-error"],
         folders=folders,
     )
 
@@ -94,7 +97,11 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     differing = () if baseline is None else differences(baseline.conditions, run.conditions)
     comparisons = compare(run, None if differing else baseline, policy.gate, noise)
     limits = _limits(run, summaries)
-    distrust = (*distrusted(run.trust, summaries, run.plan.gate), *_incomplete(run), *_lost(run))
+    distrust = (
+        *distrusted(run.trust, summaries, run.plan.gate, allowed_s=policy.allowed_error_s),
+        *_incomplete(run),
+        *_lost(run),
+    )
     result = Result(
         test_id=run.test_id,
         file=run.file,

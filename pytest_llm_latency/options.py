@@ -84,6 +84,13 @@ def _http_version(text: str) -> str:
     return text.strip()
 
 
+def _positive_duration(text: str) -> float:
+    value = units.parse_seconds(text)
+    if value <= 0:
+        raise SettingsError(f"{text!r} must be above 0.")
+    return value
+
+
 def _policy(text: str) -> Policy:
     for policy in POLICIES:
         if text == policy:
@@ -162,6 +169,8 @@ OPTIONS: tuple[Option, ...] = (
            help="what an inconclusive verdict does: warn (default), fail or pass"),
     Option(name="on-no-baseline", read=_policy, default="warn", metavar="POLICY",
            help="what a missing or incomparable baseline does: warn (default), fail or pass"),
+    Option(name="max-error", read=_positive_duration, default=0.010, metavar="TIME", variable="LLM_LATENCY_MAX_ERROR",
+           help="error of the stamps up to which a run is valid (default 10ms, or 5%% of its median latencies)"),
     Option(name="prices", read=Path, default=None, metavar="FILE",
            help="your own prices of models (YAML or JSON), in USD a million tokens"),
     Option(name="monthly-requests", read=_count(1), default=None, metavar="N",

@@ -11,7 +11,6 @@ from pytest_llm_latency import units
 from pytest_llm_latency.model import Conditions, Notice, Summary, Trust
 
 RELATIVE_ERROR = 0.05  # of the median of a latency
-LEAST_ERROR_S = 0.010  # what an interruption by another process takes on a machine that is busy
 SEND_LAG_LIMIT_S = 0.1
 LOOP_LAG_LIMIT_S = 0.2
 MACHINE_CPU_LIMIT = 0.95
@@ -71,9 +70,14 @@ _AS_WRONG: Mapping[str, str] = MappingProxyType({
 })
 
 
-def distrusted(trust: Trust, summaries: Sequence[Summary], gate: Sequence[str]) -> tuple[Notice, ...]:
-    """Return the reasons why what was measured must not be judged; empty where it can be trusted."""
-    return (*_over(_INVALID, trust), *_too_wrong(trust, summaries, gate))
+def distrusted(
+    trust: Trust, summaries: Sequence[Summary], gate: Sequence[str], *, allowed_s: float
+) -> tuple[Notice, ...]:
+    """Return the reasons why what was measured must not be judged; empty where it can be trusted.
+
+    ``allowed_s`` is the error that every latency may have, however short it is.
+    """
+    return (*_over(_INVALID, trust), *_too_wrong(trust, summaries, gate, allowed_s))
 
 
 def strained(trust: Trust, conditions: Sequence[Conditions]) -> tuple[Notice, ...]:
@@ -100,7 +104,7 @@ def _over(rows: Sequence[_Row], trust: Trust) -> tuple[Notice, ...]:
     )
 
 
-def _too_wrong(trust: Trust, summaries: Sequence[Summary], gate: Sequence[str]) -> tuple[Notice, ...]:
+def _too_wrong(trust: Trust, summaries: Sequence[Summary], gate: Sequence[str], allowed_s: float) -> tuple[Notice, ...]:
     """Compare the estimated error with the shortest typical latency of those that are judged."""
     medians = [
         (median, metric)
@@ -111,7 +115,7 @@ def _too_wrong(trust: Trust, summaries: Sequence[Summary], gate: Sequence[str]) 
     if trust.error_p99_s is None or not medians:
         return ()
     median, metric = min(medians)
-    limit_s = max(RELATIVE_ERROR * median, LEAST_ERROR_S)
+    limit_s = max(RELATIVE_ERROR * median, allowed_s)
     if trust.error_p99_s <= limit_s:
         return ()
     busy = "" if trust.cpu_share is None else f"; the client used {units.format_percent(trust.cpu_share)} of a core"

@@ -11,7 +11,6 @@ import pytest
 
 from pytest_llm_latency import benchmark
 from pytest_llm_latency.simulator import process
-from pytest_llm_latency.stats import distrust
 from suites import Imported, Suite
 
 _SLOW = (
@@ -84,5 +83,5 @@ def suite(
     # The heap of this process is a test run's: collecting it takes longer than the benchmarks here.
     monkeypatch.setattr(benchmark, "quiet_collector", contextlib.nullcontext)
     # It has a busy machine and answers of a few milliseconds: what makes a run invalid for that is tested by itself.
-    monkeypatch.setattr(distrust, "LEAST_ERROR_S", 10.0)
+    monkeypatch.setenv("LLM_LATENCY_MAX_ERROR", "10s")
     return Suite(pytester, imported)

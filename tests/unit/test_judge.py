@@ -20,6 +20,7 @@ def policy(**changes: Any) -> Policy:
         on_no_baseline="warn",
         accepting=False,
         monthly_requests=None,
+        allowed_error_s=0.01,
         folders={},
     )
     return dataclasses.replace(values, **changes)

@@ -27,6 +27,7 @@ def policy(**changes: Any) -> Policy:
         on_no_baseline="warn",
         accepting=False,
         monthly_requests=None,
+        allowed_error_s=0.01,
         folders={},
     )
     return dataclasses.replace(values, **changes)
@@ -111,6 +112,7 @@ def test_the_options_become_the_policy() -> None:
     assert found.gate == GatePolicy(alpha=0.01, margin=0.5, family=7)
     assert (found.on_inconclusive, found.on_no_baseline, found.accepting) == ("warn", "fail", True)
     assert found.folders == {"results": "out"}
+    assert (found.monthly_requests, found.allowed_error_s) == (None, 0.01)
 
 
 def test_the_error_limit_gives_way_to_a_limit_of_the_test() -> None:
