@@ -16,6 +16,8 @@ import pytest
 from pytest_llm_latency.commands import simulate
 from pytest_llm_latency.errors import PortInUseError, SettingsError, SimulatorError
 from pytest_llm_latency.simulator.process import SimulatorProcess
+from pytest_llm_latency.simulator.protocols import PROTOCOLS
+from pytest_llm_latency.simulator.server import Address
 
 PARENT = """
 import os, sys
@@ -136,7 +138,7 @@ def test_the_command_says_how_to_use_it_and_ends_with_ctrl_c(tmp_path: Path) -> 
         assert running.stdout is not None
         base_url = running.stdout.readline().split()[4]
         assert base_url.startswith("http://127.0.0.1:")
-        lines = [running.stdout.readline() for _ in range(7)]
+        lines = [running.stdout.readline() for _ in range(1 + 2 * len(PROTOCOLS))]
         body = b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
         with urllib.request.urlopen(f"{base_url}/v1/chat/completions", data=body) as response:
             assert response.status == 200
@@ -148,6 +150,15 @@ def test_the_command_says_how_to_use_it_and_ends_with_ctrl_c(tmp_path: Path) -> 
     assert f"  export GEMINI_API_BASE={base_url}/v1beta GEMINI_API_KEY=none\n" in lines
     assert logged.startswith("#1  openai  m  whole  200  3 + 1 tokens  first delta after ")
     assert (running.returncode, errors) == (0, "")
+
+
+def test_the_command_names_the_certificate_to_trust(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it serves https."""
+    place = Address(base_url="https://127.0.0.1:1", control_url="http://127.0.0.1:2", certificate=Path("some.pem"))
+    simulate._announce(place)
+    printed = capsys.readouterr().out
+    assert "export SSL_CERT_FILE=some.pem\n" in printed
+    assert "export OPENAI_BASE_URL=https://127.0.0.1:1/v1 OPENAI_API_KEY=none\n" in printed
 
 
 def test_the_command_raises_what_its_user_caused(tmp_path: Path, taken_port: int) -> None:
