@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -301,6 +302,19 @@ async def test_tls_is_served_with_a_certificate_to_trust(secure: SimulatorProces
     truth = secure.truth(headers["x-simulator-request"])
     assert truth.complete
     assert len(truth.sent_ns) == len(truth.kinds)
+
+
+@pytest.mark.needs("openssl")
+def test_an_answer_over_tls_ends_with_the_farewell_of_tls(secure: SimulatorProcess) -> None:
+    """So that nobody takes it for one that was cut off."""
+    host, _, port = secure.base_url.partition("://")[2].partition(":")
+    with (
+        socket.create_connection((host, int(port)), timeout=WAIT_S) as plain,
+        trusting(secure).wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False) as connection,
+    ):
+        connection.sendall(post(BODY, "Connection: close"))
+        while connection.recv(65_536):
+            pass
 
 
 @pytest.mark.needs("openssl")

@@ -45,6 +45,15 @@ async def test_an_action_may_put_down_the_next() -> None:
     assert steps == [0, 1, 2, 3, 4]
 
 
+async def test_what_is_put_down_later_may_be_due_earlier() -> None:
+    """It does not wait for what was there before."""
+    timetable, done = Timetable(), asyncio.get_running_loop().create_future()
+    timetable.at(time.monotonic_ns() + 60_000 * MS, lambda: None)
+    timetable.at(time.monotonic_ns(), lambda: done.set_result(None))
+    await asyncio.wait_for(done, 10)
+    timetable.clear()
+
+
 async def test_sockets_are_read_between_many_actions_that_are_due() -> None:
     """A server that is late still hears its clients."""
     timetable, loop, order = Timetable(), asyncio.get_running_loop(), []
