@@ -135,3 +135,13 @@ def test_without_the_switch_a_bad_ini_value_disturbs_no_one(suite: Suite) -> Non
     suite.ini("llm_latency_keep = none")
     suite.write()
     suite.run().assert_outcomes(skipped=1)
+
+
+def test_prices_that_cannot_be_read_end_the_session_before_anything_is_measured(suite: Suite) -> None:
+    """With one message that names the file and the nearest right word."""
+    suite.write(COUNTED.format(arguments="model='openai/gpt-4o-mini'"))
+    path = suite.path / "prices.yaml"
+    path.write_text("openai/gpt-4o-mini: {inptu: 1}", encoding="utf-8")
+    result = suite.run(SWITCH, "--llm-latency-simulate", "--llm-latency-prices=prices.yaml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "openai/gpt-4o-mini has no price 'inptu': did you mean 'input'?" in printed(result)
