@@ -18,14 +18,15 @@ def _integers() -> Integers:
 class Exchange:
     """One request and its response, filled in while it goes on; nanoseconds of the monotonic clock.
 
-    ``arrived_ns`` is when the request's body was complete. ``headers_ns`` and ``sent_ns[i]`` are
-    taken right before the write that hands the headers, or piece ``i`` of the body, to the kernel:
-    no client can see the piece earlier. ``due_ns[i]`` is when it should have gone and
-    ``piece_bytes[i]`` its size without transfer encoding, each for the whole planned response;
-    ``sent_ns`` is shorter where the client went away. ``kinds`` has one letter of
-    ``model.EventKind`` a piece. ``cached_tokens`` and ``cache_written_tokens`` are part of
-    ``prompt_tokens``, ``reasoning_tokens`` of ``output_tokens``. ``complete`` says that the
-    response ended as HTTP wants it.
+    ``arrived_ns`` is when the last byte of the request arrived, by the kernel's stamp where there is
+    one. ``headers_ns`` and ``sent_ns[i]`` are taken right before the write that hands the last byte
+    of the headers, or of piece ``i`` of the body, to the kernel: no client can see the whole piece
+    earlier. ``due_ns[i]`` is when it should have gone and ``piece_bytes[i]`` its size without
+    transfer encoding, each for the whole planned response; ``sent_ns`` is shorter where the client
+    went away or a fault struck. ``kinds`` has one letter of ``model.EventKind`` a piece.
+    ``cached_tokens`` and ``cache_written_tokens`` are part of ``prompt_tokens``,
+    ``reasoning_tokens`` of ``output_tokens``. ``complete`` says that the response ended as HTTP
+    wants it.
     """
 
     request: int
