@@ -194,7 +194,7 @@ def _read_event(event: sse.ServerSentEvent, protocol: Protocol, reading: _Readin
         raise ValueError(f"an event is not JSON ({error}): {protocol.redact(event.data)[:100]}") from None
     if not isinstance(chunk, dict):
         raise ValueError(f"an event is not an object: {protocol.redact(event.data)[:100]}")  # noqa: TRY004  (the data is wrong, not a type)
-    if chunk.get("error"):
+    if chunk.get("error") or chunk.get("object") == "error":  # Mistral's form, and that of older versions of vLLM
         return Failure(error_class="ProviderError", message=_message(chunk, protocol.redact), phase="provider")
     reading.served_model = _served_model(chunk) or reading.served_model
     try:

@@ -46,7 +46,7 @@ def delta(answer: Any) -> Delta | None:  # noqa: ANN401  (a chunk or a whole ans
     calls = getattr(message, "tool_calls", None) or ()
     return Delta(
         content=getattr(message, "content", None) or getattr(message, "refusal", None) or "",
-        reasoning=getattr(message, "reasoning_content", None) or "",
+        reasoning=getattr(message, "reasoning_content", None) or getattr(message, "reasoning", None) or "",
         tool_calls=tuple(_tool_call(call, position) for position, call in enumerate(calls)),
         finish_reason=getattr(choice, "finish_reason", None),
         served_model=getattr(answer, "model", None),

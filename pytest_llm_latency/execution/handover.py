@@ -1,5 +1,6 @@
 """From a request that httpx built to the bytes on the wire, and from the exchange to a recording."""
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,16 @@ def wire_request(request: "httpx.Request", *, verify: bool | str = True) -> Wire
         head=b"\r\n".join(lines) + b"\r\n\r\n",
         body=request.content,
     )
+
+
+def streamed(request: "httpx.Request") -> "httpx.Request":
+    """Return a request that asks for a stream: where litellm does not know a model, it would only pretend one."""
+    content = json.loads(request.content)
+    if content.get("stream") is True:
+        return request
+    headers = {name: value for name, value in request.headers.items() if name != "content-length"}
+    body = json.dumps({**content, "stream": True}).encode()
+    return type(request)(request.method, request.url, headers=headers, content=body)
 
 
 def unsent(request: Request, *, provider: str, began_ns: int) -> Recording:

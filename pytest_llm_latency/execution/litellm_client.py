@@ -180,6 +180,8 @@ class LiteLLMClient:
     def _amended(self, built: httpx.Request, request: Request) -> httpx.Request:
         _, provider = _resolved(request)
         amended = providers.row(provider).amended
+        if request.api == "responses" and request.parameters.get("stream"):
+            return handover.streamed(built)
         if amended is None:
             return built
         given = request.parameters.get("api_base") or request.parameters.get("base_url")

@@ -55,10 +55,11 @@ class Dialect:
 
     ``facts`` stand in every chunk and in a whole answer, ``choice`` beside each delta, ``role`` in
     the first chunk, ``final`` in the one with the finish reason, and ``whole`` in a whole answer.
-    ``prelude`` is what comes before the role, and ``role_delta`` the role's own, ``None`` where it
-    comes with each delta; ``role_with_call`` lets it wait for a tool call's name. ``thought`` is how
-    a delta carries reasoning, ``None`` where it is hidden, and ``thought_whole`` how a message does,
-    from the reasoning and the text. ``usage_chunk`` says when a chunk of its own has the usage, and
+    ``prelude`` has the events that come before the role, and ``comments`` is what stands before
+    all. ``role_delta`` is the role's own, ``None`` where it comes with each delta;
+    ``role_with_call`` lets it wait for a tool call's name. ``thought`` is how a delta carries
+    reasoning, ``None`` where it is hidden, and ``thought_whole`` how a message does, from the
+    reasoning and the text. ``usage_chunk`` says when a chunk of its own has the usage, and
     ``usage_choices`` what choices that has; ``usage_fields`` stand beside it.
     """
 
@@ -74,6 +75,7 @@ class Dialect:
     whole: Callable[[Answer], Json] = _none
     message: Json = field(default_factory=dict)
     prelude: Callable[[Answer], Iterable[bytes]] = lambda _: ()
+    comments: bytes = b""
     thought: Callable[[str], Json] | None = None
     thought_whole: Callable[[str, str | None], Json] | None = None
     usage: Callable[[Answer], Json] = usage
@@ -177,7 +179,8 @@ def events(answer: Answer, dialect: Dialect) -> list[Piece]:
     if dialect.usage_chunk == "always" or (dialect.usage_chunk == "asked" and answer.question.include_usage):
         counted = {"usage": dialect.usage(answer), **dialect.usage_fields(answer)}
         pieces.append(Piece(chunks.last(dialect.usage_choices, counted), CONTROL, last))
-    return [*pieces, Piece(DONE, CONTROL, last)]
+    first, *others = pieces
+    return [first._replace(data=dialect.comments + first.data), *others, Piece(DONE, CONTROL, last)]
 
 
 def _role(answer: Answer, dialect: Dialect, chunks: _Chunks) -> list[Piece]:

@@ -29,7 +29,7 @@ def _shape(refusal: Refusal, _: object, __: object) -> chat.Json:
 DIALECT = chat.Dialect(
     id_of=lambda answer: f"gen-{answer.created}-{answer.id[:20]}",
     facts={"provider": "Simulator"},
-    prelude=lambda _: (_PROCESSING, _PROCESSING),
+    comments=_PROCESSING * 2,
     choice={"native_finish_reason": None, "logprobs": None},
     delta={"role": "assistant"},
     thought=lambda text: {
