@@ -11,11 +11,16 @@ from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
 from pytest_llm_latency.stats.variance import Noise, Scatter, scatter
 
 _OWN_WEIGHT = 12.0  # the suite's noise counts as much as twelve runs of the series itself
+_RESTLESS = 0.05  # the chance with which a series of the suite's noise is taken for a noisier one
 _TAIL_DEGREES = 1.5  # degrees of freedom of a tail's variance that one run brings (two are measured)
 _BODY_SHARE = 4  # requests for each degree of freedom of a location's variance
 _FEW_RUNS = 3  # below it, the candidate joins the resampled runs, so that a slower tail widens its own variance:
 _JOINED_TAIL_DEGREES = 8.0  # that alone holds the level
 _LEAST_VARIANCE = 1e-12
+_HANDICAP = 0.2  # the tail alone must be so much clearer: most changes are of everything
+_KNOWN_TAIL = 0.012  # the variance of a departure (0.11²) below which one within its noise counts as none
+_MOST_RELATED = 1 - 1e-9
+_NO_SCORE = 1e-12  # what stands for zero, where Owen's function has no slope
 _LARGEST_SCORE = 37.0  # beyond it a normal probability is no float
 
 
@@ -121,7 +126,7 @@ class _Uncertainty:
 
     def location(self, difference: Floats) -> _Contrast:
         """Return the shift of all quantiles."""
-        own = max(self.tail_degrees, self.requests / _BODY_SHARE)
+        own = max(self.tail_degrees, min(self.requests / _BODY_SHARE, self.resampled.blocks))
         return self.contrast(difference, self.resampled.weights, own)
 
     def judged(self, difference: Floats) -> _Contrast:
@@ -145,7 +150,8 @@ def compare(runs: Runs, policy: GatePolicy, noise: Noise) -> Change:
     """Compare the quantiles of a run with the mean of its baseline's.
 
     Two contrasts are tested together, the location (everything is slower) and the judged quantile
-    alone (the tail is): the larger normal score counts, and its p value allows for both.
+    alone (the tail is), which must be clearer by a handicap: the larger normal score counts, and
+    its p value allows for both.
     """
     accepted = np.array([harrell_davis(run, policy.quantiles) for run in runs.baseline])
     measured = harrell_davis(runs.candidate, policy.quantiles)
@@ -186,37 +192,55 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
 
 
 def _excess(locations: Floats, expected: float) -> float:
-    """Return what a series' own runs scatter beyond the suite's noise; never less than nothing."""
+    """Return what a series' own runs scatter beyond the suite's noise.
+
+    None where they scatter no more than chance lets them (the χ² test of a variance): else every
+    series would be taken for a little noisier than the suite is.
+    """
+    from scipy.special import chdtri  # noqa: PLC0415  (slow to import)
+
     own = len(locations) - 1
-    if own < 1:
+    scattered = own * float(locations.var(ddof=1)) if own else 0.0
+    if scattered <= float(chdtri(max(own, 1), _RESTLESS)) * expected:
         return 0.0
-    together = (_OWN_WEIGHT * expected + own * float(locations.var(ddof=1))) / (_OWN_WEIGHT + own)
-    return max(0.0, together - expected)
+    return (_OWN_WEIGHT * expected + scattered) / (_OWN_WEIGHT + own) - expected
 
 
 def _size(location: _Contrast, judged: _Contrast, uncertainty: _Uncertainty) -> tuple[float, float]:
     """Return the change of the judged quantile and its standard error.
 
     The quantiles agree in a location as far as the judged one does not depart from it by more
-    than its noise: the departure counts by ``t² / (1 + t²)``, with ``t`` the departure in its
-    standard errors.
+    than its noise. With ``t`` the departure in its standard errors, it counts by ``1 − 1 / t²``,
+    none below one (James & Stein 1961); where the tail is not known well enough to say that it
+    does not depart, by ``t² / (1 + t²)``, so that the interval stays open.
     """
     departure = judged.value - location.value
     variance = max(uncertainty.departure_variance(), _LEAST_VARIANCE)
-    share = departure**2 / (departure**2 + variance)
+    share = max(0.0, 1 - variance / max(departure**2, _LEAST_VARIANCE))
+    if variance > _KNOWN_TAIL:
+        share = departure**2 / (departure**2 + variance)
     shared = uncertainty.covariance(uncertainty.resampled.weights, uncertainty.resampled.departure)
     total = location.variance + share * variance + 2 * share * shared
     return location.value + share * departure, math.sqrt(max(total, _LEAST_VARIANCE))
 
 
-def _larger(one: float, other: float, correlation: float) -> float:
-    """Return the probability that the larger of two correlated normal scores is as large (Owen 1956)."""
+def _larger(location: float, judged: float, correlation: float) -> float:
+    """Return the probability that one of two correlated normal scores is as large as the larger was.
+
+    The judged quantile's counts less its handicap. The probability of the normal plane is that of
+    Owen (1956), written for the upper tail, where it keeps its digits.
+    """
     from scipy.special import ndtr, owens_t  # noqa: PLC0415  (slow to import)
 
-    score = min(max(one, other, -_LARGEST_SCORE), _LARGEST_SCORE)
-    related = min(1.0, max(-1.0 + 1e-9, correlation))
-    both = float(ndtr(-score)) + 2 * float(owens_t(score, math.sqrt((1 - related) / (1 + related))))
-    return min(1.0, max(0.0, both))
+    first = min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE) or _NO_SCORE
+    second = first + _HANDICAP or _NO_SCORE
+    related = min(_MOST_RELATED, max(-_MOST_RELATED, correlation))
+    apart = math.sqrt(1 - related**2)
+    either = (float(ndtr(-first)) + float(ndtr(-second))) / 2
+    either += float(owens_t(first, (second - related * first) / (first * apart)))
+    either += float(owens_t(second, (first - related * second) / (second * apart)))
+    either += 0.5 if first * second < 0 else 0.0
+    return min(1.0, max(0.0, either))
 
 
 def t_quantile(probability: float, degrees: float) -> float:

@@ -45,12 +45,14 @@ class Noise:
 class Scatter:
     """How the estimates from one run of ``count`` requests scatter.
 
-    ``draws`` has one row a resample and one column a quantile, centred. ``weights`` turns the
-    quantiles into the location, a shift of all of them; ``departure`` into what the judged
-    quantile has beyond the location. Variances go as one over the count.
+    ``blocks`` is the number of groups of requests that hang together. ``draws`` has one row a
+    resample and one column a quantile, centred. ``weights`` turns the quantiles into the location,
+    a shift of all of them; ``departure`` into what the judged quantile has beyond the location.
+    Variances go as one over the count.
     """
 
     count: int
+    blocks: float
     draws: Floats
     covariance: Floats
     weights: Floats
@@ -106,17 +108,23 @@ def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], se
     """Resample blocks of the runs, each run about its median, as runs of ``count`` requests (Künsch 1989)."""
     centred = [run - np.median(run) for run in runs]
     pooled = np.concatenate(centred)
+    length = block_length(runs)
     if float(np.ptp(pooled)) <= 1e-12:  # noqa: PLR2004  (what rounding leaves of a constant)
         draws = np.zeros((2, len(quantiles)))
     else:
         random = np.random.default_rng(list(seed))
-        length = block_length(runs)
         chosen = _positions([run.size for run in runs], count, length, random)
         draws = np.sort(pooled[chosen], axis=1) @ harrell_davis_weights(count, quantiles).T
         draws *= math.sqrt(count / max(1, count - length))  # what blocks lose at their ends
     draws = draws - draws.mean(axis=0)
     covariance = draws.T @ draws / (len(draws) - 1)
-    return Scatter(count=count, draws=draws, covariance=covariance, weights=_location_weights(covariance, quantiles))
+    return Scatter(
+        count=count,
+        blocks=pooled.size / length,
+        draws=draws,
+        covariance=covariance,
+        weights=_location_weights(covariance, quantiles),
+    )
 
 
 def _positions(sizes: Sequence[int], count: int, length: int, random: np.random.Generator) -> NDArray[np.int64]:
