@@ -138,3 +138,20 @@ def test_a_wrong_call_stops_the_benchmark_with_its_message(suite: Suite, call: s
     result.assert_outcomes(failed=1)
     assert message in result.stdout.str()
     assert suite.document["summary"]["fails"]
+
+
+@pytest.mark.parametrize(("kind", "wait"), [("async ", "await "), ("", "")])
+def test_a_body_may_ask_for_responses_and_embeddings(suite: Suite, kind: str, wait: str) -> None:
+    """Each is a step with figures of its own."""
+    suite.write(
+        f"""{HEAD}
+@measured()
+{kind}def test_search(llm):
+    vectors = {wait}llm.embed(["one", "two"], model="openai/text-embedding-3-small", name="embed")
+    assert len(vectors.embeddings) == 2
+    reply = {wait}llm.respond("Which is the first?", name="respond")
+    assert reply.text and reply.usage.tokens_out
+"""
+    )
+    suite.measure().assert_outcomes(passed=1)
+    assert steps(suite) == {"embed": 4, "respond": 4}

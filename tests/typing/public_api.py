@@ -36,6 +36,7 @@ async def test_async(llm: AsyncCaller) -> None:
     reply: Reply = await llm("Say hello.", name="greeting", temperature=0)
     text: str = reply.text
     messages = [{"role": "user", "content": "Say hello."}, reply.message]
+    assert (await llm.respond(messages)).text or (await llm.embed("Hello.")).embeddings
     try:
         await llm(messages, model="anthropic/claude-haiku-4-5", stream=False)
     except RequestFailedError as error:
@@ -47,6 +48,9 @@ async def test_async(llm: AsyncCaller) -> None:
 def test_plain(llm: SyncCaller) -> None:
     reply: Reply = llm("Say hello.")
     names: list[str | None] = [call.name for call in reply.tool_calls]
+    vectors: tuple[tuple[float, ...], ...] = llm.embed(["Hello."], model="openai/text-embedding-3-small").embeddings
+    messages = [{"role": "user", "content": "Say hello."}, *llm.respond("Say hello.", instructions="Be brief.").items]
+    assert len(vectors) == 1 == len(messages)
     cost: float | None = reply.cost
     assert names == [] or cost is None
 

@@ -87,3 +87,28 @@ def test_the_length_that_a_source_asks_for_is_no_parameter_of_the_test() -> None
     assert made.parameters == '{"top_p": 0.5}'
     made.add(request(parameters={"max_tokens": 1000}), 0)
     assert '"max_tokens": 1000' in made.parameters
+
+
+def test_another_api_is_another_benchmark() -> None:
+    """The same words in a chat, in a response and embedded."""
+
+    def parameters(**changes: Any) -> str:
+        made = Fingerprints(nouns.plan(warmup=0), None)
+        made.add(request(**changes), iteration=0)
+        return made.parameters
+
+    asked = [parameters(api=api) for api in ("chat", "responses", "embeddings")]
+    assert len(set(asked)) == 3
+    assert "api" not in asked[0]
+
+
+def test_what_a_conversation_of_responses_repeats_is_no_prompt() -> None:
+    """Its calls have other ids each time."""
+
+    def items(number: int) -> list[dict[str, object]]:
+        call = {"type": "function_call", "call_id": f"{number}", "name": "weather", "arguments": "{}"}
+        output = {"type": "function_call_output", "call_id": f"{number}", "output": "21"}
+        return [{"role": "user", "content": "Hi"}, call, output]
+
+    counted = iter(range(100))
+    assert VARIED not in found(None, lambda _: items(next(counted))).prompts

@@ -163,3 +163,19 @@ def test_a_secret_is_taken_out_of_a_parsers_error_before_it_is_cut() -> None:
     with pytest.raises(ValueError, match="xxx") as caught:
         made.parse_event({})
     assert "0123" not in str(caught.value)
+
+
+def test_a_refusal_in_words_is_content() -> None:
+    """It was generated, and somebody reads it."""
+    said = SimpleNamespace(content=None, refusal="I cannot help.", reasoning_content=None, tool_calls=None)
+    found = delta(SimpleNamespace(choices=[SimpleNamespace(delta=said)], model="m", usage=None))
+    assert found is not None
+    assert found.content == "I cannot help."
+
+
+def test_of_several_choices_the_first_is_read() -> None:
+    """The others' events carry nothing that counts."""
+    said = SimpleNamespace(content="two", reasoning_content=None, tool_calls=None)
+    found = delta(SimpleNamespace(choices=[SimpleNamespace(index=1, delta=said)], model="m", usage=None))
+    assert found is not None
+    assert (found.content, found.tool_calls) == ("", ())

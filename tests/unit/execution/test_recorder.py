@@ -272,3 +272,68 @@ async def test_a_request_that_ends_after_its_run_belongs_to_none() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_each_api_is_asked_in_its_own_form() -> None:
+    """A response is streamed as a chat is, an embedding is not; all are steps of the same body."""
+    made, client = recorder()
+    await made.call("Hi")
+    await made.respond("Hi", instructions="Be brief.")
+    await made.respond([{"type": "function_call_output", "call_id": "1", "output": "21"}], stream=False)
+    await made.embed(["one", "two"], name="index", dimensions=4)
+    await made.embed("one")
+    question = {"role": "user", "content": "Hi"}
+    assert [(each.api, each.messages, each.parameters, each.step) for each in client.requests] == [
+        ("chat", (question,), {"stream": True}, None),
+        ("responses", (question,), {"stream": True, "instructions": "Be brief."}, "call 2"),
+        (
+            "responses",
+            ({"type": "function_call_output", "call_id": "1", "output": "21"},),
+            {"stream": False},
+            "call 3",
+        ),
+        (
+            "embeddings",
+            ({"role": "user", "content": "one"}, {"role": "user", "content": "two"}),
+            {"dimensions": 4},
+            "index",
+        ),
+        ("embeddings", ({"role": "user", "content": "one"},), {}, "call 4"),
+    ]
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_source_bounds_a_response_in_the_words_of_its_api() -> None:
+    """Chats and responses have different ones."""
+    client = FakeClient(lambda *_: Answer(ttft_s=0.1), FakeClock())
+    made = Recorder(nouns.plan(warmup=2), client, Replayed(trace=nouns.trace(), source=None))
+    await made.respond()
+    assert client.requests[0].parameters == {"stream": True, "max_output_tokens": 10}
+
+
+@pytest.mark.usefixtures("iteration")
+@pytest.mark.parametrize("texts", [[], "", ["one", ""], [1], None, [{"role": "user"}]])
+async def test_what_is_no_text_cannot_be_embedded(texts: Any) -> None:
+    """The message shows how it is written."""
+    with pytest.raises(BodyError, match=r"write llm\.embed\(\['\.\.\.'\]\)"):
+        await recorder()[0].embed(texts)
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_several_answers_to_one_request_are_refused() -> None:
+    """Their events would be mixed, and their tokens added up."""
+    made, client = recorder()
+    with pytest.raises(
+        BodyError, match=r"n=2: one request is measured by one answer; call llm\(\.\.\.\) once for each"
+    ):
+        await made.call("Hi", n=2)
+    await made.call("Hi", n=1)
+    assert len(client.requests) == 1
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_the_input_of_a_response_is_its_first_argument() -> None:
+    """As the messages of a chat are."""
+    with pytest.raises(BodyError, match="takes the input as its first argument"):
+        await recorder()[0].respond("Hi", input="Hi")
