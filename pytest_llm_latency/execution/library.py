@@ -9,7 +9,7 @@ import os
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from pytest_llm_latency.errors import UnknownModelError
@@ -104,7 +104,8 @@ def missing_keys(model: str) -> list[str]:
 
 def is_missing_key(error: Exception) -> bool:
     """Whether litellm says that it has no credentials."""
-    return isinstance(error, litellm.AuthenticationError)
+    no_credentials = "has no attribute 'access_key'"  # what older versions say without AWS's
+    return isinstance(error, litellm.AuthenticationError) or no_credentials in str(error)
 
 
 def takes_stream_options(provider: str, model: str) -> bool:
@@ -155,7 +156,8 @@ _INVOKED = MappingProxyType({
 def _bedrock(model: str) -> Any:  # noqa: ANN401  (litellm's classes are untyped here)
     is_invoked = BedrockModelInfo.get_bedrock_route(model) == "invoke"
     known = _INVOKED.get(BaseAWSLLM.get_bedrock_invoke_provider(model)) if is_invoked else None
-    return invoke_handler.AWSEventStreamDecoder(model=model) if known is None else known(model=model, sync_stream=True)
+    made = invoke_handler.AWSEventStreamDecoder(model=model) if known is None else known(model=model, sync_stream=True)
+    return SimpleNamespace(chunk_parser=made._chunk_parser)  # noqa: SLF001  (the only name in all versions)
 
 
 # The configurations that litellm does not name as those of their provider, or that read nothing themselves.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_llm_latency.errors import ProviderError
 from pytest_llm_latency.execution import endings, event_stream, ndjson, redaction, sse
 from pytest_llm_latency.execution.decode import Json
 from pytest_llm_latency.execution.delta import Delta
@@ -30,15 +31,20 @@ def _usual_access(api_base: str) -> dict[str, object]:
 
 
 def _aws_access(api_base: str) -> dict[str, object]:
-    """Return keys that are none; where the environment names an identity to ask AWS for, a token that needs none."""
-    asked_for = any(name in os.environ for name in _AWS_IDENTITIES)
+    """Return keys that are none; raise ``ProviderError`` where litellm would ask AWS for an identity all the same."""
+    named = [name for name in _AWS_IDENTITIES if name in os.environ]
+    if named:
+        raise ProviderError(
+            f"{named[0]} names an identity that litellm asks AWS for, and a dry run sends nothing there: "
+            "unset it, or measure this test without --llm-latency-simulate."
+        )
     return {
         "aws_bedrock_runtime_endpoint": api_base,
         "aws_access_key_id": redaction.SIMULATOR_KEY,
         "aws_secret_access_key": redaction.SIMULATOR_KEY,
         "aws_session_token": redaction.SIMULATOR_KEY,
         "aws_region_name": "us-east-1",
-        "api_key": redaction.SIMULATOR_KEY if asked_for else "",
+        "api_key": "",  # holds back a token of the environment
     }
 
 

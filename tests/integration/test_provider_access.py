@@ -32,7 +32,6 @@ SECRETS = (
 )
 ELSEWHERE = "http://127.0.0.1:9"
 SERVERS = ("COHERE_API_BASE", "REPLICATE_API_BASE", "OLLAMA_API_BASE", "AWS_BEDROCK_RUNTIME_ENDPOINT")
-IDENTITIES = ("AWS_PROFILE_NAME", "AWS_ROLE_NAME", "AWS_WEB_IDENTITY_TOKEN", "AWS_SESSION_NAME", "AWS_PROFILE")
 QUICK = {"*": {"ttft": 0.004, "inter_token": 0.001, "headers_s": 0.002, "output_tokens": 5}}
 
 
@@ -101,16 +100,23 @@ def ask(client: Any, *requests: Request) -> list[Recording]:
 # Dry runs.
 
 
-def test_a_dry_run_stays_at_home_whatever_the_environment_names(
+def test_a_dry_run_stays_at_home_whatever_server_the_environment_names(
     client: Any, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server, or an identity that would be asked for at AWS."""
+    """Litellm looks there too."""
     for name in SERVERS:
         monkeypatch.setenv(name, ELSEWHERE)
-    for name in IDENTITIES:
-        monkeypatch.setenv(name, "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
     (sent,) = ask(client, asking(provider))
     assert (client.decode(sent).status, sent.endpoint) == ("ok", "simulator")
+
+
+@pytest.mark.parametrize("name", ["AWS_PROFILE_NAME", "AWS_ROLE_NAME", "AWS_WEB_IDENTITY_TOKEN"])
+def test_a_dry_run_asks_aws_for_no_identity(client: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Litellm would, whatever the call states: the variable is named instead."""
+    monkeypatch.setenv(name, "nobody")
+    with pytest.raises(ProviderError, match=rf"{name} names an identity .*: unset it"):
+        ask(client, asking("bedrock"))
 
 
 def test_a_dry_run_stays_at_home_whatever_the_call_names(client: Any, provider: str) -> None:
@@ -195,7 +201,7 @@ def test_a_missing_key_is_named_before_anything_is_sent(real: Any, provider: str
 
 def test_without_credentials_of_aws_nothing_is_sent(real: Any) -> None:
     """They may come from many places, so that no variable is named."""
-    with pytest.raises(MissingKeyError, match=r"locate credentials\. Give it the provider's credentials, or try --llm"):
+    with pytest.raises(MissingKeyError, match=r"Give it the provider's credentials, or try --llm"):
         ask(real, asking("bedrock", aws_region_name="us-east-1"))
 
 
