@@ -13,7 +13,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 from pytest_llm_latency.errors import UnknownModelError
-from pytest_llm_latency.execution import modules
+from pytest_llm_latency.execution import modules, sse
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING
 from pytest_llm_latency.model import Api, Recording, Request
@@ -186,7 +186,7 @@ def response_parser(provider: str, model: str, request: Request) -> Callable[[Ma
 def transformed(provider: str, model: str, recording: Recording, body: bytes) -> Any:  # noqa: ANN401  (the same)
     """Return a whole answer as litellm's own object; raises whatever its parser raises."""
     sent = httpx.Request("POST", f"http://{recording.endpoint}")
-    answer = httpx.Response(200, content=body, request=sent, headers=_told(recording))
+    answer = httpx.Response(200, content=body, request=sent, headers=sse.own_headers(recording))
     return _TRANSFORMED[recording.request.api](provider, model, recording, answer)
 
 
@@ -203,44 +203,6 @@ def _chat(provider: str, model: str, recording: Recording, answer: httpx.Respons
         encoding=None,
         api_key="",
     )
-
-
-def _told(recording: Recording) -> list[tuple[str, str]]:
-    """Return the headers in which a provider may tell of its answer: the body is decoded already."""
-    return [(name, value) for name, value in recording.headers if name.startswith("x-")]
-
-
-def _response(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
-    return _responses_config(provider, model).transform_response_api_response(
-        model=model, raw_response=answer, logging_obj=_logging(recording.request)
-    )
-
-
-def _embedding(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
-    config = ProviderConfigManager.get_provider_embedding_config(model, litellm.LlmProviders(provider))
-    if config is None:  # OpenAI's own form
-        return convert_to_model_response_object(
-            response_object=answer.json(),
-            model_response_object=litellm.EmbeddingResponse(),
-            response_type="embedding",
-        )
-    return config.transform_embedding_response(
-        model=model,
-        raw_response=answer,
-        model_response=litellm.EmbeddingResponse(),
-        logging_obj=_logging(recording.request),
-        api_key="",
-        request_data={},
-        optional_params=dict(recording.request.parameters),
-        litellm_params={},
-    )
-
-
-_TRANSFORMED: Mapping[Api, Callable[[str, str, Recording, httpx.Response], Any]] = MappingProxyType({
-    "chat": _chat,
-    "responses": _response,
-    "embeddings": _embedding,
-})
 
 
 def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)

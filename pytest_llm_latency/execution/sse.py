@@ -30,6 +30,11 @@ def header(recording: Recording, name: str) -> str | None:
     return next((value for key, value in recording.headers if key == name), None)
 
 
+def own_headers(recording: Recording) -> list[tuple[str, str]]:
+    """Return the headers in which a provider tells of its answer, without those of HTTP."""
+    return [(name, value) for name, value in recording.headers if name.startswith("x-")]
+
+
 def plain_pieces(recording: Recording) -> Iterator[tuple[bytes, int]]:
     """Return the pieces without content encoding, each with its stamp.
 
