@@ -205,6 +205,39 @@ def _chat(provider: str, model: str, recording: Recording, answer: httpx.Respons
     )
 
 
+def _response(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
+    return _responses_config(provider, model).transform_response_api_response(
+        model=model, raw_response=answer, logging_obj=_logging(recording.request)
+    )
+
+
+def _embedding(provider: str, model: str, recording: Recording, answer: httpx.Response) -> Any:  # noqa: ANN401  (the same)
+    config = ProviderConfigManager.get_provider_embedding_config(model, litellm.LlmProviders(provider))
+    if config is None:  # OpenAI's own form
+        return convert_to_model_response_object(
+            response_object=answer.json(),
+            model_response_object=litellm.EmbeddingResponse(),
+            response_type="embedding",
+        )
+    return config.transform_embedding_response(
+        model=model,
+        raw_response=answer,
+        model_response=litellm.EmbeddingResponse(),
+        logging_obj=_logging(recording.request),
+        api_key="",
+        request_data={},
+        optional_params=dict(recording.request.parameters),
+        litellm_params={},
+    )
+
+
+_TRANSFORMED: Mapping[Api, Callable[[str, str, Recording, httpx.Response], Any]] = MappingProxyType({
+    "chat": _chat,
+    "responses": _response,
+    "embeddings": _embedding,
+})
+
+
 def _logging(request: Request) -> Any:  # noqa: ANN401  (the same)
     """Return what litellm's parsers expect beside an answer; nothing is logged to it."""
     logging = Logging(
