@@ -37,6 +37,7 @@ from pytest_llm_latency.execution.price_file import ModelPrices
 from pytest_llm_latency.execution.pricing import PriceList
 from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
+from pytest_llm_latency.execution.templates import Templates
 from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport, WireRequest
 from pytest_llm_latency.model import Decoded, Recording, Request
 
@@ -54,6 +55,7 @@ class LiteLLMClient:
         self._transport = Transport()
         self._rehearsed: set[str] = set()
         self._built = BuiltRequests()
+        self._templates = Templates()
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
         with Quiet():
             self._handler = library.handler(Seam())
@@ -86,7 +88,7 @@ class LiteLLMClient:
         return provider
 
     async def send(self, request: Request) -> Recording:
-        """Build the request, or take it from an identical one, and send it."""
+        """Build the request, or take it from an identical one or an example, and send it."""
         _, provider = _resolved(request)
         began_ns = time.monotonic_ns()
         try:
@@ -142,6 +144,7 @@ class LiteLLMClient:
         """Close the connections and forget what was built: the environment may change before the next benchmark."""
         self._transport.close()
         self._built.clear()
+        self._templates.clear()
 
     def restore(self) -> None:
         """Give litellm the settings back that it had; nothing can be sent afterwards."""
@@ -167,7 +170,7 @@ class LiteLLMClient:
     async def _build(self, request: Request) -> WireRequest:
         asked = json.dumps([request.api, request.model, request.messages, dict(request.parameters)], default=repr)
         identity = hashlib.sha256(asked.encode()).hexdigest()  # an image in a message has megabytes
-        wire = self._built.find(identity)
+        wire = self._built.find(identity) or self._templates.fill(request)
         if wire is None:
             built = self._amended(await to_its_end(self._handed_over(request)), request)
             carried = redaction.credentials(built.headers.items(), built.url.params.items())
@@ -175,6 +178,7 @@ class LiteLLMClient:
             wire = handover.wire_request(built, verify=arguments.verify(request))
             self._check_home(request.model, wire.endpoint)
             self._built.keep(identity, wire, keeps_s=providers.row(_resolved(request)[1]).keeps_s)
+            self._templates.learn(request, wire)
         return wire
 
     def _amended(self, built: httpx.Request, request: Request) -> httpx.Request:
