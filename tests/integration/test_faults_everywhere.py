@@ -110,7 +110,13 @@ SHAPES: Mapping[str, Mapping[str, object]] = {
         "coalesce": 2,
     },
 }
-MODELS = {"openai": "openai/m", "anthropic": "anthropic/m", "gemini": "gemini/m"}
+MODELS = {
+    "openai": "openai/m",
+    "anthropic": "anthropic/m",
+    "gemini": "gemini/m",
+    "ollama_chat": "ollama_chat/m",  # lines of JSON
+    "bedrock": "bedrock/converse/m",  # binary frames
+}
 
 
 def expected(fault: Fault, *, stream: bool) -> Row:
