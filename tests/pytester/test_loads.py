@@ -44,7 +44,7 @@ TRACE = "arrived_at,num_prefill_tokens,num_decode_tokens\n0,30,3\n0.5,300,1\n0.7
 @pytest.fixture
 def loads(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> Suite:
     """Return a suite with a test for each shape, and the files that they name; its machine may be busy."""
-    monkeypatch.setattr(judge, "distrusted", lambda *_: ())
+    monkeypatch.setattr(judge, "distrusted", lambda *_, **__: ())
     suite.write(SHAPES)
     (suite.path / "prompts.jsonl").write_text(PROMPTS, encoding="utf-8")
     (suite.path / "trace.csv").write_text(TRACE, encoding="utf-8")
