@@ -16,7 +16,7 @@ WRONG = {
     "requests=4, concurrency=5": "concurrency 5 is above requests 4: raise requests or lower concurrency.",
     "load='-3/s'": "the rate is '-3/s': it must be a number above 0, as in load='20/s'.",
     "load='0/s'": "the rate is '0/s': it must be a number above 0, as in load='20/s'.",
-    "load='fast'": "load='fast' is not a load: write 'closed'",
+    "load='fast'": "load='fast' is not a load: write one of 'closed'",
     "load=20": "load=20 is not a load: write 'closed', a rate such as '20/s', or constant(20).",
     "load='20/s', concurrency=2": "concurrency=2 does not go with the load 'constant, 20/s'",
     "timeout='soon'": "timeout: 'soon' is not a duration",
