@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,13 +103,13 @@ def _levels(text: str) -> list[int]:
     return levels
 
 
-def plan(streams: int, requests: int | None) -> Plan:
+def plan(streams: int, requests: int | None, *, model: str = MODEL) -> Plan:
     """Return the plan of a closed loop, as a marker without further arguments would have it."""
     if requests is None:
         requests = max(_FEWEST_REQUESTS, _REQUESTS_A_STREAM * streams)
     if requests < streams:
         raise UsageError(f"--requests {requests} is below --streams {streams}: ask for as many at least.")
-    said = marker.llm_latency(model=MODEL, requests=requests, warmup=streams, concurrency=streams)
+    said = marker.llm_latency(model=model, requests=requests, warmup=streams, concurrency=streams)
     return marker.make_plan(said, options.resolve(lambda _: None, lambda _: None, Path()))
 
 
@@ -132,12 +132,20 @@ def measure(simulator: "SimulatorProcess", client: "LiteLLMClient", planned: Pla
     place = Place(worker=None, host=None, region=None)
     samples = collect(_numbered(recorder.spool.read(), numbers), client, planned, place).samples
     recorder.spool.close()
-    truths = {truth.request: truth for truth in simulator.truths()}
+    truths = {truth.request: truth for truth in _since_asked(simulator.truths())}
     return compare(
         [(sample, truths[numbers[sample.iteration]]) for sample in samples if sample.phase == MEASURE],
         streams=loads.concurrency(planned.load) or 0,
         estimate_s=progress.watch.trust(samples).error_p99_s,
     )
+
+
+def _since_asked(truths: "Sequence[Exchange]") -> "Iterator[Exchange]":
+    """Return the exchanges with the arrival of the request that asked: some answers are fetched by a second one."""
+    asked: dict[tuple[str, int], int] = {}
+    for truth in truths:
+        arrived_ns = asked.setdefault((truth.model, truth.ordinal), truth.arrived_ns)
+        yield replace(truth, arrived_ns=arrived_ns)
 
 
 def _numbered(entries: "Iterable[Entry]", numbers: dict[int, int]) -> "Iterator[Entry]":

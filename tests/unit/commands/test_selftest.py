@@ -1,5 +1,6 @@
 """``llm-latency selftest``: what it compares, what it prints, and what it refuses."""
 
+import dataclasses
 import json
 from array import array
 from typing import Any
@@ -58,6 +59,16 @@ def test_the_ninety_ninth_percentile_is_that_of_the_requests() -> None:
     found = selftest.compare(pairs, streams=4, estimate_s=None)
     assert found.ttft_s == pytest.approx((0.0, 0.005))
     assert found.fit_from_s == pytest.approx(0.1)
+
+
+def test_an_answer_that_a_second_request_fetches_counts_from_the_first() -> None:
+    """As Replicate's streams, whose address the first answer names."""
+    asked, fetched, other = (
+        dataclasses.replace(truth(5.0, arrived_ms=at), request=number, ordinal=ordinal)
+        for number, (at, ordinal) in enumerate([(1.0, 0), (2.0, 0), (3.0, 1)], start=1)
+    )
+    found = selftest._since_asked([asked, fetched, other])
+    assert [each.arrived_ns for each in found] == [1 * MS, 1 * MS, 3 * MS]
 
 
 def test_a_request_that_failed_ends_the_selftest() -> None:
