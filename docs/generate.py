@@ -16,6 +16,7 @@ from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
 from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
 from pytest_llm_latency.simulator import faults
+from pytest_llm_latency.simulator.protocols import PROTOCOLS, Protocol
 
 DOCS = Path(__file__).parent
 
@@ -161,11 +162,41 @@ def faults_page() -> str:
     ])
 
 
+def _apis(protocol: Protocol) -> str:
+    """Return the APIs that a protocol has, by the ends of its paths."""
+    paths = [route.path for route in protocol.ROUTES]
+    others = [name for name in ("responses", "embeddings") if any(path.endswith(f"/{name}") for path in paths)]
+    return ", ".join(["chat", *others])
+
+
+def providers_page() -> str:
+    """Return the reference of all providers that the simulator speaks for."""
+    rows = (
+        f"| `{name}` | `{protocol.ENVIRONMENT[0]}` | `{protocol.ENVIRONMENT[1]}` | {_apis(protocol)} |"
+        for name, protocol in PROTOCOLS.items()
+    )
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/simulator/protocols/__init__.py"),
+        "# Providers",
+        "",
+        "Those that `--llm-latency-simulate` speaks for. The name is what stands before the slash of a model, and what",
+        "`llm_simulator.api_base(...)` takes; `tgi` and `llama.cpp` are asked as `openai/` with an `api_base`. Others",
+        "that litellm knows are measured too, but not simulated. How each is measured stands on a page of its own in",
+        "`docs/providers`.",
+        "",
+        "| name | variable of the server | variable of the key | simulated |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
     "reference/options.md": options_page,
     "reference/marker.md": marker_page,
+    "reference/providers.md": providers_page,
     "reference/simulated-faults.md": faults_page,
 }
 

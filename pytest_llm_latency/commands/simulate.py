@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What argparse makes is typed by hand: ``add_subparsers`` has no public class for it.
 Subparsers = Any
 
-_SUMMARY = "serve simulated OpenAI, Anthropic and Gemini models with stated latencies"
+_SUMMARY = "serve simulated models of many providers with stated latencies"
 _SETTINGS_HELP = "YAML or JSON with seed, slowdown, profiles (patterns of model names to latencies) and faults"
 
 

@@ -52,10 +52,7 @@ def configure(transport: httpx.AsyncBaseTransport) -> Callable[[], None]:
         "disable_hf_tokenizer_download": True,
         "num_retries": 0,
         "cache": None,
-        "callbacks": [],
-        "success_callback": [],
-        "failure_callback": [],
-        "_async_success_callback": [],
+        **{name: [] for name in ("callbacks", "success_callback", "failure_callback", "_async_success_callback")},
     }
     undone = contextlib.ExitStack()
     undone.callback(modules.exchange(litellm, ours))
@@ -83,10 +80,7 @@ def _lent(made: AsyncHTTPHandler) -> Callable[..., AsyncHTTPHandler]:
 
 @functools.cache
 def resolve(model: str, stated: str | None = None) -> tuple[str, str]:
-    """Return a model's name at its provider, and the provider; raise ``UnknownModelError``.
-
-    ``stated`` is the provider that a call names beside the model.
-    """
+    """Return a model's name at its provider, and the provider, ``stated`` or not; raise ``UnknownModelError``."""
     try:
         with Quiet():
             name, provider, _, _ = litellm.get_llm_provider(model, custom_llm_provider=stated)
@@ -119,11 +113,18 @@ def has_responses(provider: str, model: str) -> bool:
     return _responses_config(provider, model) is not None
 
 
+@functools.cache
+def _supply_gateway() -> None:
+    """Stand in for a part of litellm that some versions import for each response and cannot: it is not used."""
+    try:
+        import litellm.responses.mcp.litellm_proxy_mcp_handler  # noqa: F401, PLC0415  (only whether it can be)
+    except ModuleNotFoundError:
+        gateway = types.SimpleNamespace(should_use_litellm_mcp_gateway=lambda **_: False)
+        modules.stand_in("litellm.responses.mcp.litellm_proxy_mcp_handler", {"LiteLLM_Proxy_MCP_Handler": gateway})
+
+
 async def _respond(**arguments: Any) -> Any:  # noqa: ANN401  (litellm's own)
-    # Some versions import this part of theirs for each response: it is not used.
-    gateway = types.SimpleNamespace(should_use_litellm_mcp_gateway=lambda **_: False)
-    name = "litellm.responses.mcp.litellm_proxy_mcp_handler"
-    modules.stand_in(name, needs="mcp", contents={"LiteLLM_Proxy_MCP_Handler": gateway})
+    _supply_gateway()
     return await litellm.aresponses(**arguments)
 
 

@@ -1,7 +1,6 @@
 """What is done to modules that are not ours, and how it is undone."""
 
 import functools
-import importlib.util
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -24,11 +23,10 @@ def _set(module: types.ModuleType, contents: Mapping[str, object]) -> None:
             setattr(module, name, value)
 
 
-def stand_in(name: str, *, needs: str, contents: Mapping[str, object]) -> None:
-    """Supply a module that cannot be imported because the package ``needs`` is not installed."""
-    if name not in sys.modules and importlib.util.find_spec(needs) is None:
-        sys.modules[name] = types.ModuleType(name)
-        vars(sys.modules[name]).update(contents)
+def stand_in(name: str, contents: Mapping[str, object]) -> None:
+    """Supply a module that cannot be imported."""
+    sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(contents)
 
 
 def missing_package(error: BaseException | None) -> str | None:

@@ -25,7 +25,7 @@ from pytest_llm_latency.simulator.protocols import bedrock_models
 from pytest_llm_latency.simulator.routes import Asked, Call, Framing
 
 API_BASE = ""
-ENVIRONMENT = ("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_ACCESS_KEY_ID")
+ENVIRONMENT = ("AWS_BEDROCK_RUNTIME_ENDPOINT", "AWS_BEARER_TOKEN_BEDROCK")
 JSON = "application/json"
 _SIGNATURE = "c2ltdWxhdGVk"
 _FINISH = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use"}

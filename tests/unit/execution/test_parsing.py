@@ -1,5 +1,6 @@
 """A library's parser may raise anything: that is data which cannot be read."""
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,10 +8,10 @@ import pytest
 
 from pytest_llm_latency.execution import parsing
 from pytest_llm_latency.execution.decode import decode
-from pytest_llm_latency.execution.delta import Delta, ToolCallDelta, delta
+from pytest_llm_latency.execution.delta import Delta, ReportedError, ToolCallDelta, delta
 from pytest_llm_latency.execution.providers import Provider
 from pytest_llm_latency.model import Usage
-from recordings import decoded, recording
+from recordings import decoded, recording, request
 
 
 def chunk(message: str = "delta", **parts: Any) -> SimpleNamespace:
@@ -179,3 +180,74 @@ def test_of_several_choices_the_first_is_read() -> None:
     found = delta(SimpleNamespace(choices=[SimpleNamespace(index=1, delta=said)], model="m", usage=None))
     assert found is not None
     assert (found.content, found.tool_calls) == ("", ())
+
+
+def test_litellms_other_form_of_a_chunk_is_read_too() -> None:
+    """A dictionary."""
+    call = {"index": 1, "id": "c", "function": {"name": "weather", "arguments": None}}
+    usage = {"prompt_tokens": 3, "completion_tokens": 4}
+    found = delta({"text": "a", "tool_use": call, "is_finished": True, "finish_reason": "stop", "usage": usage})
+    assert found is not None
+    assert (found.content, found.finish_reason, found.usage) == ("a", "stop", delta_usage(3, 4))
+    assert found.tool_calls == (ToolCallDelta(index=1, id="c", name="weather", arguments=""),)
+    assert delta({"text": None, "finish_reason": "", "usage": None, "tool_use": None}) == Delta(
+        content="", reasoning="", tool_calls=(), finish_reason=None, served_model=None, usage=None
+    )
+
+
+def delta_usage(tokens_in: int, tokens_out: int) -> Usage:
+    """Return a usage of two counts."""
+    return Usage(
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        tokens_reasoning=None,
+        tokens_cached=None,
+        tokens_cache_written=None,
+        source="usage",
+    )
+
+
+class Refusing:
+    """A reader of ours that raises."""
+
+    def __init__(self, failure: Exception) -> None:
+        self._failure = failure
+
+    def event(self, _: object) -> Any:
+        """Raise."""
+        raise self._failure
+
+    def answer(self, _: object) -> Any:
+        """Raise."""
+        raise self._failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "streamed", "whole"),
+    [
+        (ValueError("no"), "MalformedStream", "MalformedAnswer"),
+        (RecursionError("deep"), "MalformedStream", "MalformedAnswer"),
+        (ReportedError("no"), "ProviderError", "ProviderError"),
+    ],
+)
+def test_what_a_reader_of_ours_cannot_read_is_told_from_what_the_provider_tells(
+    failure: Exception, streamed: str, whole: str
+) -> None:
+    """And litellm's parsers are not asked."""
+
+    def unwanted(*_: object) -> Any:
+        raise AssertionError("litellm was asked")
+
+    made = parsing.protocol(
+        Provider(reader=lambda: Refusing(failure)), iterator=unwanted, transformed=unwanted, redact=str
+    )
+    said = decode(recording(b"data: {}\n\n"), made)
+    assert said.failure is not None
+    assert said.failure.error_class == streamed
+    asked = dataclasses.replace(request(), parameters={"stream": False})
+    said = decode(recording(b"{}", request=asked), made)
+    assert said.failure is not None
+    assert said.failure.error_class == whole
+    said = decode(recording(b"[]", request=asked), made)
+    assert said.failure is not None
+    assert said.failure.error_class == "MalformedAnswer"
