@@ -217,8 +217,10 @@ class LiteLLMClient:
         row, given = providers.row(provider), arguments.of_call(request)
         if self._api_bases is not None:
             given = arguments.for_simulator(given, row.access(self._api_bases[provider]))
-        elif not arguments.OWN_ACCESS & given.keys():
-            _require_key(request.model, row)
+        else:
+            _require_server(request, row)
+            if not arguments.OWN_ACCESS & given.keys():
+                _require_key(request.model, row)
         if request.api not in row.through_sdk:
             given["client"] = self._handler
         if request.api == "chat" and given.get("stream") and row.asks_for_usage:
@@ -235,6 +237,13 @@ def _ask_for_usage(given: dict[str, Any], request: Request) -> None:
     model, provider = _resolved(request)
     if library.takes_stream_options(provider, model):
         given.setdefault("stream_options", {"include_usage": True})
+
+
+def _require_server(request: Request, row: providers.Provider) -> None:
+    if row.server is None or row.server in os.environ or {"api_base", "base_url"} & request.parameters.keys():
+        return
+    wanted = f"set {row.server}, or write llm(..., api_base='http://...')"
+    raise ProviderError(f"the server of {request.model!r} is not named: {wanted}.")
 
 
 def _require_key(model: str, row: providers.Provider) -> None:

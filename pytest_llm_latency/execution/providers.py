@@ -64,7 +64,8 @@ class Provider:
     called with to reach the simulator. ``keys`` are the variables of the environment of which one
     must be set; ``None`` leaves that to litellm. A built request is ``amended`` before it is sent,
     and may be sent again for ``keeps_s`` seconds. Where an answer is not in the first response,
-    ``follows`` is how to get it. ``extra`` is ours that installs what litellm needs for this provider.
+    ``follows`` is how to get it. ``server`` is the variable that names the server where there is no
+    usual one: litellm would take OpenAI's. ``extra`` is ours that installs what litellm needs for this provider.
     """
 
     through_sdk: tuple[Api, ...] = ()
@@ -76,6 +77,7 @@ class Provider:
     reader: Reader | None = None
     access: Callable[[str], dict[str, object]] = _usual_access
     keys: tuple[str, ...] | None = None
+    server: str | None = None
     keeps_s: float = math.inf
     amended: Callable[..., "httpx.Request"] | None = None
     follows: type[replicate.Following] | None = None
@@ -99,8 +101,8 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType({
     "together_ai": Provider(through_sdk=("embeddings",)),
     "openrouter": _LIKE_OPENAI,
     "groq": _LIKE_OPENAI,
-    "hosted_vllm": _LIKE_OPENAI,
-    "litellm_proxy": _OPENAI,
+    "hosted_vllm": Provider(asks_for_usage=True, keys=(), server="HOSTED_VLLM_API_BASE"),
+    "litellm_proxy": Provider(through_sdk=_SDK, asks_for_usage=True, keys=(), server="LITELLM_PROXY_API_BASE"),
     "custom_openai": _OPENAI,
     "perplexity": _OPENAI,
     "llamafile": Provider(through_sdk=("chat",), asks_for_usage=True),

@@ -268,6 +268,19 @@ def test_a_provider_that_a_call_states_beside_the_model_counts(dry: Any, simulat
     assert (recording.provider, only(simulator).protocol, said.text) == ("hosted_vllm", "hosted_vllm", TEXT)
 
 
+@pytest.mark.parametrize("provider", ["hosted_vllm", "litellm_proxy"])
+@pytest.mark.parametrize("access", [{}, {"api_key": "none"}])
+def test_a_server_that_is_not_named_is_nobody_elses(
+    client: Any, monkeypatch: pytest.MonkeyPatch, provider: str, access: Mapping[str, str]
+) -> None:
+    """By litellm a chat would go to OpenAI, whose key may be there."""
+    variable = PROTOCOLS[provider].ENVIRONMENT[0]
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with pytest.raises(ProviderError, match=rf"is not named: set {variable}, or write llm\(\.\.\., api_base="):
+        ask(client, request(model=MODELS[provider], parameters={"stream": True, **access}))
+
+
 # Images.
 
 
