@@ -109,7 +109,6 @@ def run(command: str, folder: Path, profile: Path, programs: Path) -> subprocess
         | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTEST_ADDOPTS": options,
-            "LLM_LATENCY_MAX_ERROR": "1s",
             "LLM_LATENCY_MAX_ERROR": "1s",  # the machine is busy with other tests
             "COLUMNS": "100",
             "NO_COLOR": "1",
