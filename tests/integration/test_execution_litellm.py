@@ -231,10 +231,10 @@ def test_an_identical_request_is_built_once(client: Any, simulator: SimulatorPro
 
 
 def test_built_requests_do_not_pile_up(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A prompt of its own for each request must not fill the memory."""
+    """Parameters of its own for each request must not fill the memory."""
     monkeypatch.setattr("pytest_llm_latency.execution.built.KEPT", 3)
     client._built.clear()
-    ask(client, *[asking("openai", f"prompt {index}") for index in range(6)])
+    ask(client, *[asking("openai", seed=index) for index in range(6)])
     assert len(client._built) == 3
 
 
