@@ -77,7 +77,7 @@ def suite(
             """Leave it to the next run."""
 
     for name in os.environ:
-        if name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE")) or name.startswith("LLM_LATENCY_"):
+        if name.endswith(("_API_KEY", "_BASE_URL", "_API_BASE")) or name.startswith(("LLM_LATENCY_", "COV")):
             monkeypatch.delenv(name)
     monkeypatch.setattr(process, "SimulatorProcess", Lent)
     # The heap of this process is a test run's: collecting it takes longer than the benchmarks here.
