@@ -223,14 +223,14 @@ def _missing(session: Session, screen: Screen) -> list[Line]:
 
 def _surroundings(session: Session, screen: Screen) -> list[Line]:
     changes = wording.environment_changes(session.results)
-    found = [part for text, count in changes for part in screen.sentence(f"environment: {text}{_shared(count)}", 0)]
-    for warning, count in wording.notices(session):
-        found += screen.sentence(f"warning: {warning.message}{_shared(count)}", 0, "yellow")
+    found = [part for text, whose in changes for part in screen.sentence(f"environment: {text}{_of(whose)}", 0)]
+    for warning, whose in wording.notices(session):
+        found += screen.sentence(f"warning: {warning.message}{_of(whose)}", 0, "yellow")
     return found
 
 
-def _shared(count: int) -> str:
-    return "" if count <= 1 else f" ({wording.benchmarks(count)})"
+def _of(whose: str) -> str:
+    return f" ({whose})" if whose else ""
 
 
 def _artefacts(artefacts: Sequence[tuple[str, str]], screen: Screen) -> list[Line]:

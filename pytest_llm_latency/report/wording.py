@@ -4,9 +4,10 @@ import math
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import ERROR_RATE
@@ -14,6 +15,7 @@ from pytest_llm_latency.model import Comparison, Environment, Notice, Result, Se
 from pytest_llm_latency.report.rows import NOT_COMPARED, SEVERITY, Row, rows
 
 TOOL = "pytest-llm-latency"
+Told = TypeVar("Told", Notice, str)
 _QUANTILE = re.compile(r"p\d+ ")
 
 TITLES: Mapping[VerdictStatus, str] = MappingProxyType({
@@ -249,20 +251,33 @@ def fails(session: Session) -> bool:
     return lost or bool(session.problems) or any(result.fails for result in session.results)
 
 
-def notices(session: Session) -> list[tuple[Notice, int]]:
-    """Return every warning once, with the number of tests that have it; 0 is the session's own.
+def notices(session: Session) -> list[tuple[Notice, str]]:
+    """Return every warning once, with the words for the tests that have it; none for the session's own.
 
     An interruption is not among them: a report says it where it says what is missing.
     """
-    shared = Counter(warning for result in session.results for warning in dict.fromkeys(result.warnings))
     own = [warning for warning in session.warnings if warning.code != "interrupted"]
     own += [Notice(code="problem", message=problem) for problem in session.problems]
-    return [(warning, 0) for warning in own] + list(shared.items())
+    return [(warning, "") for warning in own] + _with_owners(session.results, lambda result: result.warnings)
 
 
-def environment_changes(results: Sequence[Result]) -> list[tuple[str, int]]:
-    """Return every change of the environment once, with the number of tests that it concerns."""
-    return list(Counter(change for result in results for change in dict.fromkeys(result.environment_changes)).items())
+def environment_changes(results: Sequence[Result]) -> list[tuple[str, str]]:
+    """Return every change of the environment once, with the words for the tests that it concerns."""
+    return _with_owners(results, lambda result: result.environment_changes)
+
+
+def _with_owners(results: Sequence[Result], told: Callable[[Result], Iterable[Told]]) -> list[tuple[Told, str]]:
+    owners: dict[Told, list[str]] = {}
+    for result in results:
+        for each in dict.fromkeys(told(result)):
+            owners.setdefault(each, []).append(result.test_id)
+    return [(each, _whose(tests, len(results))) for each, tests in owners.items()]
+
+
+def _whose(tests: Sequence[str], of: int) -> str:
+    if of == 1:
+        return ""
+    return tests[0] if len(tests) == 1 else benchmarks(len(tests))
 
 
 def commit(environment: Environment) -> str | None:

@@ -140,7 +140,15 @@ def test_the_same_warning_of_several_tests_is_said_once() -> None:
     """With the number of tests that have it."""
     warning = Notice(code="lag", message="The loop lagged.")
     session = nouns.session(nouns.result(warnings=(warning,)), nouns.result(warnings=(warning,)))
-    assert wording.notices(session) == [(warning, 2)]
+    assert wording.notices(session) == [(warning, "2 benchmarks")]
+
+
+def test_a_warning_of_one_test_among_several_names_it() -> None:
+    """A reader must know whose budget was used up; where there is one test alone, it needs no name."""
+    warning = Notice(code="lag", message="The loop lagged.")
+    lagging, other = nouns.result(warnings=(warning,)), nouns.result()
+    assert wording.notices(nouns.session(lagging, other)) == [(warning, lagging.test_id)]
+    assert wording.notices(nouns.session(lagging)) == [(warning, "")]
 
 
 def test_the_error_rate_is_judged_beside_the_metrics() -> None:
