@@ -62,10 +62,18 @@ class Connection:
             self._sent = self.loop.create_future()
             self.loop.add_writer(self._socket.fileno(), self._on_writable)
 
-    async def drain(self) -> None:
-        """Return when the kernel has taken everything; raise ``OSError`` when the connection breaks before."""
-        if self._sent is not None:
-            await asyncio.shield(self._sent)  # others may wait for the same
+    async def drain(self, answered: asyncio.Future[None]) -> bool:
+        """Return whether the kernel has taken everything; a server that answers before may read no further.
+
+        Raises ``OSError`` when the connection breaks.
+        """
+        sent = self._sent
+        if sent is None:
+            return True
+        await asyncio.wait({sent, answered}, return_when=asyncio.FIRST_COMPLETED)
+        if sent.done():
+            sent.result()
+        return sent.done()
 
     def close(self) -> None:
         """Close the socket; calling it again does nothing."""

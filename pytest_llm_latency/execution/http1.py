@@ -112,11 +112,11 @@ class OneByOne:
         progress.send_start = time.monotonic_ns()
         try:
             connection.write(_to_send(request))
-            await connection.drain()
+            whole = await connection.drain(answer.done)
         except ConnectionError as error:
             await _answer_before_break(answer, error)
         else:
-            progress.send_end = time.monotonic_ns()
+            progress.send_end = time.monotonic_ns() if whole else None
             await answer.done
         if answer.keep_alive and progress.send_end is not None and not connection.closed:
             connection.listen(None)

@@ -121,8 +121,7 @@ class Session:
             self._reset(answer)
             return False
         self._flush()
-        await self.connection.drain()
-        return True
+        return await self.connection.drain(answer.done)
 
     def give_up(self, answer: StreamAnswer) -> None:
         """Tell the server that its answer is not wanted any more; the connection goes on."""
@@ -152,7 +151,7 @@ class Session:
                     continue
                 for event in self._h2.receive_data(frame):
                     self._take(event, clock)
-        except (ProtocolError, frames.FramingError) as error:
+        except (ProtocolError, ValueError) as error:  # a status that is no number, and no frames at all
             text = f"the answer is not HTTP/2 ({error}); if the server does not speak it, use http_version='1.1'"
             self._fail_all(HTTPProtocolError(text))
             self.leaving = True

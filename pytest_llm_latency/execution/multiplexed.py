@@ -23,6 +23,7 @@ class _Dial:
     def __init__(self, route: Route, contexts: Contexts, streams: int) -> None:
         self.opening = Opening()
         self.waiting = 0
+        self.given_up = False
         self.streams = streams
         self.loop = asyncio.get_running_loop()
         self.task = asyncio.create_task(self._open(route, contexts))
@@ -38,6 +39,7 @@ class _Dial:
         finally:
             self.waiting -= 1
             if not self.waiting and not self.task.done():
+                self.given_up = True  # it ends at its next turn, and nobody may join it until then
                 self.task.cancel()
 
 
@@ -99,7 +101,8 @@ class Multiplexed:
         """Return a set-up that is under way and can take another request, or begin one."""
         loop = asyncio.get_running_loop()
         for dial in self._dials[route]:
-            if dial.loop is loop and not dial.task.done() and dial.waiting < dial.streams:
+            under_way = dial.loop is loop and not dial.task.done() and not dial.given_up
+            if under_way and dial.waiting < dial.streams:
                 return dial
         streams = min((each.allowed for each in self._sessions[route]), default=http2.ASSUMED_STREAMS)
         dial = _Dial(route, self._contexts, max(1, streams))

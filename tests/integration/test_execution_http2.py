@@ -338,6 +338,18 @@ async def test_a_refusal_in_the_middle_of_the_request_is_read(transport: Transpo
 # What goes wrong.
 
 
+async def test_a_status_that_is_no_number_is_an_error_at_once(transport: Transport) -> None:
+    """h2 does not look at it."""
+
+    async def answer(speaker: Speaker, stream: int) -> None:
+        speaker.h2.send_headers(stream, [(":status", "fine")])
+        await speaker.flush()
+
+    async with serving(Speaking(answer)) as server:
+        exchange = await ask(transport, server)
+    assert why(exchange) == ("error", "HTTPProtocolError", "headers")
+
+
 async def test_a_server_that_speaks_http_1_says_so(transport: Transport) -> None:
     """It is not measured over HTTP/1.1 in silence."""
     bad = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
@@ -518,6 +530,20 @@ async def test_who_gives_up_first_does_not_end_the_set_up_for_the_others(
         exchange = await patient
         assert exchange.status == "ok"
         assert exchange.stamps.connect_start == exchange.stamps.started  # it had begun before
+
+
+async def test_a_set_up_that_was_just_given_up_is_not_joined(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next request of a user comes in the very turn in which the one before timed out."""
+
+    async def never(host: str, port: int, **options: int) -> object:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    request = wire(Origin(scheme="http", host="name.example", port=80))
+    exchanges = [await transport.send(request, deadline_s=0.01, http_version="2") for _ in range(3)]
+    assert [why(each) for each in exchanges] == [("timeout", "Timeout", "dns")] * 3
 
 
 # Connections.

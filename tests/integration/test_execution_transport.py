@@ -559,6 +559,21 @@ async def test_a_refusal_in_the_middle_of_the_request_is_read(transport: Transpo
     assert idle(transport, server) == []
 
 
+async def test_an_answer_is_whole_though_its_server_reads_no_further(transport: Transport) -> None:
+    """One that refuses a request half-way may leave the connection open, and the rest of the request in it."""
+
+    async def handler(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.say(OK.replace(b"200 OK", b"413 Content Too Large"))
+        await asyncio.Event().wait()
+
+    async with serving(handler) as server:
+        exchange = await ask(transport, server, body=b"x" * LARGE)
+    assert (exchange.status, exchange.http_status, exchange.pieces) == ("ok", 413, (b"hello",))
+    assert exchange.stamps.send_end is None
+    assert idle(transport, server) == []
+
+
 async def test_a_connection_that_breaks_while_the_request_is_sent_is_an_error_of_sending(transport: Transport) -> None:
     """Nothing was answered."""
 
