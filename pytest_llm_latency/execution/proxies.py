@@ -3,6 +3,7 @@
 import base64
 import ipaddress
 import os
+import re
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
@@ -25,20 +26,27 @@ def choose(origin: Origin) -> Proxy | None:
 
 
 def _proxy(url: str, variable: str, origin: Origin) -> Proxy:
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    scheme, netloc = _parts(url)
     try:
-        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
-    except ValueError:  # a port that is no number
+        parts = urlsplit(f"{scheme}://{netloc}")
+        host, port = parts.hostname, parts.port or _PORTS.get(scheme)
+    except ValueError:  # a port that is no number, or half an address of IPv6
         host = port = None
-    if parts.scheme not in _PORTS or not host or port is None:
+    if scheme not in _PORTS or not host or port is None:
         what = "a proxy whose address cannot be read"
-        if host and parts.scheme not in _PORTS:
-            what = f"a {parts.scheme} proxy, which is not supported"
+        if host and scheme not in _PORTS:
+            what = f"a {scheme} proxy, which is not supported"
         raise ProviderError(
             f"{variable} asks for {what}, on the way to {origin.host}: "
             f"name one as in http://proxy:3128, or add {origin.host} to NO_PROXY."
         )
-    return Proxy(scheme=parts.scheme, host=host, port=port, variable=variable, authorization=_basic(parts.netloc))
+    return Proxy(scheme=scheme, host=host, port=port, variable=variable, authorization=_basic(netloc))
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Return the scheme of a proxy's URL, and its user, host and port; whatever the URL is."""
+    scheme, _, rest = url.partition("://") if "://" in url else ("http", "", url)
+    return scheme.lower(), re.split("[/?#]", rest, maxsplit=1)[0]
 
 
 def _basic(netloc: str) -> bytes | None:
@@ -53,10 +61,11 @@ def secrets() -> set[str]:
     """Return the passwords of the environment's proxies, as they are written and as they are sent."""
     found = set()
     for name, url in os.environ.items():
-        parts = urlsplit(url if "://" in url else f"http://{url}") if name.lower().endswith("_proxy") else None
-        sent = None if parts is None else _basic(parts.netloc)
-        if parts is not None and sent is not None and parts.password:
-            found |= {parts.password, unquote(parts.password), sent.decode().removeprefix("Basic ")}
+        _, netloc = _parts(url)
+        sent = _basic(netloc) if name.lower().endswith("_proxy") else None
+        password = netloc.rpartition("@")[0].partition(":")[2]
+        if sent is not None and password:
+            found |= {password, unquote(password), sent.decode().removeprefix("Basic ")}
     return found
 
 

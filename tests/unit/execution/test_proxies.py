@@ -97,6 +97,7 @@ def test_this_machine_never_has_a_proxy(host: str, monkeypatch: pytest.MonkeyPat
         ("socks5://user:hunter2@proxy:1080", "a socks5 proxy, which is not supported"),
         ("http://user:hunter2@proxy:port", "a proxy whose address cannot be read"),
         ("http://", "a proxy whose address cannot be read"),
+        ("http://user:hunter2@[::1", "a proxy whose address cannot be read"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable_and_the_remedy(

@@ -99,3 +99,9 @@ def test_the_passwords_of_proxies_are_secrets_as_they_are_written_and_as_they_ar
     monkeypatch.setenv(name, "http://user:hunter%32@proxy:3128")
     sent = base64.b64encode(b"user:hunter2").decode()
     assert redact(f"hunter%32 hunter2 {sent} user proxy:3128") == "*** *** *** user proxy:3128"
+
+
+def test_the_password_of_a_proxy_that_cannot_be_read_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message about anything else must not fail for it."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@[::1")
+    assert redact("hunter2 of user") == "*** of user"
