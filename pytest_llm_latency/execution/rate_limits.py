@@ -88,7 +88,7 @@ def retry_after_s(headers: Headers) -> float | None:
         return plain
     try:
         return _until(parsedate_to_datetime(text), known)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -139,7 +139,7 @@ def _until(moment: datetime, known: Mapping[str, str]) -> float:
     """Return the seconds up to a moment by the server's own clock, which may differ from this machine's."""
     try:
         now = parsedate_to_datetime(known["date"])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         now = datetime.now(UTC)
     left = moment.replace(tzinfo=moment.tzinfo or UTC) - now.replace(tzinfo=now.tzinfo or UTC)
     return max(0.0, left.total_seconds())

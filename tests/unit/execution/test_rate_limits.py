@@ -93,6 +93,7 @@ def test_a_limit_that_cannot_be_read_is_none(headers: list[tuple[str, str]]) -> 
         ([("retry-after", "nan")], None),
         ([("retry-after", "1e999")], None),
         ([("retry-after", "tomorrow")], None),
+        ([("retry-after", f"Mon, 02 Mar 2026 09:16:30 +{10**14}")], None),
         ([("retry-after", "")], None),
         ([], None),
     ],
