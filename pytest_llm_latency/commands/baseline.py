@@ -130,13 +130,16 @@ def _rows(label: str, entry: Entry) -> list[tuple[str, ...]]:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Print the accepted runs of one test, in each environment that has it."""
-    from pytest_llm_latency.storage import figures  # noqa: PLC0415  (NumPy is slow to import)
+    """Print the accepted runs of one test and where their level changed, in each environment that has it."""
+    from pytest_llm_latency.report import history  # noqa: PLC0415  (the statistics are slow to import)
+    from pytest_llm_latency.stats.history import histories  # noqa: PLC0415  (the same)
+    from pytest_llm_latency.stats.policy import GatePolicy  # noqa: PLC0415  (the same)
+    from pytest_llm_latency.storage import figures  # noqa: PLC0415  (the same)
 
     described = []
     for label, entry in _of_one_test(arguments):
         runs = baselines.find(arguments.baselines, label, entry.test_id)
-        described.append((label, entry, [(run, figures.pooled([run])) for run in runs]))
+        described.append((label, entry, [(run, figures.pooled([run])) for run in runs], histories(runs, GatePolicy())))
     if arguments.json:
         tables.write_json([
             {
@@ -151,11 +154,12 @@ def show(arguments: argparse.Namespace) -> int:
                     }
                     for run, own in each
                 ],
+                "history": to_builtins(past),
             }
-            for label, entry, each in described
+            for label, entry, each, past in described
         ])
         return 0
-    for label, entry, each in described:
+    for label, entry, each, past in described:
         tables.write([
             entry.test_id,
             f"environment {label}, {entry.runs} runs, accepted {entry.accepted}, commit {entry.commit or '–'}",
@@ -164,6 +168,7 @@ def show(arguments: argparse.Namespace) -> int:
         rows = [(run.started_at, series.key, *tables.figures(series)) for run, own in each for series in own]
         rows += [("all runs", series.key, *tables.figures(series)) for series in entry.series]
         tables.write_table([("RUN", "SERIES", *tables.FIGURES), *rows])
+        tables.write(f"history: {sentence}" for sentence in history.sentences(past))
     return 0
 
 

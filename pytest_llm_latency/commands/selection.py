@@ -14,16 +14,20 @@ _TOKEN = re.compile(r"[()]|[^\s()]+")
 _OPERATORS = {"and", "or", "not", "(", ")"}
 
 
-def parse(text: str) -> Selects:
-    """Return the predicate over test ids that an expression stands for; case does not matter."""
-    return _Parser(text).whole()
+def parse(text: str, *, option: str = "-k") -> Selects:
+    """Return the predicate over test ids that an expression stands for; case does not matter.
+
+    ``option`` is what an error calls it.
+    """
+    return _Parser(text, option).whole()
 
 
 class _Parser:
     """Recursive descent over the tokens; each rule returns the predicate of its part."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, option: str) -> None:
         self.text = text
+        self.option = option
         self.rest = _TOKEN.findall(text)
 
     def whole(self) -> Selects:
@@ -66,6 +70,6 @@ class _Parser:
 
     def error(self, reason: str) -> UsageError:
         return UsageError(
-            f"-k {self.text!r} cannot be read ({reason}): write parts of test ids, joined by 'and', 'or', 'not' and "
-            "parentheses."
+            f"{self.option} {self.text!r} cannot be read ({reason}): write parts of test ids, joined by 'and', 'or', "
+            "'not' and parentheses."
         )

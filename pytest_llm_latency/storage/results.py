@@ -119,6 +119,11 @@ def read_session(path: Path) -> StoredSession:
     return StoredSession(folder=folder, manifest=manifest, tests=manifest.tests)
 
 
+def is_session(folder: Path) -> bool:
+    """Return whether a folder is that of one session: it has a manifest."""
+    return (folder / _MANIFEST).is_file()
+
+
 def latest(folder: Path) -> Path:
     """Return the folder of the session that started last; a session that measured nothing does not count."""
     measured = [path for path, manifest in _in_order(map(_session, _manifests(folder))) if manifest.tests]

@@ -208,6 +208,7 @@ def test_one_test_is_shown_run_by_run(capsys: pytest.CaptureFixture[str]) -> Non
         *["2026-03-01T09:15:00+00:00"] * 2,
         *["2026-03-02T09:15:00+00:00"] * 2,
         *["all"] * 2,
+        "history:",
     ]
 
 
@@ -293,3 +294,25 @@ def test_a_test_that_is_named_whole_is_accepted_alone(capsys: pytest.CaptureFixt
     assert [entry.test_id for entry in baselines.entries(baselines.DEFAULT_FOLDER, "default")] == ["t.py::test_chat"]
     assert main(["baseline", "accept", "--test", "t.py::gone"]) == 1
     assert "--test 't.py::gone' matches no test of" in capsys.readouterr().err
+
+
+def test_a_change_of_level_among_the_accepted_runs_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """It names the first run of the new level; it fails nothing."""
+    runs = [
+        nouns.run(
+            nouns.lognormal(60, median=0.3 if number < 5 else 0.45, seed=number),
+            id=f"run-{number}",
+            test_id=CHAT,
+            started_at=f"2026-03-{number:02}T09:15:00+00:00",
+            plan=nouns.plan(gate=("ttft",)),
+        )
+        for number in range(1, 10)
+    ]
+    terms = Acceptance(accepted="2026-03-10", reason=None, commit=None, verdicts={}, keep=9)
+    acceptance.accept(Path("baselines"), runs, terms)
+    status, out, _ = called(capsys, "show", CHAT)
+    assert status == 0
+    assert out.splitlines()[-1].startswith("history: ttft: p95 ")
+    assert " from the run of 2026-03-05T09:15:00+00:00 (commit 5c1e9a0d7b3f) on, p = 0.0" in out
+    (shown,) = json.loads(called(capsys, "show", CHAT, "--json")[1])
+    assert [each["run"] for each in shown["history"][0]["changes"]] == [4]

@@ -1,0 +1,104 @@
+"""What ``A`` and ``B`` of ``llm-latency compare`` stand for: the stored runs that a path or a pattern names."""
+
+import glob
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_llm_latency.errors import UsageError
+from pytest_llm_latency.model import Run, VerdictStatus
+from pytest_llm_latency.storage import baselines, lock, results
+
+KINDS = "a results folder, a session's folder, a baselines folder, a Parquet file of a run, or a pattern of these"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRun:
+    """A run, where it lies (a session's folder or a Parquet file), and its verdict where one is stored."""
+
+    run: Run
+    path: Path
+    status: VerdictStatus | None
+
+
+def read(name: str, text: str) -> tuple[StoredRun, ...]:
+    """Return the runs that ``text`` names, each once, in the order in which they were measured.
+
+    A results folder stands for its last session. Raises ``UsageError``, which calls the side
+    ``name``, where nothing is there, and ``StorageError`` for what cannot be read.
+    """
+    found: dict[str, StoredRun] = {}
+    for path in _paths(name, text):
+        for each in _stored(name, path):
+            found.setdefault(each.run.id, each)
+    return tuple(sorted(found.values(), key=lambda each: (each.run.started_at, each.run.id)))
+
+
+def _paths(name: str, text: str) -> Sequence[Path]:
+    path = Path(text).expanduser()
+    if path.exists():
+        return [path]
+    matches = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  (it may be absolute)
+    # A pattern such as runs/* may match what lies beside runs.
+    fit = [each for each in matches if each.suffix == ".parquet" or (each.is_dir() and _holds_runs(each))]
+    if not fit:
+        what = "does not exist" if not glob.has_magic(text) else "matches no stored run"
+        raise UsageError(f"{name} ({text}) {what}: name {KINDS}.")
+    return fit
+
+
+def _holds_runs(folder: Path) -> bool:
+    return (
+        results.is_session(folder)
+        or bool(_sessions(folder / "runs") or _sessions(folder))
+        or (folder / lock.NAME).is_file()
+        or bool(baselines.environments(folder))
+        or any(folder.glob("*.parquet"))
+    )
+
+
+def _sessions(folder: Path) -> list[Path]:
+    return [each for each in sorted(folder.glob("*")) if results.is_session(each)]
+
+
+def _stored(name: str, path: Path) -> Iterator[StoredRun]:
+    if path.is_file():
+        yield from _of_session(path)
+    elif not _holds_runs(path):
+        raise UsageError(f"{name} ({path}) holds no stored run: name {KINDS}.")
+    elif results.is_session(path):
+        yield from _of_session(path)
+    elif _sessions(path / "runs"):
+        yield from _of_session(results.latest(path))
+    elif _sessions(path):
+        for session in _sessions(path):
+            yield from _of_session(session)
+    elif (path / lock.NAME).is_file() or baselines.environments(path):
+        yield from _of_baselines(name, path)
+    else:
+        for file in sorted(path.glob("*.parquet")):
+            yield from _of_session(file)
+
+
+def _of_session(path: Path) -> Iterator[StoredRun]:
+    session = results.read_session(path)
+    for test in session.tests:
+        for run in session.runs(test):
+            yield StoredRun(run=run, path=path, status=test.status)
+
+
+def _of_baselines(name: str, path: Path) -> Iterator[StoredRun]:
+    """Read what the locks of an environment vouch for; a folder of several environments is ambiguous."""
+    folder = path
+    if not (path / lock.NAME).is_file():
+        labels = baselines.environments(path)
+        if len(labels) > 1:
+            raise UsageError(
+                f"{name} ({path}) has the baselines of several environments: name one of "
+                f"{', '.join(str(path / label) for label in labels)}."
+            )
+        folder = path / labels[0]
+    whole = folder.absolute()
+    for entry in baselines.entries(whole.parent, whole.name):
+        for run in baselines.find(whole.parent, whole.name, entry.test_id):
+            yield StoredRun(run=run, path=baselines.place(folder.parent, whole.name, entry.test_id), status=None)
