@@ -1,148 +1,164 @@
 """How often the gate is wrong, and what it finds, beside the rules that are used elsewhere.
 
 Simulates suites of benchmarks with known changes: three shapes of latency, two levels of noise
-between runs, three numbers of requests. Everything is seeded by ``--seed``.
+between runs, three numbers of requests; ``false pass`` is the share of changed series that were
+called unchanged. An oracle, which knows every variance, shows what could be found at all. Then the
+halves of real traces, where they lie beside the checkout, and the time that the gate takes.
+Everything is seeded by ``--seed``, and the same for any number of ``--jobs``.
 
-Run ``python benchmarks/gate_power.py --quick`` for about two minutes, without it for the full table.
+Run ``python benchmarks/gate_power.py --quick`` for a first look, without it for the full tables.
 """
 
 import argparse
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 
+import gate_traces
 import numpy as np
-from scipy.stats import mannwhitneyu
+from gate_rules import GATE, ORACLE, RULES, judge, oracle
+from gate_suites import (
+    BASELINE_RUNS,
+    CHANGED,
+    CHANGES,
+    NOISES,
+    REQUESTS,
+    SERIES,
+    SHAPES,
+    UNCHANGED,
+    Setting,
+    latencies,
+    suite,
+)
 from tables import Cell, show, write
 
 from pytest_llm_latency.stats import GatePolicy, Series, gate
 
-SERIES = 20
-CHANGED = 2
-BASELINE_RUNS = 5
-SHAPES = ("log-normal", "heavier tail", "correlated")
-NOISES = (0.05, 0.10)
-REQUESTS = (50, 100, 200)
-CHANGES = ("none", "+30 %", "+50 %", "tail ×1.5")
 SUITES = 200
-QUICK_SUITES = 30
-Array = np.ndarray
-Rule = Callable[[Sequence[Series]], list[str]]
+QUICK_SUITES = 20
+ORACLE_SUITES = 5_000
+SPEEDS = (15, 30, 60, 120)  # series
+SPEED_REQUESTS = 500
+Task = tuple[Setting, str, int, int]  # setting, change, suites and seed
+Row = dict[str, Cell]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One row of the table: what is drawn."""
-
-    shape: str
-    noise: float
-    requests: int
-
-
-def latencies(random: np.random.Generator, shape: str, count: int) -> Array:
-    """Draw the latencies of one run in seconds."""
-    normal = random.standard_normal(count)
-    if shape == "heavier tail":
-        slow = np.where(random.random(count) < 0.05, random.uniform(1.5, 4.0, count), 1.0)
-        return np.exp(0.25 * normal) * slow
-    if shape == "correlated":
-        for at in range(1, count):
-            normal[at] = 0.5 * normal[at - 1] + np.sqrt(0.75) * normal[at]
-    return np.exp(0.4 * normal)
+def measure(task: Task) -> dict[str, Row]:
+    """Return what each rule reached in one cell; each suite has a seed of its own."""
+    setting, change, suites, seed = task
+    place = (SHAPES.index(setting.shape), round(100 * setting.noise), setting.requests, CHANGES.index(change))
+    statuses: dict[str, list[list[str]]] = {rule: [] for rule in (GATE, *RULES)}
+    for number in range(suites):
+        series = suite(np.random.default_rng((seed, *place, number)), setting, change)
+        for rule, found in statuses.items():
+            # The usual rules look at one series at a time.
+            asked = series if rule == GATE or change == UNCHANGED else series[:CHANGED]
+            found.append(judge(rule, asked))
+    rows = {rule: _shares(change, found) for rule, found in statuses.items()}
+    called = oracle(setting, change, np.random.default_rng((seed, *place)), ORACLE_SUITES)
+    by_oracle = () if called is None else np.where(called, "regressed", "inconclusive").tolist()
+    return {**rows, ORACLE: _shares(change, by_oracle)}
 
 
-def changed(run: Array, change: str) -> Array:
-    """Return the run with a change."""
-    if change == "tail ×1.5":
-        return np.where(run >= np.quantile(run, 0.9), 1.5 * run, run)
-    return run * {"none": 1.0, "+30 %": 1.3, "+50 %": 1.5}[change]
-
-
-def suite(random: np.random.Generator, cell: Setting, change: str) -> list[Series]:
-    """Draw a suite of which the first series have changed."""
-
-    def run() -> Array:
-        return latencies(random, cell.shape, cell.requests) * np.exp(cell.noise * random.standard_normal())
-
-    return [
-        Series(
-            key=f"series {number}",
-            baseline=[run() for _ in range(BASELINE_RUNS)],
-            candidate=changed(run(), change if number < CHANGED else "none"),
-        )
-        for number in range(SERIES)
-    ]
-
-
-def ours(series: Sequence[Series]) -> list[str]:
-    """Judge with the gate."""
-    return [verdict.status for verdict in gate(series, GatePolicy())]
-
-
-def naive_p95(series: Sequence[Series]) -> list[str]:
-    """Call a p95 regressed that is 10 % above that of all baseline requests."""
-    pairs = [(np.quantile(each.candidate, 0.95), np.quantile(np.concatenate(each.baseline), 0.95)) for each in series]
-    return ["regressed" if now > 1.1 * before else "pass" for now, before in pairs]
-
-
-def mann_whitney(series: Sequence[Series]) -> list[str]:
-    """Call a series regressed when Mann–Whitney's one-sided test says so at 5 %, requests pooled."""
-    tests = [
-        mannwhitneyu(each.candidate, np.concatenate(each.baseline), alternative="greater").pvalue for each in series
-    ]
-    return ["regressed" if value < 0.05 else "pass" for value in tests]
-
-
-RULES: Mapping[str, Rule] = {"gate": ours, "p95 +10 %": naive_p95, "Mann–Whitney": mann_whitney}
-
-
-def measure(cell: Setting, suites: int, seed: int) -> list[dict[str, Cell]]:
-    """Return one row for each rule."""
-    rows: dict[str, dict[str, Cell]] = {
-        rule: {"shape": cell.shape, "noise": cell.noise, "n": cell.requests, "rule": rule} for rule in RULES
-    }
-    for change in CHANGES:
-        seeds = (seed, SHAPES.index(cell.shape), round(100 * cell.noise), cell.requests, CHANGES.index(change))
-        random = np.random.default_rng(seeds)
-        drawn = [suite(random, cell, change) for _ in range(suites)]
-        for rule, judge in RULES.items():
-            statuses = [judge(each) for each in drawn]
-            rows[rule] |= _shares(change, statuses)
-    return list(rows.values())
-
-
-def _shares(change: str, statuses: Sequence[Sequence[str]]) -> dict[str, Cell]:
-    if change != "none":
-        return {change: float(np.mean([[each == "regressed" for each in one[:CHANGED]] for one in statuses]))}
-    flat = [each for one in statuses for each in one]
+def _shares(change: str, statuses: Sequence[Sequence[str]]) -> Row:
+    """Return a cell's figures; ``None`` where nothing was judged."""
+    if change == UNCHANGED:
+        flat = [each for one in statuses for each in one]
+        return {
+            "false alarm, suite": float(np.mean(["regressed" in one for one in statuses])),
+            "false alarm, series": flat.count("regressed") / len(flat),
+            "false improved, suite": float(np.mean(["improved" in one for one in statuses])),
+            "pass": flat.count("pass") / len(flat),
+        }
+    flat = [each for one in statuses for each in one[:CHANGED]]
     return {
-        "false alarm, suite": float(np.mean(["regressed" in one for one in statuses])),
-        "false alarm, series": flat.count("regressed") / len(flat),
-        "pass": flat.count("pass") / len(flat),
+        change: flat.count("regressed") / len(flat) if flat else None,
+        f"{change}: false pass": flat.count("pass") / len(flat) if flat else None,
     }
+
+
+def power(suites: int, seed: int, pool: ProcessPoolExecutor) -> list[Row]:
+    """Return one row for each setting and rule."""
+    settings = [
+        Setting(shape=shape, noise=noise, requests=requests)
+        for noise, shape, requests in product(NOISES, SHAPES, REQUESTS)
+    ]
+    tasks = [(setting, change, suites, seed) for setting in settings for change in CHANGES]
+    longest_first = sorted(tasks, key=lambda task: -task[0].requests)
+    measured = dict(zip([task[:2] for task in longest_first], pool.map(measure, longest_first), strict=True))
+    rows = []
+    for setting, rule in product(settings, (GATE, *RULES, ORACLE)):
+        row: Row = {"shape": setting.shape, "noise": setting.noise, "n": setting.requests, "rule": rule}
+        for change in CHANGES:
+            row |= measured[setting, change][rule]
+        rows.append(_without_what_cannot_be(row))
+    return rows
+
+
+def _without_what_cannot_be(row: Row) -> Row:
+    """Blank what a rule does not know: the oracle passes nothing, the usual rules call nothing improved."""
+    if row["rule"] == ORACLE:
+        return {key: None if "pass" in key or "improved" in key else value for key, value in row.items()}
+    if row["rule"] != GATE:
+        return row | {"false improved, suite": None}
+    return row
+
+
+def speed(repeats: int = 3) -> list[Row]:
+    """Return the CPU time in which suites of growing size are judged."""
+    rows = []
+    random = np.random.default_rng(1)
+    for number in SPEEDS:
+        series = [
+            Series(
+                key=f"series {each}",
+                baseline=[latencies(random, "log-normal", SPEED_REQUESTS) for _ in range(BASELINE_RUNS)],
+                candidate=latencies(random, "log-normal", SPEED_REQUESTS),
+            )
+            for each in range(number)
+        ]
+        taken = []
+        for _ in range(repeats):
+            started = time.process_time()
+            gate(series, GatePolicy())
+            taken.append(time.process_time() - started)
+        best = min(taken)
+        rows.append({"series": number, "n": SPEED_REQUESTS, "cpu s": best, "ms a series": 1000 * best / number})
+    return rows
 
 
 def main() -> None:
-    """Print the table, and write it where ``--json`` says."""
+    """Print the tables, and write them where ``--json`` says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SUITES} suites a cell instead of {SUITES}")
     parser.add_argument("--suites", type=int, help="suites a cell")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the table here as well")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one for each CPU)")
+    parser.add_argument("--traces", type=Path, default=gate_traces.FOLDER, help="a folder of LLMPerf's raw data")
+    parser.add_argument("--json", type=Path, help="write the tables here as well")
     options = parser.parse_args()
     suites = options.suites or (QUICK_SUITES if options.quick else SUITES)
-    started = time.perf_counter()
-    cells = [
-        Setting(shape=shape, noise=noise, requests=requests)
-        for noise in NOISES
-        for shape in SHAPES
-        for requests in REQUESTS
-    ]
-    rows = [row for cell in cells for row in measure(cell, suites, options.seed)]
-    show(f"{suites} suites of {SERIES} series a cell, {BASELINE_RUNS} baseline runs, {CHANGED} series changed", rows)
-    print(f"\n{time.perf_counter() - started:.0f} s")
-    write(options.json, "gate_power", {"power": rows})
+    # Fresh processes of one thread each: sums do not depend on the threads that would share them.
+    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        tables = {"speed": pool.submit(speed).result()}
+        show(f"The gate's CPU time on one core, {BASELINE_RUNS} baseline runs", tables["speed"])
+        tables |= pool.submit(gate_traces.tables, options.traces).result()
+        if "traces" in tables:
+            show("Halves of real traces; one is the only baseline run of the other", tables["traces"])
+            show("The gate on each of them", tables["trace_verdicts"])
+        else:
+            print(f"\nno traces in {options.traces}: left out")
+        started = time.perf_counter()
+        tables["power"] = power(suites, options.seed, pool)
+    taken = time.perf_counter() - started
+    title = f"{suites} suites of {SERIES} series a cell, {BASELINE_RUNS} baseline runs, {CHANGED} series changed"
+    show(f"{title}, in {taken:.0f} s", tables["power"])
+    write(options.json, "gate_power", tables)
 
 
 if __name__ == "__main__":
