@@ -1,9 +1,10 @@
 """How well the client kept up while it measured, and by how much its figures may be wrong for that."""
 
 import asyncio
+import bisect
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_llm_latency import units
 from pytest_llm_latency.execution import machine
@@ -11,13 +12,15 @@ from pytest_llm_latency.execution.collector import Pauses
 from pytest_llm_latency.model import CONTROL, MEASURE, Sample, Trust
 
 _INTERVAL_S = 0.02
-_RARE = 0.01  # the share of requests that may be wrong by more than the estimate
+_SAME_TURN_S = 0.005  # the loop stamps what it reads after a pause within so short a time
 
 
 class Watch:
     """Samples the event loop's lag while a phase runs, and reads the counters of process and machine around it."""
 
     def __init__(self) -> None:
+        self._due_s: float | None = None
+        self._ticks_s: list[float] = []
         self._lags_s: list[float] = []
         self._task: asyncio.Task[None] | None = None
         self._loop: str | None = None
@@ -38,32 +41,39 @@ class Watch:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+            self._note(only_if_late=True)
             self._ended = machine.read()
             self._open_files = machine.open_files(), machine.open_files_limit()
             self._pauses.stop()
 
     async def _sample(self) -> None:
         while True:
-            due = time.monotonic() + _INTERVAL_S  # a loop's own time may be a rounded one
+            self._due_s = time.monotonic() + _INTERVAL_S  # a loop's own time may be a rounded one
             await asyncio.sleep(_INTERVAL_S)
-            self._lags_s.append(max(0.0, time.monotonic() - due))
+            self._note()
+
+    def _note(self, *, only_if_late: bool = False) -> None:
+        """Note how late the loop is now, beside the moments at which it was seen before."""
+        now_s = time.monotonic()
+        if self._due_s is not None and (now_s > self._due_s or not only_if_late):
+            self._ticks_s.append(now_s)
+            self._lags_s.append(max(0.0, now_s - self._due_s))
 
     def trust(self, samples: Sequence[Sample]) -> Trust:
         """Return what was seen, with the lateness of the measured samples."""
         measured = [sample for sample in samples if sample.phase == MEASURE]
         stamped = [sample for sample in measured if _first_delta(sample) is not None]
-        loop_lag_s = _quantile(self._lags_s, 0.99)
         watched = self._began is not None and self._ended is not None
         counters = (self._began, self._ended) if self._began is not None and self._ended is not None else None
         return Trust(
             event_loop=self._loop,
-            loop_lag_p99_s=loop_lag_s,
+            loop_lag_p99_s=_quantile(list(_at_any_moment(self._lags_s)), 0.99),
             loop_lag_max_s=max(self._lags_s, default=None),
             send_lag_p99_s=_quantile(_known(map(_lateness, measured)), 0.99),
             send_delay_p99_s=_quantile(_known(map(_delay, measured)), 0.99),
             loop_stamped_share=_share([sample.clock == "loop" for sample in stamped]),
             shared_stamp_share=_share([_is_shared(sample) for sample in stamped]),
-            error_p99_s=self._error_p99_s(stamped),
+            error_p99_s=_quantile([self._error(sample) for sample in stamped], 0.99),
             cpu_share=None if counters is None else machine.cpu_share(*counters),
             machine_cpu_share=None if counters is None else machine.machine_cpu_share(*counters),
             gc_collections=len(self._pauses.durations_s) if watched else None,
@@ -75,32 +85,43 @@ class Watch:
             open_files_limit=self._open_files[1],
         )
 
-    def _error_p99_s(self, stamped: Sequence[Sample]) -> float | None:
-        """Return what 1 % of the requests are wrong by, where only a share of them depends on the loop."""
-        uncertain = _share([_is_uncertain(sample) for sample in stamped]) or 0.0
-        lag_s = _quantile(self._lags_s, 1 - _RARE / uncertain) if uncertain > _RARE else None
-        return _quantile([_error(sample, lag_s or 0.0) for sample in stamped], 1 - _RARE)
+    def _error(self, sample: Sample) -> float:
+        """Return an upper estimate of what the time to the first token is wrong by.
+
+        Until the client sends, the server waits: that delay is known, but for what the loop was late
+        by while a connection was set up. The stamp of an arrival is wrong only where it is not the
+        kernel's own: by as much as the event loop was late just then, and never by more than the time
+        since the request was sent.
+        """
+        stamps, arrived = sample.stamps, _first_delta(sample)
+        error_s = _delay(sample) or 0.0
+        if stamps.connect_start is not None and stamps.send_start is not None:
+            error_s += self._late_s(stamps.connect_start, stamps.send_start)
+        if arrived is not None and _is_uncertain(sample):
+            sent = stamps.started if stamps.send_end is None else stamps.send_end
+            error_s += min(self._late_s(arrived, arrived), max(0.0, units.seconds(arrived - sent)))
+        return error_s
+
+    def _late_s(self, from_ns: int, to_ns: int) -> float:
+        """Return how late the loop was in all between two moments, and never more than the time between two."""
+        from_s, to_s = units.seconds(from_ns), units.seconds(to_ns)
+        first = bisect.bisect_left(self._ticks_s, from_s - _SAME_TURN_S)
+        late_s = sum(self._lags_s[first : bisect.bisect_left(self._ticks_s, to_s) + 1])
+        return min(late_s, to_s - from_s) if to_s > from_s else late_s
+
+
+def _at_any_moment(lags_s: Sequence[float]) -> Iterator[float]:
+    """Return how late the loop was for whatever fell due at moments that are evenly spread.
+
+    A pause hides the ticks that would have fallen in it: each would have been late by an interval less.
+    """
+    for lag_s in lags_s:
+        yield from (lag_s - hidden * _INTERVAL_S for hidden in range(1 + int(lag_s / _INTERVAL_S)))
 
 
 def _is_uncertain(sample: Sample) -> bool:
     """Whether the loop had a part in the stamp of the first delta, so that it is as late as the loop may be."""
     return sample.clock == "loop" or _is_shared(sample)
-
-
-def _error(sample: Sample, loop_lag_s: float) -> float:
-    """Return an upper estimate of what the time to the first token is wrong by.
-
-    Until the client sends, the server waits: that delay is known. The stamp of an arrival is wrong
-    only where it is not the kernel's own: by as much as the event loop is late, and never by more
-    than the time since the request was sent.
-    """
-    delay_s = _delay(sample) or 0.0
-    if not _is_uncertain(sample):
-        return delay_s
-    sent = sample.stamps.started if sample.stamps.send_end is None else sample.stamps.send_end
-    arrived = _first_delta(sample)
-    since_s = 0.0 if arrived is None else max(0.0, units.seconds(arrived - sent))
-    return delay_s + min(loop_lag_s, since_s)
 
 
 def _is_shared(sample: Sample) -> bool:

@@ -108,7 +108,7 @@ def answer(*event_ms: int, send_end_ms: int = 0, clock: ClockSource = "kernel", 
 def late_watch() -> Watch:
     """Return a watch that saw its loop 30 ms late."""
     watch = Watch()
-    watch._lags_s = [0.03]
+    watch._ticks_s, watch._lags_s = [1.0], [0.03]
     return watch
 
 
@@ -142,11 +142,43 @@ def test_the_shares_are_of_the_answers_with_a_stamp() -> None:
     assert (trust.loop_stamped_share, trust.shared_stamp_share) == (1 / 3, 1 / 3)
 
 
-def test_the_rarer_the_uncertain_stamps_the_less_of_the_loops_lag_counts() -> None:
-    """Where one of ten is uncertain, its 90th percentile is what 1 % of all are wrong by; one of a hundred is none."""
+def test_a_stamp_is_wrong_by_what_the_loop_was_late_by_just_then() -> None:
+    """A rare pause joins the very arrivals that it delays: a lag of another moment says nothing of them."""
     watch = Watch()
-    watch._lags_s = [index / 1000 for index in range(101)]
-    sure = answer(500, 600)
-    assert watch.trust([answer(500, 500)] * 10 + [sure] * 90).error_p99_s == pytest.approx(0.09)
-    assert watch.trust([answer(500, 500)] * 100).error_p99_s == pytest.approx(0.099)
-    assert watch.trust([answer(500, 500)] + [sure] * 99).error_p99_s == 0.0
+    watch._ticks_s, watch._lags_s = [0.1, 0.3, 0.32, 0.5], [0.0, 0.15, 0.0, 0.002]
+    joined = {100: 0.0, 200: 0.15, 300: 0.15, 303: 0.15, 310: 0.0, 450: 0.002, 900: 0.0}
+    assert {at: watch.trust([answer(at, at)]).error_p99_s for at in joined} == pytest.approx(joined)
+    assert watch.trust([answer(200, 200)] * 2 + [answer(500, 600)] * 98).error_p99_s == pytest.approx(0.15)
+    assert watch.trust([answer(200, 200)] + [answer(500, 600)] * 99).error_p99_s == 0.0
+
+
+def test_a_late_loop_delays_what_is_sent_over_a_new_connection() -> None:
+    """By no more than the set-up took; a loop that is late at another time does not."""
+    watch = Watch()
+    watch._ticks_s, watch._lags_s = [0.1, 0.3, 0.5], [0.01, 0.03, 0.05]
+    times = {(0, 90): 0.01, (110, 400): 0.08, (295, 296): 0.001, (600, 900): 0.0}
+    for (began_ms, sent_ms), error_s in times.items():
+        opened = Stamps(started=began_ms * MS, connect_start=began_ms * MS, send_start=sent_ms * MS)
+        found = watch.trust([nouns.sample(0, 0.5, stamps=opened, clock="kernel")])
+        assert found.error_p99_s == pytest.approx(error_s), (began_ms, sent_ms)
+
+
+def test_a_pause_counts_for_all_that_fell_due_in_it() -> None:
+    """One tick of 200 ms stands for the nine that it hid: it lasted for a tenth of these two seconds."""
+    watch = Watch()
+    watch._lags_s = [0.2] + [0.0] * 90
+    trust = watch.trust([])
+    assert trust.loop_lag_p99_s == pytest.approx(0.18)
+    assert trust.loop_lag_max_s == 0.2
+
+
+async def test_a_pause_that_ends_with_the_watching_is_seen() -> None:
+    """The timer has not run yet when the last answer is read."""
+    watch = Watch()
+    watch.start()
+    await asyncio.sleep(0)
+    time.sleep(0.06)  # noqa: ASYNC251  (blocking the loop is the subject)
+    watch.stop()
+    found = watch.trust([]).loop_lag_max_s
+    assert found is not None
+    assert found >= 0.039
