@@ -20,7 +20,7 @@ _LEAST_VARIANCE = 1e-12
 _HANDICAP = 0.2  # the tail alone must be so much clearer: most changes are of everything
 _KNOWN_TAIL = 0.012  # the variance of a departure (0.11²) below which one within its noise counts as none
 _MOST_RELATED = 1 - 1e-9
-_NO_SCORE = 1e-12  # what stands for zero, where Owen's function has no slope
+_BESIDE_ZERO = 1e-12
 _LARGEST_SCORE = 37.0  # beyond it a normal probability is no float
 
 
@@ -232,8 +232,8 @@ def _larger(location: float, judged: float, correlation: float) -> float:
     """
     from scipy.special import ndtr, owens_t  # noqa: PLC0415  (slow to import)
 
-    first = min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE) or _NO_SCORE
-    second = first + _HANDICAP or _NO_SCORE
+    first = _off_zero(min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE))
+    second = _off_zero(first + _HANDICAP)
     related = min(_MOST_RELATED, max(-_MOST_RELATED, correlation))
     apart = math.sqrt(1 - related**2)
     either = (float(ndtr(-first)) + float(ndtr(-second))) / 2
@@ -241,6 +241,11 @@ def _larger(location: float, judged: float, correlation: float) -> float:
     either += float(owens_t(second, (first - related * second) / (second * apart)))
     either += 0.5 if first * second < 0 else 0.0
     return min(1.0, max(0.0, either))
+
+
+def _off_zero(score: float) -> float:
+    """Return a score beside zero, where Owen's function is not continuous."""
+    return _BESIDE_ZERO if score == 0 else score
 
 
 def t_quantile(probability: float, degrees: float) -> float:
