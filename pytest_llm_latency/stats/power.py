@@ -1,7 +1,7 @@
 """Power: the smallest change that a run could have shown, and the requests that would show one."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llm_latency.stats.joint import Change, t_quantile
 
@@ -38,6 +38,12 @@ def detectable(change: Change, question: Question) -> float:
     significant = _sum_of_quantiles(change, question) * math.sqrt(change.between + change.within)
     large = question.tolerance + t_quantile(POWER, change.degrees) * change.error
     return math.exp(max(significant, large))
+
+
+def with_requests(change: Change, factor: float) -> Change:
+    """Return the change as runs of ``factor`` times the requests would know it, baseline and candidate alike."""
+    requests = max(0.0, change.error**2 - change.between)
+    return replace(change, within=change.within / factor, error=math.sqrt(change.between + requests / factor))
 
 
 def needed(change: Change, question: Question) -> Needed | None:
