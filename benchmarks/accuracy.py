@@ -237,7 +237,7 @@ def _verdict(streams: int, requests: int) -> dict[str, tables.Cell]:
         command = [sys.executable, "-m", "pytest", "-q", "--llm-latency", "--llm-latency-simulate"]
         command.append(f"--llm-latency-simulate-profile={profile}")
         subprocess.run(command, cwd=folder, check=False, capture_output=True)
-        found = json.loads(Path(folder, ".llm-latency", "report", "results.json").read_text(encoding="utf-8"))
+        found = json.loads(Path(folder, ".llm-latency", "results.json").read_text(encoding="utf-8"))
     (benchmark,) = found["benchmarks"]
     trust = benchmark["trust"]
     estimate = trust["error_p99_s"]
