@@ -191,7 +191,7 @@ def _in_order(sessions: Iterable[tuple[Path, Manifest]]) -> list[tuple[Path, Man
 
 
 def _read_manifest(path: Path) -> Manifest:
-    remedy = "remove its folder, or name another run with --run"
+    remedy = "remove its folder, or name another run"
     try:
         data = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
         if data["format"] > FORMAT:

@@ -75,16 +75,14 @@ def test_runs_that_share_a_baseline_tell_of_its_noise_once() -> None:
     assert first.comparisons[0].verdict.raw_p_value == alone.comparisons[0].verdict.raw_p_value
 
 
-def test_the_other_pairs_may_turn_one_red() -> None:
-    """The more of a suite has changed, the easier each is called, whatever their order."""
+def test_the_other_pairs_decide_how_easily_one_is_called() -> None:
+    """A change by 18 % is none of eight by itself, and one where all have changed, whatever their order."""
     tests = [f"tests/test_x.py::test_{number:02}" for number in range(8)]
     before = [run(number, test) for number in range(1, 4) for test in tests]
-    now = [run(30 + place, test, factor=1.35) for place, test in enumerate(tests)]
-    found = pairs.judge_pairs(pairs.pair(before, now).pairs, VALUES)
-    backwards = pairs.judge_pairs(pairs.pair(before, now[::-1]).pairs, VALUES)
-    assert [each.status for each in found] == [each.status for each in backwards[::-1]]
-    alone = pairs.judge_pairs(pairs.pair(before, now[:1]).pairs, VALUES)
-    assert alone[0].status == found[0].status == "regressed"
+    changed = [run(30 + place, test, factor=1.18) for place, test in enumerate(tests)]
+    same = [run(30 + place, test) for place, test in enumerate(tests)]
+    assert set(judged(before, changed).values()) == set(judged(before, changed[::-1]).values()) == {"regressed"}
+    assert set(judged(before, [*same[:-1], changed[-1]]).values()) == {"pass"}
 
 
 def test_the_users_thresholds_stand_before_the_plans() -> None:

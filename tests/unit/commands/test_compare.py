@@ -97,6 +97,7 @@ def tree(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
         ("old/runs/session-[12]", 2),
         ("old/runs/session-3", 1),
         ("old/**/*chat*.parquet", 5),
+        ("old/**", 5),
         ("baselines", 5),
         ("baselines/default", 5),
         ("baselines/default/*", 5),
@@ -109,7 +110,7 @@ def test_a_side_may_be_named_in_many_ways(side: str, runs: int, capsys: pytest.C
         Path("copy").mkdir()
         shutil.copy(next(Path("old/runs/session-1").glob("*chat*.parquet")), "copy/chat.parquet")
     found = tree(capsys, side, "same", "--filter", "chat")
-    assert len({each["run_id"] for each in found["baseline"]["runs"]}) == runs
+    assert len(found["baseline"]["runs"]) == len({each["run_id"] for each in found["baseline"]["runs"]}) == runs
     assert found["groups"][0]["report"]["benchmarks"][0]["baseline"]["runs"] == runs
 
 
@@ -263,9 +264,15 @@ def test_the_history_of_the_baseline_names_its_change_points(
     assert "from the run of 2026-03-06T09:15:00+00:00\n  (commit 5c1e9a0d7b3f) on, p = " in out
 
 
-def test_the_settings_are_those_of_a_test_run() -> None:
-    """By the same names, with the same defaults and readers."""
-    assert {options.BY_NAME[name].name for name in compare.JUDGING} >= {"alpha", "margin", "tolerance", "max-error"}
+def test_the_settings_are_those_of_a_test_run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the same names, with the same defaults."""
+    monkeypatch.delenv("LLM_LATENCY_MAX_ERROR", raising=False)
+    defaults = {name: options.BY_NAME[name].default for name in compare.JUDGING}
+    assert tree(capsys, "old", "same")["settings"] == {
+        name: str(value) for name, value in defaults.items() if value is not None
+    }
 
 
 def test_a_tolerance_changes_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,7 @@ def test_runs_of_one_level_are_rarely_called_changed() -> None:
 def test_one_bad_run_is_no_change() -> None:
     """A level has two runs at least."""
     assert change_points(series(*[1.0] * 7, 1.8, *[1.0] * 7), POLICY) == ()
+    assert change_points(series(*[1.0] * 59, 1.8), POLICY) == ()
 
 
 def test_a_change_under_the_tolerance_is_not_named() -> None:
