@@ -109,7 +109,8 @@ def lines(
     blocks = (
         _table(session.results, screen),
         _findings(session, screen),
-        [*_missing(session, screen), *_surroundings(session, screen)],
+        _missing(session, screen),
+        _surroundings(session, screen),
         _artefacts(artefacts, screen),
         [_closing(session, screen)],
     )
@@ -262,7 +263,7 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
         found += [f"  {reason}" for reason in each.reasons]
     found += result.reasons
     found += [f"environment: {each}" for each in result.environment_changes]
-    found += [f"warning: {each.message}" for each in result.warnings]
+    found += [f"warning: {each.message}" for each in result.warnings if each.message not in result.reasons]
     advice = wording.advice(result, command=wording.accept_command(result))
     if advice is not None:
         found += ["", advice.sentence, *([] if advice.command is None else [f"  {advice.command}"])]

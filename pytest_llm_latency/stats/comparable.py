@@ -14,7 +14,7 @@ _FIELDS: Mapping[str, tuple[str, bool]] = MappingProxyType({
     "served_model": ("served model", True),
     "endpoint": ("endpoint", False),
     "prompts": ("prompts' fingerprint", False),
-    "parameters": ("parameters", False),
+    "parameters": ("set of parameters", False),
     "stream": ("stream mode", False),
     "token_source": ("token source", True),
     "load": ("load", False),

@@ -105,7 +105,7 @@ def test_the_simulated_environment_has_baselines_of_its_own(suite: Suite) -> Non
         ({"model": "openai/gpt-4o"}, "the model was openai/gpt-4o-mini in the baseline and is openai/gpt-4o"),
         ({"more": ", version='2'"}, "the version label was not set in the baseline and is 2"),
         ({"more": ", load='200/s'"}, "the load was closed, concurrency 10 in the baseline and is constant, 200/s"),
-        ({"call": ", temperature=0.5"}, 'the parameters was {} in the baseline and is {"temperature": 0.5}'),
+        ({"call": ", temperature=0.5"}, 'the set of parameters was {} in the baseline and is {"temperature": 0.5}'),
         ({"call": ", stream=False"}, "the stream mode was on in the baseline and is off"),
         ({"call": ", name='hello'"}, "step 'hello' was not measured before"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 import nouns
 import sessions
+from pytest_llm_latency.model import Notice
 from pytest_llm_latency.report import terminal
 
 
@@ -81,6 +82,14 @@ def test_a_failure_names_what_changed_and_what_to_do() -> None:
     assert "environment: litellm 1.99.0 → 1.100.0" in rest
     assert rest[-1] == "  llm-latency baseline accept --test tests/test_chat.py::test_summarise"
     assert terminal.failure_message(result, unicode=False).isascii()
+
+
+def test_a_failure_says_a_warning_once_that_is_its_reason_too() -> None:
+    """As of a run that a budget ended before anything was measured."""
+    stopped = Notice(code="budget", message="the run was stopped")
+    result = nouns.result("invalid", reasons=(stopped.message,), warnings=(stopped,))
+    assert terminal.failure_message(result).splitlines()[1:].count(stopped.message) == 1
+    assert f"warning: {stopped.message}" not in terminal.failure_message(result)
 
 
 def test_a_failure_shows_no_escape_sequence_of_a_provider() -> None:
