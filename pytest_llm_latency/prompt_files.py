@@ -1,10 +1,10 @@
 """Prompts as people keep them: a text with one a line, JSON Lines, JSON or YAML."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.prompts import Input
 
@@ -60,26 +60,24 @@ def _read_text(text: str, _: Path) -> _Numbered:
 def _read_json_lines(text: str, path: Path) -> _Numbered:
     for number, line in _lines(text):
         try:
-            yield f"line {number}", json.loads(line)
+            yield f"line {number}", data_files.parse_json(line)
         except ValueError as error:
-            raise MarkerError(f"{path}, line {number}: {error}: write one JSON value a line.") from None
+            said = str(error).removeprefix("line 1, ")
+            raise MarkerError(f"{path}, line {number}, {said}: write one JSON value a line.") from None
 
 
 def _read_json(text: str, path: Path) -> _Numbered:
     try:
-        return _entries(json.loads(text), path)
+        return _entries(data_files.parse_json(text), path)
     except ValueError as error:
-        raise MarkerError(f"{path}: {error}: write a JSON list of prompts.") from None
+        raise MarkerError(f"{path}, {error}: write a JSON list of prompts.") from None
 
 
 def _read_yaml(text: str, path: Path) -> _Numbered:
-    import yaml  # noqa: PLC0415  (slow to import, and most keep other files)
-
     try:
-        return _entries(yaml.safe_load(text), path)
-    except yaml.YAMLError as error:
-        said = " ".join(str(error).split())
-        raise MarkerError(f"{path}: {said}: write a YAML list of prompts.") from None
+        return _entries(data_files.parse(text, suffix=".yaml"), path)
+    except ValueError as error:
+        raise MarkerError(f"{path}, {error}: write a YAML list of prompts.") from None
 
 
 def _entries(content: object, path: Path) -> _Numbered:

@@ -135,10 +135,14 @@ def _date(text: str) -> float | None:
     return None if match is None or moment is None else moment.timestamp() + float(f"0.{match[2] or 0}")
 
 
+def _told(row: _Row, name: str) -> str:
+    return "is missing" if row.get(name) is None else f"is {row[name]!r}, which is no count"
+
+
 def _tokens(row: _Row, name: str, where: str) -> int:
     number = _number(row.get(name))
     if number is None or number != round(number) or not 0 <= number <= MOST_TOKENS:
-        raise MarkerError(f"{where}: {name} is {row.get(name)!r}, which is no count: correct the row or remove it.")
+        raise MarkerError(f"{where}: {name} {_told(row, name)}: correct the row or remove it.")
     return max(1, int(number))  # a request of no tokens cannot be sent, and none asks for an answer of none
 
 

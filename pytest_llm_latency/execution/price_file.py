@@ -1,10 +1,10 @@
 """The user's own prices: a file of models, with US dollars a million tokens."""
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.execution.cost import TIERS, Prices
 from pytest_llm_latency.plan import nearest
@@ -28,20 +28,16 @@ def read(path: Path) -> Mapping[str, ModelPrices]:
 def _parsed(path: Path) -> object:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise SettingsError(f"{path} cannot be read ({error}): check the path of --llm-latency-prices.") from error
-    if path.suffix == ".json":
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise SettingsError(f"{path} is not JSON ({error}): correct it.") from error
-    import yaml  # noqa: PLC0415  (only where prices are stated)
-
+    except OSError as error:
+        reason = error.strerror or error
+        raise SettingsError(f"{path} cannot be read ({reason}): check the path of --llm-latency-prices.") from error
+    except UnicodeError:
+        raise SettingsError(f"{path} is not UTF-8: save it as UTF-8.") from None
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(f"{path} is not YAML ({reason}): correct it.") from error
+        return data_files.parse(text, suffix=path.suffix)
+    except ValueError as error:
+        kind = "JSON" if path.suffix == ".json" else "YAML"
+        raise SettingsError(f"{path} is not {kind} ({error}): correct it.") from error
 
 
 def _model(entry: object, where: str) -> ModelPrices:

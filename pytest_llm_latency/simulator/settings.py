@@ -5,13 +5,13 @@ which is a fixed one. Every complaint names the key and ends with what is allowe
 """
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.plan import nearest
 from pytest_llm_latency.simulator.faults import HTTP_KINDS, KINDS, POINTED_KINDS, POINTS, Fault
@@ -52,13 +52,10 @@ def load_settings(path: Path) -> Mapping[str, object]:
 
 
 def _parse(text: str, path: Path) -> Mapping[str, object]:
-    import yaml  # noqa: PLC0415  (only a settings file needs it)
-
     try:
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise SettingsError(f"{path} is not sound ({reason}): correct it there.") from None
+        content = data_files.parse(text, suffix=path.suffix)
+    except ValueError as error:
+        raise SettingsError(f"{path} is not sound ({error}): correct it there.") from None
     return {} if content is None else _mapping(content, str(path))
 
 

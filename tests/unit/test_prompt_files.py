@@ -51,14 +51,22 @@ def test_a_prompt_may_bound_its_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.jsonl", '"a"\n{"prompt"}', r"a\.jsonl, line 2: Expecting ':' .*: write one JSON value a line\.$"),
+        (
+            "a.jsonl",
+            '"a"\n{"prompt"}',
+            r"a\.jsonl, line 2, column 10: Expecting .*: write one JSON value a line\.$",
+        ),
         ("a.jsonl", '{"question": "a"}', r"a\.jsonl, line 1: this is no prompt: write a text, .*\.$"),
         ("a.jsonl", '{"prompt": "a", "max_tokens": 0}', r"line 1: max_tokens is 0: it must be a whole number"),
         ("a.jsonl", '[{"content": "a"}]', r"line 1: this is no prompt"),
         ("a.json", "[1]", r"a\.json, entry 1: this is no prompt"),
         ("a.json", '{"a": 1}', r"a\.json: a list of prompts belongs there, or a mapping with the key 'prompts'\.$"),
-        ("a.json", "[", r"a\.json: Expecting value.*: write a JSON list of prompts\.$"),
-        ("a.yaml", "- [", r"a\.yaml: while parsing.*: write a YAML list of prompts\.$"),
+        ("a.json", "[", r"a\.json, line 1, column 2: Expecting value: write a JSON list of prompts\.$"),
+        (
+            "a.yaml",
+            "- [",
+            r"a\.yaml, line 1: expected the node content, .*: write a YAML list of prompts\.$",
+        ),
         ("a.txt", "\n \n", r"a\.txt has no prompts: write at least one\.$"),
         ("a.csv", "a", r"a\.csv: a file of prompts ends with \.txt, \.jsonl, .*: rename or convert it\.$"),
     ],

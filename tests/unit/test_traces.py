@@ -78,7 +78,7 @@ def test_only_the_rows_that_are_replayed_are_read(tmp_path: Path) -> None:
     [
         ("a.csv", VIDUR + "soon,1,2\n", r"a\.csv, line 4: arrived_at is 'soon', neither a number nor a date"),
         ("a.csv", VIDUR + "1,x,2\n", r"a\.csv, line 4: num_prefill_tokens is 'x', which is no count: correct the row"),
-        ("a.csv", VIDUR + "1,2\n", r"a\.csv, line 4: num_decode_tokens is None, which is no count"),
+        ("a.csv", VIDUR + "1,2\n", r"a\.csv, line 4: num_decode_tokens is missing: correct the row"),
         ("a.csv", VIDUR + "1,-1,2\n", r"a\.csv, line 4: num_prefill_tokens is '-1'"),
         ("a.csv", VIDUR + "nan,1,2\n", r"a\.csv, line 4: arrived_at is 'nan'"),
         ("a.csv", VIDUR + '1,"2\n', r"a\.csv, after line 3: unexpected end of data: correct the row or remove it\.$"),
