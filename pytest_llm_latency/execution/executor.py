@@ -93,10 +93,12 @@ class _Iterations:
                         if self._progress.stopped is not None:
                             break
                         group.create_task(self._one(self._iteration(index, scheduled_ns=moment_ns)))
+                        await _read_sockets()
                 else:
                     waiting = iter(due)
                     for _ in range(min(schedule.concurrency, len(due))):
                         group.create_task(self._user(waiting))
+                        await _read_sockets()
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
@@ -150,6 +152,11 @@ class _Iterations:
             self._progress.failures[iteration.index] = failure
         else:
             self._warmup_errors.append(error)
+
+
+async def _read_sockets() -> None:
+    """Let the loop look at its sockets: what begins at one moment would begin in one turn, and blind it meanwhile."""
+    await asyncio.sleep(0)
 
 
 def _text(error: Exception) -> str:
