@@ -85,7 +85,7 @@ def pair(before: Sequence[Run], now: Sequence[Run], refused: Sequence[Refused] =
         only_before=tuple(test_id for test_id in (*earlier, *spoilt) if test_id not in tests),
         only_now=tuple(test_id for test_id in tests if test_id not in {*earlier, *spoilt}),
         spoilt=tuple(test_id for test_id in spoilt if test_id in tests),
-        notices=(*dict.fromkeys(notices), *_environments(before, now)),
+        notices=(*_same_runs(before, now), *dict.fromkeys(notices), *_environments(before, now)),
     )
 
 
@@ -146,12 +146,6 @@ def _refusals(refused: Sequence[Refused]) -> list[Notice]:
 def _baseline(run: Run, earlier: Sequence[Run]) -> tuple[list[Run], list[Notice]]:
     others = [each for each in earlier if each.id != run.id]
     notices = []
-    if len(others) < len(earlier):
-        message = (
-            f"{run.test_id}: the run of {run.started_at} is in A and in B, so that it was left out of A. "
-            "Name other runs on one of the sides."
-        )
-        notices.append(Notice(code="same_run", message=message))
     alike = [each for each in others if not differences(each.conditions, run.conditions)]
     if alike and len(alike) < len(others):
         odd = next(each for each in others if each not in alike)
@@ -161,6 +155,19 @@ def _baseline(run: Run, earlier: Sequence[Run]) -> tuple[list[Run], list[Notice]
         )
         notices.append(Notice(code="left_out", message=message))
     return alike or others, notices
+
+
+def _same_runs(before: Sequence[Run], now: Sequence[Run]) -> list[Notice]:
+    """Say once how many runs stand on both sides, and of which tests."""
+    both = {run.id: run.test_id for run in before if run.id in {each.id for each in now}}
+    if not both:
+        return []
+    it = "1 run is" if len(both) == 1 else f"{len(both)} runs are"
+    message = (
+        f"{it} in A and in B, so that nothing was compared with itself: {', '.join(dict.fromkeys(both.values()))}. "
+        "Name other runs on one of the sides."
+    )
+    return [Notice(code="same_run", message=message)]
 
 
 def _environments(before: Sequence[Run], now: Sequence[Run]) -> tuple[Notice, ...]:

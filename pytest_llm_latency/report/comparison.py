@@ -1,6 +1,7 @@
 """A comparison of stored runs as text, Markdown and JSON: a section for each group of benchmarks."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -153,9 +154,21 @@ def _notes(compared: Compared) -> list[tuple[str, list[str]]]:
         (f"only in {compared.candidate.named}, not compared:", list(compared.only_in_candidate)),
         ("notes:", [each.message for each in compared.notices]),
     ]
-    for test_id, found in (compared.history or {}).items():
-        blocks.append((f"history of {test_id}:", list(history.sentences(found))))
+    blocks.append(("history:", _history(compared.history or {})))
     return [(title, lines) for title, lines in blocks if lines]
+
+
+def _history(histories: "Mapping[str, Sequence[History]]") -> list[str]:
+    """Return the change points by test, and why there are none once for all tests with the same reason."""
+    changed: list[str] = []
+    unchanged: Counter[str] = Counter()
+    for test_id, found in histories.items():
+        told = list(history.sentences(found))
+        if any(each.changes for each in found):
+            changed += [f"{test_id}: {sentence}" for sentence in told]
+        else:
+            unchanged.update(told)
+    return [*changed, *(f"{wording.benchmarks(count)}: {sentence}" for sentence, count in unchanged.items())]
 
 
 def _wrapped(sentence: str, *, indent: int = 0, unicode: bool) -> list[str]:

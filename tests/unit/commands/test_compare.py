@@ -249,7 +249,7 @@ def test_markdown_has_a_table_and_the_reasons(capsys: pytest.CaptureFixture[str]
     assert lines[4].endswith("| **regressed** |")
     assert r"- **regressed**: tests/test\_tool.py::test\_call" in lines
     assert r"- tests/test\_old.py::test\_old" in lines
-    assert "- 5 runs are too few to tell change points: it takes 8" in lines
+    assert "- 3 benchmarks: 5 runs are too few to tell change points: it takes 8" in lines
 
 
 def test_the_history_of_the_baseline_names_its_change_points(
@@ -261,7 +261,7 @@ def test_the_history_of_the_baseline_names_its_change_points(
         session(tmp_path, number + 5, CHAT, factor=1.6)
     status, out, _ = called(capsys, f"{tmp_path}/runs", "slow", "--filter", "chat", "--history")
     assert status == 0
-    assert "from the run of 2026-03-06T09:15:00+00:00\n  (commit 5c1e9a0d7b3f) on, p = " in out
+    assert "from the run of 2026-03-06T09:15:00+00:00 (commit 5c1e9a0d7b3f) on, p = " in " ".join(out.split())
 
 
 def test_the_settings_are_those_of_a_test_run(
@@ -358,6 +358,15 @@ def test_a_terminal_without_unicode_gets_ascii(monkeypatch: pytest.MonkeyPatch) 
     printed = written.getvalue().decode("ascii")
     assert "2 pass - 160 requests - 0 errors" in printed
     assert "?" not in printed
+
+
+def test_a_run_on_both_sides_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is compared with itself, so that nothing is left to compare with."""
+    status, out, _ = called(capsys, "same", "same")
+    assert status == 0
+    assert "2 no baseline" in out
+    said = " ".join(out.split())
+    assert f"2 runs are in A and in B, so that nothing was compared with itself: {CHAT}, {TOOL}. Name other" in said
 
 
 def test_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
