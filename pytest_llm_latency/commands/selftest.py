@@ -115,7 +115,9 @@ def plan(streams: int, requests: int | None, *, model: str = MODEL) -> Plan:
 
 def measure(simulator: "SimulatorProcess", client: "LiteLLMClient", planned: Plan) -> Errors:
     """Run the load of a plan and compare every measured request with the truth."""
-    from pytest_llm_latency.execution.clock import MonotonicClock  # noqa: PLC0415  (beside litellm's client)
+    from pytest_llm_latency.execution import machine  # noqa: PLC0415  (beside litellm's client)
+    from pytest_llm_latency.execution.clock import MonotonicClock  # noqa: PLC0415  (the same)
+    from pytest_llm_latency.execution.collector import quiet_collector  # noqa: PLC0415  (the same)
     from pytest_llm_latency.execution.executor import Progress, measure  # noqa: PLC0415  (the same)
     from pytest_llm_latency.execution.recorder import Recorder  # noqa: PLC0415  (the same)
     from pytest_llm_latency.execution.sampling import Place, collect  # noqa: PLC0415  (the same)
@@ -127,7 +129,8 @@ def measure(simulator: "SimulatorProcess", client: "LiteLLMClient", planned: Pla
         await recorder.call("Say something of fifty words.")
 
     progress = Progress()
-    asyncio.run(measure(planned, body, MonotonicClock(), progress))
+    with quiet_collector(), machine.most_open_files():  # as a benchmark does
+        asyncio.run(measure(planned, body, MonotonicClock(), progress))
     client.close()
     place = Place(worker=None, host=None, region=None)
     samples = collect(_numbered(recorder.spool.read(), numbers), client, planned, place).samples

@@ -1,8 +1,10 @@
 """``llm-latency selftest``: what it compares, what it prints, and what it refuses."""
 
 import dataclasses
+import gc
 import json
 from array import array
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,3 +138,19 @@ def test_the_table_names_the_levels_and_what_they_are_fit_for(capsys: pytest.Cap
     assert "kernel + loop" in fifty
     assert fifty.endswith("≥ 200 ms")
     assert "kernel stamps need Linux" in words[-1]
+
+
+def test_what_is_alive_is_out_of_the_collectors_sight_as_in_a_benchmark() -> None:
+    """A full collection with litellm loaded would be an error of half a second that no benchmark has."""
+    frozen: list[int] = []
+
+    async def send(_: object) -> None:
+        frozen.append(gc.get_freeze_count())
+        raise ProviderError("enough")
+
+    simulator: Any = SimpleNamespace(reset=lambda: None)
+    client: Any = SimpleNamespace(send=send)
+    with pytest.raises(ProviderError, match="enough"):
+        selftest.measure(simulator, client, selftest.plan(1, None))
+    assert frozen[0] > 0
+    assert gc.get_freeze_count() == 0
