@@ -83,8 +83,7 @@ class Active:
                 except MarkerError as error:
                     self._wrong[item.nodeid] = error
         if self._wrong and self._given is None:
-            wrong = "\n".join(f"  {test_id}: {error}" for test_id, error in self._wrong.items())
-            raise pytest.UsageError(f"llm-latency: wrong latency tests\n{wrong}")
+            raise pytest.UsageError(f"llm-latency: wrong latency tests\n{latency_tests.told(self._wrong)}")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which latency tests the run has to report on."""

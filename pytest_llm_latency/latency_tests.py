@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,18 @@ def plan(item: pytest.Item, settings: Settings) -> Plan:
     prepared = marker.prepare(marker.read((), arguments), settings, folders)
     item.stash[SOURCE] = prepared.source
     return prepared.plan
+
+
+def told(wrong: Mapping[str, MarkerError]) -> str:
+    """Return what is wrong with tests in lines; what an option makes wrong with all of them is one line."""
+    tests: dict[str, list[str]] = {}
+    for test_id, error in wrong.items():
+        tests.setdefault(str(error), []).append(test_id)
+    return "\n".join(f"  {first}{_and_others(len(rest))}: {error}" for error, (first, *rest) in tests.items())
+
+
+def _and_others(count: int) -> str:
+    return f" and {count} other{'' if count == 1 else 's'}" if count else ""
 
 
 def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,6 +61,13 @@ def _share(text: str) -> float:
     return share
 
 
+def _factor(text: str) -> float:
+    try:
+        return _positive(text)
+    except SettingsError:
+        raise SettingsError(f"{text!r} is not a factor above 0: write it as '1.5' or '150%'.") from None
+
+
 def _positive(text: str) -> float:
     value = units.parse_percent(text)
     if value <= 0:
@@ -115,7 +122,7 @@ OPTIONS: tuple[Option, ...] = (
            help="measure against the embedded simulator: a dry run without keys, network or cost"),
     Option(name="simulate-profile", read=Path, default=None, metavar="FILE",
            help="latency models and faults of the embedded simulator (YAML or JSON)"),
-    Option(name="simulate-slowdown", read=_positive, default=1.0, metavar="FACTOR",
+    Option(name="simulate-slowdown", read=_factor, default=1.0, metavar="FACTOR",
            help="slow every answer of the embedded simulator by this factor"),
     Option(name="environment", read=_text, default=None, metavar="LABEL", variable="LLM_LATENCY_ENVIRONMENT",
            help="label of the environment whose baselines count (default: 'default', with the simulator 'simulator')"),

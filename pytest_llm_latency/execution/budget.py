@@ -69,10 +69,10 @@ class Meter:
         if self.until_ns is not None and now_ns >= self.until_ns:
             return self._notice("seconds", units.format_seconds(bounds.seconds), _requests(self.requests))
         if bounds.tokens is not None and tokens > bounds.tokens * _ROUNDING:
-            spent = f"{self.used.tokens:,.0f} tokens in {_requests(self.answered)}"
+            spent = f"{self.used.tokens:,.0f} tokens in {self._answers()}"
             return self._notice("tokens", f"{bounds.tokens:,} tokens", spent)
         if bounds.dollars is not None and dollars > bounds.dollars * _ROUNDING:
-            spent = f"{units.format_money(self.used.dollars)} in {_requests(self.answered)}"
+            spent = f"{units.format_money(self.used.dollars)} in {self._answers()}"
             return self._notice("dollars", units.format_money(bounds.dollars), spent)
         return None
 
@@ -91,6 +91,10 @@ class Meter:
             )
         self.used = _sum(self.used, used, 1)
         self.answered += 1
+
+    def _answers(self) -> str:
+        others = self.requests - self.answered
+        return f"{_requests(self.answered)}{f', {others:,} more under way,' if others else ''}"
 
     def _notice(self, name: str, bound: str, spent: str) -> Notice:
         message = (

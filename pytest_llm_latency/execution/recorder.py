@@ -179,10 +179,17 @@ def _messages(prompt: object) -> tuple[Mapping[str, object], ...]:
         return ({"role": "user", "content": prompt},)
     if not isinstance(prompt, Sequence) or not prompt or not all(isinstance(each, Mapping) for each in prompt):
         raise BodyError(
-            f"llm(...) takes a prompt or a list of messages, not {type(prompt).__name__}: "
+            f"llm(...) takes a prompt or a list of messages, not {_kind(prompt)}: "
             "write llm('...') or llm([{'role': 'user', 'content': '...'}])."
         )
     return tuple(copy.deepcopy(dict(message)) for message in prompt)  # a body may go on to change its own
+
+
+def _kind(given: object) -> str:
+    name = type(given).__name__
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        return f"a {name} of other things" if given else f"an empty {name}"
+    return name
 
 
 def _texts(given: object) -> tuple[Mapping[str, object], ...]:

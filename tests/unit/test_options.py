@@ -163,3 +163,9 @@ def test_a_dry_run_has_an_environment_of_its_own(flags: dict[str, Any], ini: dic
 def test_an_ini_switch_can_be_on_and_off(text: str, *, value: bool) -> None:
     """In the words that ini files use; an empty one is off."""
     assert resolved(ini={"simulate": text})["simulate"] is value
+
+
+def test_a_factor_is_not_called_a_share() -> None:
+    """As in the slowdown of the simulator, which is written in either form."""
+    with pytest.raises(SettingsError, match=r"'x' is not a factor above 0: write it as '1\.5' or '150%'\.$"):
+        resolved(flags={"simulate-slowdown": "x"})

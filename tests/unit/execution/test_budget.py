@@ -51,7 +51,9 @@ def test_requests_under_way_count_as_what_they_are_expected_to_use(bounds: dict[
     for _ in range(3):
         assert one.exceeded(TENTH, 0) is None
         one.reserve(TENTH)
-    assert one.exceeded(TENTH, 0) is not None
+    notice = one.exceeded(TENTH, 0)
+    assert notice is not None
+    assert "in 0 requests, 3 more under way, with the warm-up" in notice.message
     one.settle(TENTH, Use(tokens=1, dollars=0.01), "m")
     assert one.exceeded(TENTH, 0) is None
 

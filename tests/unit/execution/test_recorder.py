@@ -153,11 +153,21 @@ async def test_messages_are_kept_as_they_were_sent() -> None:
 
 
 @pytest.mark.usefixtures("iteration")
-@pytest.mark.parametrize("prompt", [3, [], b"Hi", {"role": "user"}, ["Hi"], [{"role": "user"}, 3]])
-async def test_what_is_no_prompt_is_refused_with_an_example(prompt: Any) -> None:
+@pytest.mark.parametrize(
+    ("prompt", "kind"),
+    [
+        (3, "int"),
+        ([], "an empty list"),
+        (b"Hi", "bytes"),
+        ({"role": "user"}, "dict"),
+        (["Hi"], "a list of other things"),
+        ([{"role": "user"}, 3], "a list of other things"),
+    ],
+)
+async def test_what_is_no_prompt_is_refused_with_an_example(prompt: Any, kind: str) -> None:
     """Before anything is sent."""
     made, client = recorder()
-    with pytest.raises(BodyError, match=r"takes a prompt or a list of messages.*write llm\("):
+    with pytest.raises(BodyError, match=rf"takes a prompt or a list of messages, not {kind}: write llm\("):
         await made.call(prompt)
     assert client.requests == []
 
