@@ -35,9 +35,12 @@ def read(name: str, text: str) -> tuple[StoredRun, ...]:
 
 
 def _paths(name: str, text: str) -> Sequence[Path]:
-    path = Path(text).expanduser()
-    if path.exists():
-        return [path]
+    try:
+        path = Path(text).expanduser()
+        if path.exists():
+            return [path]
+    except (OSError, RuntimeError) as error:  # no permission, too long, the home of nobody
+        raise UsageError(f"{name} ({text}) cannot be looked up ({error}): name {KINDS}.") from error
     matches = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  (it may be absolute)
     # A pattern such as runs/* may match what lies beside runs.
     fit = [each for each in matches if each.suffix == ".parquet" or (each.is_dir() and _holds_runs(each))]

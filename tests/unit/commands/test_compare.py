@@ -3,9 +3,11 @@
 import io
 import json
 import shutil
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import nouns
@@ -13,7 +15,6 @@ from pytest_llm_latency import options
 from pytest_llm_latency.cli import main
 from pytest_llm_latency.commands import compare
 from pytest_llm_latency.model import Run
-from pytest_llm_latency.report import json_report
 from pytest_llm_latency.storage import acceptance, results, samples
 from pytest_llm_latency.storage.acceptance import Acceptance
 from pytest_llm_latency.storage.results import Manifest, StoredTest
@@ -231,7 +232,8 @@ def test_json_has_its_documented_keys(capsys: pytest.CaptureFixture[str]) -> Non
     (group,) = found["groups"]
     named = {*found, *group, *found["baseline"], *found["baseline"]["runs"][0], *found["history"][0]}
     assert [key for key in sorted(named) if f"`{key}`" not in page] == []
-    assert group["report"]["$schema"] == json_report.SCHEMA
+    schema = resources.files("pytest_llm_latency.report") / "schema" / "results-1.json"
+    jsonschema.validate(group["report"], json.loads(schema.read_text(encoding="utf-8")))
     assert group["mean_ratios"]["ttft"] == pytest.approx(1.5, rel=0.1)
     assert found["settings"]["margin"] == "0.5"
     assert found["only_in_baseline"] == [OLD]
@@ -322,6 +324,8 @@ def broken(folder: Path) -> None:
     [
         (["nowhere", "same"], 4, "A (nowhere) does not exist: name a results folder"),
         (["old", "no*where"], 4, "B (no*where) matches no stored run"),
+        (["old", "x" * 5000], 4, "cannot be looked up"),
+        (["~nobody-of-this-name/runs", "same"], 4, "cannot be looked up"),
         (["{broken}/empty", "same"], 4, "holds no stored run"),
         (["{broken}/foreign", "same"], 4, "holds no stored run"),
         (["old", "{broken}/foreign/table.csv"], 1, "table.csv"),
