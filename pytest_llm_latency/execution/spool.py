@@ -3,6 +3,7 @@
 The file has no name, so that it is gone with the process, and only this process reads it.
 """
 
+import hashlib
 import marshal
 import tempfile
 import weakref
@@ -41,7 +42,7 @@ class Spool:
             self._file = tempfile.TemporaryFile(prefix="llm-latency-")  # noqa: SIM115  (lives as long as the spool)
         weakref.finalize(self, self._file.close)  # a benchmark that failed at once never reads its spool
         self._requests: list[Request] = []
-        self._positions: dict[str, int] = {}
+        self._positions: dict[bytes, int] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -77,7 +78,7 @@ class Spool:
         self._file.close()
 
     def _position(self, request: Request) -> int:
-        identity = repr(request)
+        identity = hashlib.sha256(repr(request).encode("utf-8", "surrogatepass")).digest()  # a text may be long
         if identity not in self._positions:
             self._positions[identity] = len(self._requests)
             self._requests.append(request)

@@ -5,6 +5,7 @@ two requests were built whose bytes were the same before and after the text of t
 further one is made of these bytes and its own text. Whatever else differs is built by litellm.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass, replace
 from pytest_llm_latency.execution.exchange import WireRequest
 from pytest_llm_latency.model import Request
 
+KEPT = 256
 _LENGTH = re.compile(rb"(?<=\r\ncontent-length: )\d+(?=\r\n)", re.IGNORECASE)
 
 
@@ -56,13 +58,21 @@ class Templates:
         earlier = self._seen_once.get(kind)
         if earlier is not None and _agree(earlier, template):
             shown = earlier.only_ascii if template.only_ascii is None else template.only_ascii
-            self._known[kind] = template = replace(template, only_ascii=shown)
-        self._seen_once[kind] = template
+            template = replace(template, only_ascii=shown)
+            _keep(self._known, kind, template)
+        _keep(self._seen_once, kind, template)
 
     def clear(self) -> None:
         """Forget all."""
         self._known.clear()
         self._seen_once.clear()
+
+
+def _keep(templates: dict[str, _Template], kind: str, template: _Template) -> None:
+    """Keep a template; the oldest goes where there are too many, as where each request has a history of its own."""
+    if kind not in templates and len(templates) >= KEPT:
+        del templates[next(iter(templates))]
+    templates[kind] = template
 
 
 def _text(request: Request) -> str | None:
@@ -74,7 +84,8 @@ def _text(request: Request) -> str | None:
 def _kind(request: Request) -> str:
     *earlier, last = request.messages
     bare = [*earlier, {**last, "content": None}]
-    return json.dumps([request.api, request.model, bare, dict(request.parameters)], default=repr)
+    said = json.dumps([request.api, request.model, bare, dict(request.parameters)], default=repr)
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _template(text: str, wire: WireRequest) -> _Template | None:

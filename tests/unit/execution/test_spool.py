@@ -4,6 +4,7 @@ import errno
 import gc
 import io
 import tempfile
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -41,6 +42,19 @@ def test_entries_come_out_as_they_went_in_and_in_their_order() -> None:
     assert list(spool.read()) == entries
     spool.append(entry(3))
     assert list(spool.read()) == [*entries, entry(3)]
+    spool.close()
+
+
+def test_a_long_request_is_in_memory_once() -> None:
+    """And not as what it is known by, too."""
+    spool, asked = Spool(), recording(request=request("y" * 1_000_000))
+    tracemalloc.start()
+    try:
+        spool.append(Entry(iteration=0, phase="measure", step=None, recording=asked))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000
     spool.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llm_latency.execution.exchange import WireRequest
 from pytest_llm_latency.execution.routes import Origin, Route
-from pytest_llm_latency.execution.templates import Templates
+from pytest_llm_latency.execution.templates import KEPT, Templates
 from pytest_llm_latency.model import Request
 from recordings import request
 
@@ -115,3 +115,18 @@ def test_what_was_learnt_is_forgotten_with_the_rest() -> None:
     assert templates.fill(asked("three")) is None
     templates.learn(*TWO[0])
     assert templates.fill(asked("three")) is None
+
+
+def test_the_oldest_example_goes_where_each_request_is_of_a_kind_of_its_own() -> None:
+    """As in conversations, whose earlier messages differ: a run of thousands must not keep them all."""
+    templates = taught(*TWO)
+    for number in range(KEPT):
+        templates.learn(asked("one", seed=number), built("one", seed=number))
+    templates.learn(*TWO[0])
+    assert templates.fill(asked("three")) is not None
+    assert len(templates._seen_once) == KEPT
+    for number in range(KEPT):
+        templates.learn(asked("one", user=str(number)), built("one", user=str(number)))
+        templates.learn(asked("two", user=str(number)), built("two", user=str(number)))
+    assert templates.fill(asked("three")) is None
+    assert len(templates._known) == KEPT
