@@ -167,8 +167,9 @@ def _step(iteration: Iteration, name: object) -> str | None:
     if name is not None:
         if not isinstance(name, str) or not name:
             raise BodyError(f"name={name!r} cannot label a step: write a short text, as in name='summary'.")
-        iteration.calls[name] += 1
-        return name
+        label = str.__str__(name)  # that of an enumeration cannot be stored
+        iteration.calls[label] += 1
+        return label
     iteration.calls[None] += 1
     position = iteration.calls[None]
     return None if position == 1 else f"call {position}"

@@ -1,6 +1,7 @@
 """What a body calls: steps, prompts, parameters and failures."""
 
 import asyncio
+import enum
 import re
 from dataclasses import replace
 from typing import Any
@@ -53,6 +54,19 @@ async def test_calls_are_told_apart_by_name_or_by_order() -> None:
     for name in (None, "plan", None, "plan", None):
         await made.call("Hi", name=name)
     assert [entry.step for entry in made.spool.read()] == [None, "plan", "call 2", "plan", "call 3"]
+
+
+@pytest.mark.usefixtures("iteration")
+async def test_a_step_may_be_named_by_an_enumeration() -> None:
+    """Its text is the name."""
+
+    class Step(enum.StrEnum):
+        PLAN = "plan"
+
+    made, _ = recorder()
+    await made.call("Hi", name=Step.PLAN)
+    (entry,) = made.spool.read()
+    assert (entry.step, type(entry.step)) == ("plan", str)
 
 
 @pytest.mark.usefixtures("iteration")
