@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import metrics, units
-from pytest_llm_latency.commands import selection, tables
+from pytest_llm_latency.commands import selection, sides, tables
 from pytest_llm_latency.errors import StorageError, UsageError
 from pytest_llm_latency.model import Run
-from pytest_llm_latency.storage import baselines, results
+from pytest_llm_latency.storage import baselines
 
 if TYPE_CHECKING:
     from pytest_llm_latency.stats.calibration import Accepted, Calibration, Detectable, Rate
@@ -31,9 +31,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "calibrate", help=_SUMMARY, description=f"{_SUMMARY.capitalize()}, from accepted runs. Nothing is measured."
     )
-    parser.add_argument("runs", nargs="*", type=Path, metavar="PATH",
-                        help="further runs of the same code: results folders (all their sessions), sessions' folders "
-                        "or Parquet files")  # fmt: skip
+    parser.add_argument("runs", nargs="*", metavar="PATH",
+                        help="further runs of the same code, named as for compare: .llm-latency/runs, the folders of "
+                        "sessions, Parquet files, or patterns of these")  # fmt: skip
     parser.add_argument("--baselines", type=Path, default=baselines.DEFAULT_FOLDER, metavar="DIR", help="(baselines)")
     parser.add_argument("--environment", metavar="LABEL", help="only this environment")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
@@ -54,8 +54,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     suite = [each for test_runs in runs.values() for each in _series(test_runs)]
     if not suite:
         raise StorageError(
-            f"no accepted run in {arguments.baselines} has a gated metric: run 'pytest --llm-latency', then "
-            "'llm-latency baseline accept', three times or more, or name results folders of the same code."
+            f"no accepted run in {arguments.baselines} has a gated metric: run 'pytest --llm-latency' three times or more, "
+            "each followed by 'llm-latency baseline accept', or name runs of the same code, such as .llm-latency/runs."
         )
     found = calibration.calibrate(suite, GatePolicy(alpha=arguments.alpha), suites=arguments.suites)
     if arguments.json:
@@ -74,10 +74,7 @@ def _read(arguments: argparse.Namespace) -> Iterator[Run]:
         for entry in baselines.entries(arguments.baselines, label):
             yield from baselines.find(arguments.baselines, label, entry.test_id)
     for path in arguments.runs:
-        for folder in results.sessions(path) if (path / "runs").is_dir() else (path,):
-            session = results.read_session(folder)
-            for test in session.tests:
-                yield from () if test.status == "invalid" else session.runs(test)
+        yield from (each.run for each in sides.read("PATH", path) if each.status != "invalid")
 
 
 def _of_one_environment(runs: Iterable[Run], arguments: argparse.Namespace) -> list[Run]:

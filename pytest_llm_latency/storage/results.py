@@ -126,15 +126,10 @@ def is_session(folder: Path) -> bool:
 
 def latest(folder: Path) -> Path:
     """Return the folder of the session that started last; a session that measured nothing does not count."""
-    measured = sessions(folder)
+    measured = [path for path, manifest in _in_order(map(_session, _manifests(folder))) if manifest.tests]
     if not measured:
         raise StorageError(f"{folder} holds no run yet: run 'pytest --llm-latency' first.")
     return measured[-1]
-
-
-def sessions(folder: Path) -> tuple[Path, ...]:
-    """Return the folders of all sessions of a results folder that measured something, oldest first."""
-    return tuple(path for path, manifest in _in_order(map(_session, _manifests(folder))) if manifest.tests)
 
 
 def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:

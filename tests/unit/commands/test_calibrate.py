@@ -110,12 +110,17 @@ def test_one_run_is_told_to_be_too_few(capsys: pytest.CaptureFixture[str]) -> No
     assert "0 differences between runs of the same code are known, and 8 are needed. 4 further runs" in out
 
 
-@pytest.mark.parametrize("which", ["results", "session", "file"])
+@pytest.mark.parametrize("which", ["runs", "last", "session", "file"])
 def test_further_runs_of_the_same_code_may_be_named(which: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """By a results folder, a session's folder or a file; a run that is accepted too counts once."""
+    """As for compare: all sessions, the last one, one, or a file; a run that is accepted too counts once."""
     accept(run(1), run(2))
     sessions = [store(Path("elsewhere"), run(number)) for number in (2, 3)]
-    path = {"results": Path("elsewhere"), "session": sessions[1], "file": next(sessions[1].glob("*.parquet"))}[which]
+    path = {
+        "runs": "elsewhere/runs",
+        "last": "elsewhere",
+        "session": sessions[1],
+        "file": next(sessions[1].glob("*.parquet")),
+    }[which]
 
     assert [each["runs"] for each in figures(capsys, str(path))["detectable"]] == [3, 3]
 
@@ -128,11 +133,11 @@ def test_runs_that_cannot_be_compared_or_trusted_are_left_out(capsys: pytest.Cap
     store(Path("elsewhere"), run(4), status="invalid")
     store(Path("elsewhere"), run(5))
 
-    found = figures(capsys, "elsewhere", "-k", "chat")
+    found = figures(capsys, "elsewhere/runs", "-k", "chat")
 
     assert [(each["test_id"], each["runs"]) for each in found["detectable"]] == [(CHAT, 2), (CHAT, 2)]
     assert found["runs_left_out"] == 2
-    assert "2 runs left out" in called(capsys, "elsewhere")[1]
+    assert "2 runs left out" in called(capsys, "elsewhere/runs")[1]
 
 
 def test_environments_are_not_mixed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +156,7 @@ def test_environments_are_not_mixed(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "no accepted run in baselines has a gated metric"),
         (["--suites", "0"], "--suites 0: write at least 1"),
-        (["nowhere"], "nowhere holds no session"),
+        (["nowhere"], "PATH (nowhere) does not exist"),
         (["--alpha", "x"], "'x' is not a share"),
     ],
 )
