@@ -54,8 +54,8 @@ def calibrate(arguments: argparse.Namespace) -> int:
     suite = [each for test_runs in runs.values() for each in _series(test_runs)]
     if not suite:
         raise StorageError(
-            f"no accepted run in {arguments.baselines} has a gated metric: run 'pytest --llm-latency' three times or more, "
-            "each followed by 'llm-latency baseline accept', or name runs of the same code, such as .llm-latency/runs."
+            f"no accepted run in {arguments.baselines} has a gated metric: run 'pytest --llm-latency' three times or "
+            "more, each followed by 'llm-latency baseline accept', or name runs of the same code."
         )
     found = calibration.calibrate(suite, GatePolicy(alpha=arguments.alpha), suites=arguments.suites)
     if arguments.json:
