@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -216,6 +216,14 @@ class Settings:
         if self.values["simulate"] and "environment" not in self.explicit:
             return SIMULATOR_ENVIRONMENT
         return str(self.values["environment"] or "default")
+
+
+def check_ini_keys(keys: Iterable[str]) -> None:
+    """Raise ``SettingsError`` for a key that looks like one of ours and is none: what it says would not count."""
+    known = tuple(option.ini for option in OPTIONS)
+    for key in keys:
+        if key.startswith("llm_latency") and key not in known:
+            raise SettingsError(f"the ini key {key} is no option: {plan.nearest(key, known)}")
 
 
 def resolve(

@@ -55,6 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _settings(config: pytest.Config) -> options.Settings:
+    # No public name of pytest has all keys of the ini file, and pytest 9 renamed the one that has.
+    attributes = vars(config)
+    options.check_ini_keys(attributes.get("_inicfg", attributes.get("inicfg", ())))
     return options.resolve(
         command_line=lambda option: config.getoption(option.ini),
         ini=lambda option: cast("str | None", config.getini(option.ini)),

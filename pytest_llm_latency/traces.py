@@ -5,7 +5,6 @@ The columns go by the names that public traces give them. To know another, add i
 
 import csv
 import itertools
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TextIO
 
+from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Trace
 from pytest_llm_latency.prompts import MOST_TOKENS, hashed
@@ -85,9 +85,9 @@ def _rows(file: TextIO, path: Path) -> Iterator[tuple[int, _Row]]:
 
 def _json(line: str, where: str) -> _Row:
     try:
-        row = json.loads(line)
+        row = data_files.parse_json(line.strip())
     except ValueError as error:
-        raise MarkerError(f"{where}: {error}: write one JSON object a line.") from None
+        raise MarkerError(f"{where}, {str(error).removeprefix('line 1, ')}: write one JSON object a line.") from None
     if not isinstance(row, dict):
         raise MarkerError(f"{where}: {line.strip()[:40]} is no JSON object: write one a line.")
     return row

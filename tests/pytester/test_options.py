@@ -65,6 +65,15 @@ def test_the_environment_is_named_by_flag_before_variable_before_ini_file(
     assert environment("--llm-latency-environment=from-flag") == "environment from-flag"
 
 
+def test_a_mistyped_ini_key_ends_the_run_before_anything_is_sent(suite: Suite) -> None:
+    """Without the switch it is pytest's to warn of."""
+    suite.ini("llm_latency_budget_dollar = 1")
+    result = suite.run(SWITCH, "--collect-only")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "llm-latency: the ini key llm_latency_budget_dollar is no option: did you mean" in printed(result)
+    assert suite.run("--collect-only").ret != pytest.ExitCode.USAGE_ERROR
+
+
 def test_a_switch_can_stand_in_the_ini_file(suite: Suite) -> None:
     """Then only ``--llm-latency`` is written at each run."""
     suite.write(COUNTED.format(arguments="model='openai/gpt-4o-mini', requests=3"))

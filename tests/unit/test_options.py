@@ -169,3 +169,12 @@ def test_a_factor_is_not_called_a_share() -> None:
     """As in the slowdown of the simulator, which is written in either form."""
     with pytest.raises(SettingsError, match=r"'x' is not a factor above 0: write it as '1\.5' or '150%'\.$"):
         resolved(flags={"simulate-slowdown": "x"})
+
+
+def test_an_ini_key_that_is_none_of_ours_is_refused_where_it_looks_like_one() -> None:
+    """The framework only warns of it, and a mistyped bound on requests or dollars would cost what it was to save."""
+    options.check_ini_keys(["llm_latency_requests", "addopts", "timeout"])
+    with pytest.raises(
+        SettingsError, match=r"^the ini key llm_latency_request is no option: .*'llm_latency_requests'\?$"
+    ):
+        options.check_ini_keys(["llm_latency_request"])

@@ -83,7 +83,7 @@ def test_only_the_rows_that_are_replayed_are_read(tmp_path: Path) -> None:
         ("a.csv", VIDUR + "nan,1,2\n", r"a\.csv, line 4: arrived_at is 'nan'"),
         ("a.csv", VIDUR + '1,"2\n', r"a\.csv, after line 3: unexpected end of data: correct the row or remove it\.$"),
         ("a.csv", "when,tokens\n1,2\n", r"a\.csv, line 2: there is when, tokens, and no arrival: name its column one"),
-        ("a.jsonl", MOONCAKE + "{", r"a\.jsonl, line 3: Expecting .*: write one JSON object a line\.$"),
+        ("a.jsonl", MOONCAKE + "{", r"a\.jsonl, line 3, column 2: Expecting .*: write one JSON object a line\.$"),
         ("a.jsonl", "[1]", r"a\.jsonl, line 1: \[1\] is no JSON object: write one a line\.$"),
         ("a.csv", "arrived_at\n", r"a\.csv has no arrivals: a row each belongs there"),
         ("a.txt", "1\n", r"a\.txt: a trace ends with \.csv or \.jsonl: rename or convert it\.$"),
