@@ -44,7 +44,7 @@ async def open_first(addresses: Sequence[Address]) -> tuple[socket.socket, int]:
                     attempts.remove(attempt)
                     return attempt.result()
     finally:
-        await _abandon(attempts)
+        _abandon(attempts)
     raise next((error for attempt in attempts if (error := attempt.exception())), OSError("the name has no address"))
 
 
@@ -89,10 +89,16 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-async def _abandon(attempts: Sequence[asyncio.Task[tuple[socket.socket, int]]]) -> None:
-    """Close what the losers have opened, or will have."""
+def _abandon(attempts: Sequence[asyncio.Task[tuple[socket.socket, int]]]) -> None:
+    """Close what the losers have opened, or will have; without waiting, so that nothing comes in between."""
     for attempt in attempts:
-        attempt.cancel()
-    for opened in await asyncio.gather(*attempts, return_exceptions=True):
-        if not isinstance(opened, BaseException):
-            opened[0].close()
+        if attempt.done():
+            _close(attempt)
+        else:
+            attempt.cancel()
+            attempt.add_done_callback(_close)
+
+
+def _close(attempt: asyncio.Task[tuple[socket.socket, int]]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result()[0].close()

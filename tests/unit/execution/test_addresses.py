@@ -120,3 +120,32 @@ async def test_an_address_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fail)
     assert (await addresses.resolve("127.0.0.1", 80))[0][-1] == ("127.0.0.1", 80)
     assert (await addresses.resolve("::1", 80))[0][0] == socket.AF_INET6
+
+
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_a_cancellation_leaves_no_socket_open_whenever_it_comes(
+    turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even while the losers are given up."""
+    won = socket.socket()
+    opened: list[bool] = []
+
+    async def opens(address: addresses.Address) -> tuple[socket.socket, int]:
+        if address[0] == socket.AF_INET6:
+            await asyncio.Event().wait()
+        opened.append(True)
+        return won, 1
+
+    monkeypatch.setattr(addresses, "_open", opens)
+    monkeypatch.setattr(addresses, "ATTEMPT_DELAY_S", 0)
+    families = (socket.AF_INET6, socket.AF_INET)
+    found: list[addresses.Address] = [(family, socket.SOCK_STREAM, 0, "", ()) for family in families]
+    task = asyncio.create_task(addresses.open_first(found))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)
+    if isinstance(outcome, tuple) or not opened:
+        won.close()
+    assert won.fileno() == -1
