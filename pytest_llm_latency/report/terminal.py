@@ -142,7 +142,15 @@ def _table(results: Sequence[Result], screen: Screen) -> list[Line]:
             text = _aligned(cells[each.title][index], each, sizes)
             spans.append(Span(text=_GAP + text, markup=each.markup(row)))
         found.append(Line(spans=tuple(spans)))
-    return found
+    return found + _too_few([row for _, row in grid], screen)
+
+
+def _too_few(shown: Iterable[Row], screen: Screen) -> list[Line]:
+    """Return what the dashes of a table say, where it has some for want of requests."""
+    lacking = [row.now.needed for row in shown if row.now is not None and row.now.successes and row.p95 is None]
+    needed = {each: max((one[each] for one in lacking if each in one), default=None) for each in ("p50", "p95")}
+    words = ", ".join(f"{each} needs {count}" for each, count in needed.items() if count is not None)
+    return screen.sentence(f"– too few requests: {words}", len(_INDENT)) if words else []
 
 
 def _title(result: Result, row: Row) -> str:

@@ -133,7 +133,10 @@ def change(row: Row) -> str:
     now, before = (units.format_value(each, row.metric.unit) for each in (row.p95, row.p95_before))
     verdict = row.verdict
     if verdict is None or verdict.ratio is None:
-        return f"p95 {now}" if row.p95_before is None else f"p95 {before} → {now}"
+        if row.p95_before is not None:
+            return f"p95 {before} → {now}"
+        needed = None if row.now is None or row.p95 is not None else row.now.needed.get("p95")
+        return f"p95 {now}" if needed is None else f"p95 needs {needed} requests"
     interval = "" if verdict.interval is None else f", 95 % interval {units.format_interval(verdict.interval)}"
     size = f"p95 {before} → {now} ({units.format_change(verdict.ratio)}{interval})"
     return size if verdict.p_value is None else f"{size}, {probability(verdict.p_value)}"

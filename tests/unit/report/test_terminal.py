@@ -84,6 +84,16 @@ def test_a_failure_names_what_changed_and_what_to_do() -> None:
     assert terminal.failure_message(result, unicode=False).isascii()
 
 
+def test_the_dashes_of_too_small_a_sample_are_explained() -> None:
+    """Nothing is said below a table without any, and nothing of requests that all failed."""
+    few, enough, failed = (nouns.run(each) for each in ([0.3] * 20, [0.3] * 60, [None] * 20))
+    said = "  – too few requests: p95 needs 59"
+    assert terminal.section(nouns.result("no_baseline", of=few)).splitlines()[-1] == said
+    assert "too few" not in terminal.section(nouns.result("no_baseline", of=enough))
+    assert "too few" not in terminal.section(nouns.result("invalid", of=failed))
+    assert "p95 needs 59 requests" in terminal.failure_message(nouns.result("no_baseline", of=few))
+
+
 def test_a_failure_says_a_warning_once_that_is_its_reason_too() -> None:
     """As of a run that a budget ended before anything was measured."""
     stopped = Notice(code="budget", message="the run was stopped")
