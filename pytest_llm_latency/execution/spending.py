@@ -96,10 +96,13 @@ def most_tokens_out(request: Request) -> float | None:
 def used(recording: Recording, client: Client, expected: Use) -> Use:
     """Return what a request used up.
 
-    One that no provider began to answer used nothing. Where an answer that broke off does not say
-    what it used, it is taken to have used what was expected.
+    One that was refused or never left used nothing. Where an answer that broke off does not say what
+    it used, it is taken to have used what was expected, and so is one that had not begun when it was
+    given up: its provider may bill it.
     """
-    if recording.http_status is None or recording.http_status >= _NOT_BEGUN:
+    if recording.http_status is None:
+        return NOTHING if recording.stamps.send_end is None else expected
+    if recording.http_status >= _NOT_BEGUN:
         return NOTHING
     decoded = client.decode(_excerpt(recording))
     if not _states_usage(decoded):

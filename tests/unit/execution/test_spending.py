@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llm_latency.execution import spending
 from pytest_llm_latency.execution.spending import NOTHING, Expectations, Use
-from pytest_llm_latency.model import Decoded, Recording, Usage
+from pytest_llm_latency.model import Decoded, Recording, Stamps, Usage
 from recordings import decoded, recording, request
 
 EVENTS = [f'data: {{"n": {number}}}\n\n'.encode() for number in range(20)]
@@ -104,12 +104,21 @@ def test_an_answer_that_broke_off_is_taken_to_have_used_what_was_expected() -> N
     assert spending.used(answer, Decoder(states=False), expected) == expected
 
 
-@pytest.mark.parametrize("status", [None, 401, 429, 500])
-def test_a_request_that_no_provider_began_to_answer_used_nothing(status: int | None) -> None:
+@pytest.mark.parametrize(("status", "left"), [(None, False), (401, True), (429, True), (500, True)])
+def test_a_request_that_was_refused_or_never_left_used_nothing(status: int | None, *, left: bool) -> None:
     """It is not decoded either."""
     client = Decoder()
-    assert spending.used(recording(b"no", http_status=status), client, NOTHING) == NOTHING
+    stamps = Stamps(started=0, send_end=1 if left else None)
+    asked = recording(b"no", http_status=status, stamps=stamps)
+    assert spending.used(asked, client, Use(tokens=500, dollars=0.5)) == NOTHING
     assert client.bodies == []
+
+
+def test_a_request_that_was_given_up_before_its_answer_began_is_taken_to_have_used_what_was_expected() -> None:
+    """Its provider may go on with it, and bill it: a budget that is never reached would be none."""
+    expected = Use(tokens=500, dollars=0.5)
+    asked = recording(http_status=None, status="timeout", stamps=Stamps(started=0, send_end=1))
+    assert spending.used(asked, Decoder(), expected) == expected
 
 
 def test_a_prompt_has_a_token_for_every_four_characters() -> None:
