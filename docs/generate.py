@@ -101,6 +101,7 @@ def options_page() -> str:
         "`--llm-latency` measures the marked tests; without it they are skipped. Every other option begins with",
         "`--llm-latency-` and is also an ini key (in `pyproject.toml` or `pytest.ini`). The command line counts more",
         "than the marker, the marker more than the ini key. A variable counts where the command line says nothing.",
+        "A key that begins with `llm_latency` and is none of these ends the run before it starts.",
         "",
         "| option | ini key | variable | what it does |",
         "|---|---|---|---|",

@@ -11,7 +11,7 @@ from pytest_llm_latency.units import seconds
 _REMEDIES: Mapping[str, str] = MappingProxyType({
     "dns": "Check the host name in api_base and the network.",
     "connect": "Check that the server runs and that api_base names its port.",
-    "tls": "Check the certificate and that api_base should be https.",
+    "tls": "Check that api_base should be https; name a certificate of your own in SSL_CERT_FILE.",
 })
 
 

@@ -835,7 +835,7 @@ async def test_a_certificate_that_is_not_trusted_says_what_to_check(transport: T
     assert why(exchange) == ("error", "SSLCertVerificationError", "tls")
     assert exchange.failure is not None
     assert "self-signed certificate" in exchange.failure.message
-    assert exchange.failure.message.endswith("Check the certificate and that api_base should be https.")
+    assert exchange.failure.message.endswith("name a certificate of your own in SSL_CERT_FILE.")
     assert exchange.stamps.send_start is None
 
 
