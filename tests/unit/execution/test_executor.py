@@ -15,7 +15,7 @@ from pytest_llm_latency.execution.executor import Progress, measure
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.recorder import ITERATION, Recorder
 from pytest_llm_latency.execution.spool import Entry
-from pytest_llm_latency.model import Failure, Load
+from pytest_llm_latency.model import Failure
 from pytest_llm_latency.units import nanoseconds, seconds
 
 START_NS = nanoseconds(1000)
@@ -79,16 +79,16 @@ async def test_a_closed_loop_keeps_its_users_busy_and_never_has_more() -> None:
     assert since(bench.clock.now_ns()) == 3
 
 
-@pytest.mark.parametrize("shape", [load.closed(5), load.burst(5, every=60)], ids=["closed", "burst"])
-async def test_requests_that_begin_together_leave_the_loop_to_others_in_between(shape: Load) -> None:
+async def test_users_that_begin_together_leave_the_loop_to_others_in_between() -> None:
     """A thousand that begin in one turn would blind it for a tenth of a second, and join what arrives meanwhile."""
-    bench, turns, begun = Bench(requests=5, load=shape), 0, list[int]()
+    bench, turns, begun = Bench(requests=5, load=load.closed(5)), 0, list[int]()
+    progress = bench.progress
     loop = asyncio.get_running_loop()
 
     def count() -> None:
         nonlocal turns
         turns += 1
-        if not bench.progress.complete:
+        if not progress.complete:
             loop.call_soon(count)
 
     async def body() -> None:
@@ -99,6 +99,23 @@ async def test_requests_that_begin_together_leave_the_loop_to_others_in_between(
     await bench.run(body)
     assert len(begun) == len(set(begun)) == 5
     assert bench.starts_s() == [0] * 5
+
+
+async def test_a_burst_leaves_the_loop_to_others_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real clock does not wait for a moment that has passed."""
+    bench, begun, read = Bench(requests=5, load=load.burst(5, every=60)), list[int](), list[int]()
+
+    async def passed(_: int) -> None:
+        pass
+
+    async def body() -> None:
+        begun.append(len(read))
+        asyncio.get_running_loop().call_soon(read.append, 1)
+        await bench.call()
+
+    monkeypatch.setattr(bench.clock, "sleep_until", passed)
+    await bench.run(body)
+    assert begun == [0, 1, 2, 3, 4]
 
 
 async def test_a_user_of_a_closed_loop_does_not_wait_for_the_others() -> None:
