@@ -48,7 +48,8 @@ class Endpoints:
         found = self._router.find(request.method, request.path)
         if found.target is None:
             if not found.allowed:
-                return _told(complaint(404, f"{request.path} is not simulated: `llm-latency simulate` prints what is."), request)
+                said = complaint(404, f"{request.path} is not simulated: `llm-latency simulate` prints what is.")
+                return _told(said, request)
             said = complaint(405, f"{request.method} is not for {request.path}: use {' or '.join(found.allowed)}.")
             return _told(said, request, {"allow": ", ".join(found.allowed)})
         if isinstance(found.target, _Own):
