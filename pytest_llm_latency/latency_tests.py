@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MARKER = "llm_latency"
 SOURCE: "pytest.StashKey[Source | None]" = pytest.StashKey()
+_NAMED = 3
 
 
 def plan(item: pytest.Item, settings: Settings) -> Plan:
@@ -52,11 +53,13 @@ def told(wrong: Mapping[str, MarkerError]) -> str:
     tests: dict[str, list[str]] = {}
     for test_id, error in wrong.items():
         tests.setdefault(str(error), []).append(test_id)
-    return "\n".join(f"  {first}{_and_others(len(rest))}: {error}" for error, (first, *rest) in tests.items())
+    return "\n".join(f"  {_named(ids)}: {error}" for error, ids in tests.items())
 
 
-def _and_others(count: int) -> str:
-    return f" and {count} other{'' if count == 1 else 's'}" if count else ""
+def _named(test_ids: Sequence[str]) -> str:
+    if len(test_ids) <= _NAMED:
+        return ", ".join(test_ids)
+    return f"{test_ids[0]} and {len(test_ids) - 1} others"
 
 
 def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[..., Any]:

@@ -109,7 +109,6 @@ def test_what_is_wrong_with_a_load_or_its_files_is_one_usage_error(loads: Suite)
     result = loads.measure("--llm-latency-requests=9")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([
-        "*test_suite.py::test_ramp: *prompts.jsonl, line 3: this is no prompt: *",
-        "*test_suite.py::test_burst: *prompts.jsonl, line 3: this is no prompt: *",
+        "*test_suite.py::test_ramp, test_suite.py::test_burst: *prompts.jsonl, line 3: this is no prompt: *",
         "*test_suite.py::test_replay: *trace.csv, line 5: num_prefill_tokens is 'many', which is no count: *",
     ])

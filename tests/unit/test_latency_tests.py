@@ -13,10 +13,11 @@ from pytest_llm_latency.session import Late
 
 
 def test_what_an_option_makes_wrong_with_many_tests_is_said_once() -> None:
-    """With the first of them and the number of the others."""
+    """With their names where they are few, else with the first and the number of the others."""
     wrong = {"a": MarkerError("no load."), "b": MarkerError("no model."), "c": MarkerError("no load.")}
-    assert latency_tests.told(wrong) == "  a and 1 other: no load.\n  b: no model."
-    assert latency_tests.told({**wrong, "d": MarkerError("no load.")}).startswith("  a and 2 others: ")
+    assert latency_tests.told(wrong) == "  a, c: no load.\n  b: no model."
+    many = {**wrong, **dict.fromkeys("de", MarkerError("no load."))}
+    assert latency_tests.told(many).startswith("  a and 3 others: no load.\n")
 
 
 class Recorded:
