@@ -2,7 +2,8 @@
 
 The simulator runs in a process of its own and logs, with the kernel's stamps, when each request
 arrived and when each piece of its answer left. Every client talks to it over a real socket in a
-process of its own, one after another, with the same number of open streams.
+process of its own, one after another, with the same number of open streams, and with what it has
+loaded kept out of garbage collection.
 
 * TTFT error: (first token seen − call) − (first token sent − request received)
 * stamp error: first token seen − first token sent
@@ -14,6 +15,7 @@ Run: python benchmarks/accuracy.py [--quick] [--json FILE] [--only accuracy,prot
 
 import argparse
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
@@ -110,6 +112,8 @@ async def _contend(load: Load) -> Measured:
         contender = contenders.CONTENDERS[load.name](load.base, session)
         await _drive(contender.send, replace(load, requests=load.streams))  # warm up
         contender.later()
+        gc.collect()
+        gc.freeze()  # as this package does for a benchmark: a full collection beside litellm takes half a second
         began = time.process_time()
         seen = await _drive(contender.send, load)
         spent = time.process_time() - began
