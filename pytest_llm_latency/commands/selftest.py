@@ -221,6 +221,7 @@ def _report(found: Sequence[Errors]) -> Iterator[str]:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
     yield ""
     yield "TTFT error: the measured time to first token less the true one, from the call to the server's first delta."
+    yield "P99 of fewer than 100 requests is the largest error."
     yield "Own estimate: what a benchmark under this load would say that 1 % of its requests may be wrong by."
     yield "Fit for TTFT: from there on 99 % of the requests are measured with an error below 5 %."
     if any("loop" in each.clocks for each in found):

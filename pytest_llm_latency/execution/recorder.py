@@ -107,8 +107,7 @@ class Recorder:
         """Return what the iteration that is under way is given to send."""
         if self._source is None:
             raise BodyError(
-                "llm() was called without a prompt and the marker names none: write llm('...'), or "
-                "prompts=['...'] in the marker."
+                "the call has no prompt and the marker names none: write llm('...'), or prompts=['...'] in the marker."
             )
         return self._source.input(_under_way().index - self._plan.warmup)
 

@@ -42,7 +42,7 @@ _INVALID = (
         code="event_loop_blocked",
         found=lambda trust: trust.loop_lag_p99_s,
         limit=LOOP_LAG_LIMIT_S,
-        reason="the client's event loop was blocked: 1 % of its turns came {found} late or more (limit {limit}). "
+        reason="the client's event loop was blocked: for 1 % of the time it came {found} late or more (limit {limit}). "
         "Keep slow work out of an async test's body, lower the load, or measure on a machine with more free CPU.",
     ),
 )

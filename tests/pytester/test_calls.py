@@ -124,7 +124,7 @@ def test_arrivals_at_a_rate_do_not_wait_for_answers(suite: Suite, kind: str) -> 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ("llm()", "llm() was called without a prompt and the marker names none"),
+        ("llm()", "the call has no prompt and the marker names none"),
         ("llm(7)", "llm(...) takes a prompt or a list of messages, not int"),
         ("llm('hi', name='')", "name='' cannot label a step"),
         ("llm('hi', messages=[])", "llm(...) takes the messages as its first argument"),

@@ -315,4 +315,4 @@ def test_a_blocked_event_loop_makes_a_run_invalid_and_is_named() -> None:
     result = judged(run(times(60), trust=nouns.trust(loop_lag_p99_s=0.5)))
 
     assert result.status == "invalid"
-    assert "event loop was blocked: 1 % of its turns came 500 ms late or more (limit 200 ms)" in result.reasons[0]
+    assert "event loop was blocked: for 1 % of the time it came 500 ms late or more (limit 200 ms)" in result.reasons[0]
