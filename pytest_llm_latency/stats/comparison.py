@@ -8,7 +8,7 @@ import numpy as np
 from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS
 from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
-from pytest_llm_latency.stats import messages
+from pytest_llm_latency.stats import drafts, messages
 from pytest_llm_latency.stats.error_rate import gate_error_rate
 from pytest_llm_latency.stats.gate import gate
 from pytest_llm_latency.stats.policy import GatePolicy, Series
@@ -115,20 +115,8 @@ def _series(run: Run, place: Place, baseline: Baseline | None, candidate: Floats
 def _unmeasured(run: Run, place: Place, baseline: Baseline | None) -> Verdict:
     arrays = () if baseline is None else baseline.series.get(place, ())
     runs = sum(array.size > 0 for array in arrays)
-    return Verdict(
-        key=_key(run, place),
-        status="inconclusive",
-        baseline_runs=runs,
-        baseline=None,
-        candidate=None,
-        ratio=None,
-        interval=None,
-        raw_p_value=None,
-        p_value=None,
-        detectable=None,
-        needed=None,
-        reasons=(messages.unmeasured(METRICS[place[1]], in_baseline=runs > 0),),
-    )
+    reason = messages.unmeasured(METRICS[place[1]], in_baseline=runs > 0)
+    return drafts.draft(_key(run, place), runs=runs, reasons=(reason,))
 
 
 def _error_rate(run: Run, step: str | None, baseline: Baseline, policy: GatePolicy) -> Comparison:

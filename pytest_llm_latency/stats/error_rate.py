@@ -8,6 +8,7 @@ import numpy as np
 
 from pytest_llm_latency.model import Verdict, VerdictStatus
 from pytest_llm_latency.stats import messages
+from pytest_llm_latency.stats.drafts import draft
 from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats
 
@@ -93,9 +94,9 @@ def gate_error_rate(
         candidate=candidate[1],
     )
     if counts.baseline == 0:
-        return _verdict(key, "no_baseline", len(baseline), (messages.NO_BASELINE,))
+        return draft(key, runs=len(baseline), status="no_baseline", reasons=(messages.NO_BASELINE,))
     if counts.candidate == 0:
-        return _verdict(key, "inconclusive", len(baseline), (messages.NOT_MEASURED,))
+        return draft(key, runs=len(baseline), reasons=(messages.NOT_MEASURED,))
     return _judge(key, len(baseline), counts, policy)
 
 
@@ -151,20 +152,3 @@ def _needed(counts: Counts, policy: GatePolicy) -> int | None:
         if upper_bound(math.ceil(rate * count), count, 1 - policy.alpha) < rate + MARGIN:
             return count
     return None
-
-
-def _verdict(key: str, status: VerdictStatus, runs: int, reasons: tuple[str, ...]) -> Verdict:
-    return Verdict(
-        key=key,
-        status=status,
-        baseline_runs=runs,
-        baseline=None,
-        candidate=None,
-        ratio=None,
-        interval=None,
-        raw_p_value=None,
-        p_value=None,
-        detectable=None,
-        needed=None,
-        reasons=reasons,
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pytest_llm_latency.model import Verdict
-from pytest_llm_latency.stats import messages
+from pytest_llm_latency.stats import drafts, messages
 from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
 from pytest_llm_latency.stats.policy import GatePolicy, Series
@@ -44,7 +44,7 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
     """Compare one series with its baseline."""
     baseline = [run for each in series.baseline if (run := logarithms(each, series.direction)).size]
     candidate = logarithms(series.candidate, series.direction)
-    draft = _draft(series, len(baseline))
+    draft = drafts.draft(series.key, runs=len(baseline))
     if not baseline:
         return _settled(series, replace(draft, status="no_baseline"), messages.NO_BASELINE)
     if not candidate.size:
@@ -100,23 +100,6 @@ def natural(logarithm: float, series: Series) -> float:
         return 0.0
     sign = -1 if series.direction == "higher" else 1
     return math.exp(min(sign * logarithm, _LARGEST_EXPONENT))
-
-
-def _draft(series: Series, runs: int) -> Verdict:
-    return Verdict(
-        key=series.key,
-        status="inconclusive",
-        baseline_runs=runs,
-        baseline=None,
-        candidate=None,
-        ratio=None,
-        interval=None,
-        raw_p_value=None,
-        p_value=None,
-        detectable=None,
-        needed=None,
-        reasons=(),
-    )
 
 
 def _settled(series: Series, draft: Verdict, reason: str) -> Finding:
