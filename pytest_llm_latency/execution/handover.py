@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llm_latency.execution import failures, proxies
@@ -49,12 +50,17 @@ def streamed(request: "httpx.Request") -> "httpx.Request":
 def unsent(request: Request, *, provider: str, began_ns: int) -> Recording:
     """Return the recording of a request that was cancelled while it was built."""
     build_ns = time.monotonic_ns() - began_ns
+    return replace(given_up(request, provider=provider, started_ns=began_ns, after_ns=build_ns), build_ns=build_ns)
+
+
+def given_up(request: Request, *, provider: str, started_ns: int, after_ns: int) -> Recording:
+    """Return the recording of a request that was cancelled before it was sent, so long after it was asked for."""
     return Recording(
         request=request,
         provider=provider,
         endpoint=None,
-        stamps=Stamps(started=began_ns),
-        build_ns=build_ns,
+        stamps=Stamps(started=started_ns),
+        build_ns=None,
         http_status=None,
         headers=(),
         pieces=(),
@@ -64,7 +70,7 @@ def unsent(request: Request, *, provider: str, began_ns: int) -> Recording:
         paced_ns=None,
         clock="loop",
         status="cancelled",
-        failure=failures.given_up(build_ns),
+        failure=failures.given_up(after_ns),
         attempts=0,
     )
 

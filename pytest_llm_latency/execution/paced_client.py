@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llm_latency.errors import BudgetError
-from pytest_llm_latency.execution import failures, spending
+from pytest_llm_latency.execution import handover, spending
 from pytest_llm_latency.execution.budget import Meter
 from pytest_llm_latency.execution.client import CancelledRequest, Client
 from pytest_llm_latency.execution.clock import Clock
@@ -14,7 +14,7 @@ from pytest_llm_latency.execution.limiter import Limiter
 from pytest_llm_latency.execution.pacing import Admission, Answered, Claim
 from pytest_llm_latency.execution.spending import NOTHING, Expectations, Use
 from pytest_llm_latency.execution.stop import StopMeasuring
-from pytest_llm_latency.model import Decoded, Notice, Pacing, Recording, Request, Stamps
+from pytest_llm_latency.model import Decoded, Notice, Pacing, Recording, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,21 +195,7 @@ class PacedClient:
     def _unsent(self, passage: _Passage) -> Recording:
         """Return the recording of a request that its body gave up while it was held."""
         now_ns = self._restraints.clock.now_ns()
-        return Recording(
-            request=passage.request,
-            provider=passage.request.model.partition("/")[0],
-            endpoint=None,
-            stamps=Stamps(started=now_ns),
-            build_ns=None,
-            http_status=None,
-            headers=(),
-            pieces=(),
-            piece_ns=(),
-            connection_reused=None,
-            http_version=None,
-            paced_ns=now_ns - passage.arrived_ns,
-            clock="loop",
-            status="cancelled",
-            failure=failures.given_up(now_ns - passage.arrived_ns),
-            attempts=0,
-        )
+        held_ns = now_ns - passage.arrived_ns
+        provider = passage.request.model.partition("/")[0]
+        recording = handover.given_up(passage.request, provider=provider, started_ns=now_ns, after_ns=held_ns)
+        return replace(recording, paced_ns=held_ns)
