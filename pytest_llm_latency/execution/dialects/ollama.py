@@ -9,8 +9,7 @@ import re
 import uuid
 
 from pytest_llm_latency.execution.delta import Delta, ReportedError, ToolCallDelta
-from pytest_llm_latency.execution.dialects.reading import Json, count, mapping, mappings, text
-from pytest_llm_latency.model import Usage
+from pytest_llm_latency.execution.dialects.reading import Json, mapping, mappings, text, usage
 
 _TAG = re.compile(r"(</?think>)")
 
@@ -35,7 +34,7 @@ class Lines:
             tool_calls=calls,
             finish_reason=self._finish(line) if line["done"] else None,
             served_model=text(line.get("model")) or None,
-            usage=_usage(line),
+            usage=usage(line.get("prompt_eval_count"), line.get("eval_count")),
         )
 
     def answer(self, document: Json) -> Delta:
@@ -67,20 +66,6 @@ class Lines:
 
     def _finish(self, line: Json) -> str:
         return "tool_calls" if self._calls else text(line.get("done_reason")) or "stop"
-
-
-def _usage(line: Json) -> Usage | None:
-    inputs, outputs = count(line.get("prompt_eval_count")), count(line.get("eval_count"))
-    if inputs is None and outputs is None:
-        return None
-    return Usage(
-        tokens_in=inputs,
-        tokens_out=outputs,
-        tokens_reasoning=None,
-        tokens_cached=None,
-        tokens_cache_written=None,
-        source="usage",
-    )
 
 
 def ends(chunk: Json | None) -> bool:

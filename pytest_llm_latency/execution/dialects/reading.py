@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pytest_llm_latency.execution.delta import Delta
+from pytest_llm_latency.model import Usage
 
 Json = Mapping[str, object]
 
@@ -53,3 +54,18 @@ def count(value: object) -> int | None:
     """Return a number as a count, ``None`` for anything else: Cohere's counts are floats."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return round(value) if is_number and isinstance(value, int | float) and abs(value) < 2**53 else None
+
+
+def usage(tokens_in: object, tokens_out: object) -> Usage | None:
+    """Return the usage that states these two counts alone; ``None`` where neither is one."""
+    inputs, outputs = count(tokens_in), count(tokens_out)
+    if inputs is None and outputs is None:
+        return None
+    return Usage(
+        tokens_in=inputs,
+        tokens_out=outputs,
+        tokens_reasoning=None,
+        tokens_cached=None,
+        tokens_cache_written=None,
+        source="usage",
+    )

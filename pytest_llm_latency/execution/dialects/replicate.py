@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_llm_latency.execution import handover, sse
 from pytest_llm_latency.execution.chain import NextStep
 from pytest_llm_latency.execution.delta import Delta, ReportedError
-from pytest_llm_latency.execution.dialects.reading import Functions, Json, count, mapping, text
+from pytest_llm_latency.execution.dialects.reading import Functions, Json, mapping, text, usage
 from pytest_llm_latency.execution.exchange import Exchange, WireRequest
 from pytest_llm_latency.model import Recording, Usage
 
@@ -120,26 +120,14 @@ def parse_answer(answer: Json) -> Delta:
         raise ValueError(f"the prediction has not come to its end: its status is {status!r}")
     output = answer.get("output")
     said = "".join(map(text, output)) if isinstance(output, list) else text(output)
-    return _delta(said, finish_reason="stop", usage=_usage(mapping(answer.get("metrics"))))
+    metrics = mapping(answer.get("metrics"))
+    found = usage(metrics.get("input_token_count"), metrics.get("output_token_count"))
+    return _delta(said, finish_reason="stop", usage=found)
 
 
 def _delta(content: str, *, finish_reason: str | None = None, usage: Usage | None = None) -> Delta:
     return Delta(
         content=content, reasoning="", tool_calls=(), finish_reason=finish_reason, served_model=None, usage=usage
-    )
-
-
-def _usage(metrics: Json) -> Usage | None:
-    inputs, outputs = count(metrics.get("input_token_count")), count(metrics.get("output_token_count"))
-    if inputs is None and outputs is None:
-        return None
-    return Usage(
-        tokens_in=inputs,
-        tokens_out=outputs,
-        tokens_reasoning=None,
-        tokens_cached=None,
-        tokens_cache_written=None,
-        source="usage",
     )
 
 
