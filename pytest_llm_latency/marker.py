@@ -157,6 +157,7 @@ def _plan(
     return Plan(
         model=chosen("model"),
         requests=requests,
+        adaptive=False,
         warmup=chosen("warmup", warmup),
         ramp_in=ramp_in,
         load=load,

@@ -211,6 +211,7 @@ class Measuring:
             started_at=benchmark.started_at.isoformat(timespec="seconds"),
             duration_s=0.0 if began is None or ended is None else seconds(ended - began),
             complete=progress.complete,
+            looks=(),
             samples=collected.samples,
             iteration_failures=tuple(sorted(progress.failures.items())),
             conditions=collected.conditions,

@@ -53,6 +53,7 @@ def plan(**changes: Any) -> Plan:
     values = Plan(
         model="openai/gpt-4o-mini",
         requests=100,
+        adaptive=False,
         warmup=5,
         ramp_in=0,
         load=load.closed(8),
@@ -232,6 +233,7 @@ def run(ttft_s: Iterable[float | None] = (), **changes: Any) -> Run:
         started_at=STARTED_AT,
         duration_s=40.0,
         complete=True,
+        looks=(),
         samples=samples(ttft_s),
         iteration_failures=(),
         conditions=(conditions(),),

@@ -76,10 +76,12 @@ class Plan:
     of the server: ``1.1`` or ``2``. ``ramp_in`` iterations come right before the measured ones,
     under the same load, and do not count. ``prompts`` says in words where the iterations' prompts
     come from, ``None`` where the body has its own; with ``nonce`` each request's begins differently.
+    An ``adaptive`` run measures at most ``requests``: it stops at a look at which the verdict is clear.
     """
 
     model: str | None
     requests: int
+    adaptive: bool
     warmup: int
     ramp_in: int
     load: Load
@@ -181,7 +183,9 @@ class Run:
     """One measured benchmark: the plan, the samples in the order of their starts, the surroundings.
 
     ``complete`` is false when the measuring was cut off. ``iteration_failures`` names the measured
-    iterations whose body raised, and why. ``duration_s`` is the wall time of the measured phase.
+    iterations whose body raised, and why. ``duration_s`` is the wall time of the measured phase
+    without the looks. ``looks`` has the iterations that were measured at each look of an adaptive
+    run, that at its end included; it is empty where nothing was looked at before the end.
     """
 
     id: str
@@ -193,6 +197,7 @@ class Run:
     started_at: str
     duration_s: float
     complete: bool
+    looks: tuple[int, ...]
     samples: tuple[Sample, ...]
     iteration_failures: tuple[tuple[int, Failure], ...]
     conditions: tuple[Conditions, ...]

@@ -481,6 +481,7 @@ def test_a_key_is_in_nothing_that_is_kept_but_the_request(
     plan = Plan(
         model=MODELS[provider],
         requests=1,
+        adaptive=False,
         warmup=0,
         ramp_in=0,
         load=closed(1),

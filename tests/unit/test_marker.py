@@ -38,6 +38,7 @@ def test_a_bare_marker_is_the_defaults() -> None:
     assert planned() == Plan(
         model=None,
         requests=plan.DEFAULT_REQUESTS,
+        adaptive=False,
         warmup=2,
         ramp_in=0,
         load=load.closed(1),

@@ -15,6 +15,7 @@ from pytest_llm_latency.model import Pacing, Plan
 SOUND = Plan(
     model="openai/gpt-4o-mini",
     requests=10,
+    adaptive=False,
     warmup=0,
     ramp_in=0,
     load=load.closed(10),
