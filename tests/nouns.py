@@ -68,6 +68,7 @@ def plan(**changes: Any) -> Plan:
         pacing=plans.DEFAULT_PACING,
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
+        ab=None,
     )
     return dataclasses.replace(values, **changes)
 
@@ -117,6 +118,7 @@ def conditions(**changes: Any) -> Conditions:
         load="closed, concurrency 8",
         version=None,
         definitions=metrics.DEFINITIONS_VERSION,
+        side=None,
     )
     return dataclasses.replace(values, **changes)
 
@@ -209,6 +211,7 @@ def sample(
         worker=None,
         host=None,
         region=None,
+        side=None,
     )
     return dataclasses.replace(values, **changes)
 

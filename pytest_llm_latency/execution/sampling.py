@@ -110,6 +110,7 @@ class _StepFacts:
             load=describe_load(plan),
             version=plan.version,
             definitions=DEFINITIONS_VERSION,
+            side=None,
         )
 
     def _all(self, name: str) -> str:
@@ -145,6 +146,7 @@ def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
         worker=place.worker,
         host=place.host,
         region=place.region,
+        side=None,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 Api = Literal["chat", "responses", "embeddings"]
 Phase = Literal["warmup", "measure"]
+Side = Literal["baseline", "candidate"]
 Status = Literal["ok", "error", "timeout", "refused", "cancelled"]
 TokenSource = Literal["usage", "tokenizer", "chunks"]
 ClockSource = Literal["kernel", "loop", "fake"]
@@ -162,7 +163,10 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measured request: raw stamps, events and outcome; every metric is computed from it."""
+    """One measured request: raw stamps, events and outcome; every metric is computed from it.
+
+    ``side`` is which of two models or endpoints was asked, where a run measures two side by side.
+    """
 
     index: int
     iteration: int
@@ -190,3 +194,4 @@ class Sample:
     worker: str | None
     host: str | None
     region: str | None
+    side: Side | None

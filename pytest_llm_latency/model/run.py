@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_llm_latency.model.request import Failure, Sample, TokenSource
+from pytest_llm_latency.model.request import Failure, Sample, Side, TokenSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,8 @@ class Plan:
     under the same load, and do not count. ``prompts`` says in words where the iterations' prompts
     come from, ``None`` where the body has its own; with ``nonce`` each request's begins differently.
     An ``adaptive`` run measures at most ``requests``: it stops at a look at which the verdict is clear.
+    ``ab`` is a model or a base URL that stands in for the baseline and is measured interleaved with
+    the test's own: ``requests``, ``warmup`` and ``ramp_in`` are then those of each of the two sides.
     """
 
     model: str | None
@@ -96,11 +98,15 @@ class Plan:
     pacing: Pacing
     budget: Budget
     http_version: str
+    ab: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What two runs must share, step by step, for their figures to be compared."""
+    """What two runs must share, step by step, for their figures to be compared.
+
+    ``side`` is of which side of a run they are, where it measures two.
+    """
 
     step: str | None
     model: str
@@ -114,6 +120,7 @@ class Conditions:
     load: str
     version: str | None
     definitions: int
+    side: Side | None
 
 
 PROXY = "proxy"

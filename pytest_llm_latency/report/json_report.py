@@ -240,7 +240,7 @@ def _limit(limit: LimitCheck) -> Tree:
 
 
 def _conditions(conditions: Conditions) -> Tree:
-    return {name: value for name, value in to_builtins(conditions).items() if name != "step"}
+    return {name: value for name, value in to_builtins(conditions).items() if name not in {"step", "side"}}
 
 
 def _trust(trust: Trust) -> Tree:

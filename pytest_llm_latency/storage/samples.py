@@ -1,7 +1,8 @@
 """Runs as Parquet: one row a sample, everything else of a run as JSON in the file's metadata.
 
 The file is for other tools as well: plain columns, stamps in nanoseconds, absent values as nulls.
-The format's version is raised when a column is added, removed or changes its meaning.
+The format's version is raised when a column is added, removed or changes its meaning. What an older
+format that is still read did not have is null.
 """
 
 import dataclasses
@@ -22,7 +23,8 @@ from pytest_llm_latency.model import Failure, Integers, Run, Sample, Stamps, Usa
 from pytest_llm_latency.storage import atomic
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
-FORMAT = 2
+FORMAT = 3
+_OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
 
 # Column: type. A part's columns carry its name: ``stamps_started``, ``failure_message``.
 _OWN: Mapping[str, str] = {
@@ -45,6 +47,7 @@ _OWN: Mapping[str, str] = {
     "worker": "string",
     "host": "string",
     "region": "string",
+    "side": "string",
 }
 _PARTS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
     "stamps": (Stamps, {field.name: "int64" for field in dataclasses.fields(Stamps)}),
@@ -211,15 +214,17 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
         raise NewerVersionError(
             f"{path} has format {version} and this version reads up to {FORMAT}: upgrade pytest-llm-latency."
         )
-    if version < FORMAT:
+    if version < _OLDEST:
         raise OlderVersionError(
-            f"{path} has format {version}, which this version no longer reads (it reads {FORMAT}): remove it, and "
-            "measure and accept again."
+            f"{path} has format {version}, which this version no longer reads (it reads {_OLDEST} and later): remove "
+            "it, and measure and accept again."
         )
     if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
     table = pq.read_table(pa.BufferReader(data), use_threads=False)
     described = [{**each, "samples": []} for each in json.loads(_entry(footer, _KEY_RUNS))]
+    if version < FORMAT:
+        table, described = table.append_column("side", pa.nulls(len(table))), [_as_fixed(each) for each in described]
     samples: list[list[Sample]] = [[] for _ in described]
     for number, sample in zip(table["run"].to_pylist(), _samples(table), strict=True):
         samples[number].append(sample)
@@ -227,6 +232,13 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
         dataclasses.replace(from_builtins(Run, each), samples=tuple(own))
         for each, own in zip(described, samples, strict=True)
     )
+
+
+def _as_fixed(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what format 2 says of a run with what it does not say: it has one side and one look."""
+    conditions = [{**each, "side": None} for each in described["conditions"]]
+    plan = {**described["plan"], "ab": None, "adaptive": False}
+    return {**described, "plan": plan, "looks": [], "conditions": conditions}
 
 
 def _entry(footer: Mapping[bytes, bytes], key: bytes) -> bytes:

@@ -496,6 +496,7 @@ def test_a_key_is_in_nothing_that_is_kept_but_the_request(
         pacing=plans.DEFAULT_PACING,
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
+        ab=None,
     )
 
     async def refused(parrot: Parrot) -> tuple[Recording, str]:

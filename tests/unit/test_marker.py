@@ -53,6 +53,7 @@ def test_a_bare_marker_is_the_defaults() -> None:
         pacing=plan.DEFAULT_PACING,
         budget=plan.DEFAULT_BUDGET,
         http_version=plan.DEFAULT_HTTP_VERSION,
+        ab=None,
     )
     assert plan.DEFAULT_REQUESTS >= 59
 

@@ -84,6 +84,7 @@ def by_hand(**changes: Any) -> Sample:
         worker=None,
         host=None,
         region=None,
+        side=None,
     )
     return dataclasses.replace(sample, **changes)
 

@@ -30,6 +30,7 @@ SOUND = Plan(
     pacing=plan.DEFAULT_PACING,
     budget=plan.DEFAULT_BUDGET,
     http_version=plan.DEFAULT_HTTP_VERSION,
+    ab=None,
 )
 
 

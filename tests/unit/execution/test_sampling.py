@@ -96,6 +96,7 @@ def test_a_sample_keeps_what_was_recorded_and_decoded() -> None:
             worker="gw1",
             host="h",
             region="eu",
+            side=None,
         ),
     )
 

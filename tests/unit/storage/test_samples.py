@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import typing
 from array import array
 from pathlib import Path
@@ -134,7 +135,7 @@ def test_every_field_of_a_sample_has_its_columns() -> None:
         expected |= {f"{field.name}_{each.name}" for each in fields} or {field.name}
     names = pq.read_schema(samples.io.BytesIO(samples.encode([nouns.run([0.1])]))).names
     assert set(names) == expected
-    assert samples.FORMAT == 2
+    assert samples.FORMAT == 3
 
 
 def test_half_of_a_surrogate_pair_in_a_message_does_not_lose_the_run() -> None:
@@ -191,15 +192,40 @@ def test_parquet_of_another_tool_is_corrupt(tmp_path: Path) -> None:
 def test_a_newer_format_asks_for_an_upgrade() -> None:
     """The version is looked at before anything that a later format may change."""
     data = samples.encode([nouns.run([0.1])])
-    newer = sealed(data, b"llm_latency.format\x18\x012", b"llm_latency.format\x18\x019")
+    newer = sealed(data, b"llm_latency.format\x18\x013", b"llm_latency.format\x18\x019")
     with pytest.raises(NewerVersionError, match=r"has format 9 .*: upgrade pytest-llm-latency"):
         samples.decode(newer, PATH)
+
+
+def as_format_2(data: bytes) -> bytes:
+    """Return a file of runs as the version before wrote it."""
+    table = pq.read_table(samples.io.BytesIO(data)).drop_columns(["side"])
+    entries = dict(pq.read_metadata(samples.io.BytesIO(data)).metadata)
+    (run,) = json.loads(entries[b"llm_latency.runs"])
+    del run["looks"], run["plan"]["ab"], run["plan"]["adaptive"], run["conditions"][0]["side"]
+    entries |= {
+        b"llm_latency.runs": json.dumps([run]).encode(),
+        b"llm_latency.format": b"2",
+        b"llm_latency.sha256": b"sha256:" + b"0" * 64,
+    }
+    stream = samples.io.BytesIO()
+    with pq.ParquetWriter(stream, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(entries)
+    written = stream.getvalue()
+    return written.replace(b"0" * 64, hashlib.sha256(written).hexdigest().encode())
+
+
+def test_the_format_before_is_read_as_runs_of_one_side_and_one_look() -> None:
+    """A baseline that was accepted with it still counts."""
+    run = nouns.run([0.1, 0.2])
+    assert samples.decode(as_format_2(samples.encode([run])), PATH) == (run,)
 
 
 def test_an_older_format_asks_for_a_new_measurement() -> None:
     """It lacks columns; what they would have held is not made up."""
     data = samples.encode([nouns.run([0.1])])
-    older = sealed(data, b"llm_latency.format\x18\x012", b"llm_latency.format\x18\x011")
+    older = sealed(data, b"llm_latency.format\x18\x013", b"llm_latency.format\x18\x011")
     with pytest.raises(OlderVersionError, match=r"has format 1, .*: remove it, and measure and accept again"):
         samples.decode(older, PATH)
 
