@@ -26,6 +26,8 @@ DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = "1.1"
 HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
 BUDGETS = tuple(field.name for field in fields(Budget))
+LEAST_LOOK = 60  # as many as a run measures by default: a p95 needs 59
+LEAST_ADAPTIVE = 2 * LEAST_LOOK
 STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
 
 
@@ -54,6 +56,19 @@ def check(plan: Plan) -> Plan:
             f"concurrency {users} is above requests {plan.requests}: raise requests or lower concurrency."
         )
     return plan
+
+
+def looks(plan: Plan) -> tuple[int, ...]:
+    """Return after how many measured iterations an adaptive run is looked at before its end.
+
+    Each look has twice the requests of the one before, and so half their variance: the smallest
+    step that is worth draining the load for.
+    """
+    found: list[int] = []
+    count = plan.requests
+    while plan.adaptive and (count := count // 2) >= LEAST_LOOK:
+        found.append(count)
+    return tuple(reversed(found))
 
 
 def _check_pacing(pacing: Pacing) -> None:

@@ -6,9 +6,11 @@ however many are under way.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from pytest_llm_latency import load
+from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import BodyError, LatencyError, ProviderError, RequestFailedError
 from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
@@ -23,12 +25,20 @@ _ALIKE = 2  # one failure may be chance
 Body = Callable[[], Awaitable[object]]
 
 
+class Look(Protocol):
+    """Says at each look of an adaptive run whether it goes on; nothing is under way meanwhile."""
+
+    async def __call__(self, measured: int) -> Notice | None:
+        """Return why the run ends after so many measured iterations, ``None`` where it goes on."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """What has been measured so far; complete when ``complete`` says so, usable in any case.
 
     ``failures`` names the measured iterations whose body raised. ``stopped`` is why no further
-    iteration was begun, where a budget or the provider forbade it.
+    iteration was begun, where a budget or the provider forbade it; ``settled`` is why none was
+    needed, so that the run is complete. ``looking_ns`` is how long the looks took.
     """
 
     done: int = 0
@@ -37,10 +47,12 @@ class Progress:
     ended_ns: int | None = None
     complete: bool = False
     stopped: Notice | None = None
+    settled: Notice | None = None
+    looking_ns: int = 0
     watch: Watch = field(default_factory=Watch)
 
 
-async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> None:
+async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, look: Look | None = None) -> None:
     """Run the body ``warmup + requests`` times under the plan's load.
 
     The load of the warm-up is that of the measuring; it ends before the ramp-in begins, which goes
@@ -48,7 +60,8 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> N
     first execution failed before it called ``llm``, or when every warm-up failed alike: then the
     requests that follow would cost money and tell nothing.
     Raises ``LatencyError`` for what no further iteration would mend. A run that is stopped ends
-    when the requests under way have finished; ``stopped`` then says why.
+    when the requests under way have finished; ``stopped`` then says why. At the looks of the plan
+    ``look`` is asked whether the run goes on: the load is drained before, and goes on after.
     """
     loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
     await loop.run(load.schedule(plan.load, plan.warmup), first=0)
@@ -57,11 +70,39 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress) -> N
     loop.give_up_after(plan.warmup)
     progress.watch.start()
     try:
-        await loop.run(load.schedule(plan.load, plan.ramp_in + plan.requests), first=plan.warmup)
+        await _measured(plan, loop, clock, progress, look)
         progress.complete = progress.stopped is None
     finally:
         progress.watch.stop()
         progress.ended_ns = clock.now_ns()
+
+
+async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Progress, look: Look | None) -> None:
+    """Run what is measured from look to look; without one it is a single part."""
+    schedule = load.schedule(plan.load, plan.ramp_in + plan.requests)
+    begin = 0
+    for measured in plans.looks(plan):
+        if look is None:
+            break
+        end = plan.ramp_in + measured
+        await loop.run(_part(schedule, begin, end), first=plan.warmup + begin)
+        if progress.stopped is not None:
+            return
+        began_ns = clock.now_ns()
+        progress.watch.stop()
+        progress.settled = await look(measured)
+        progress.watch.start()
+        progress.looking_ns += clock.now_ns() - began_ns
+        if progress.settled is not None:
+            return
+        begin = end
+    await loop.run(_part(schedule, begin, None), first=plan.warmup + begin)
+
+
+def _part(schedule: Schedule, begin: int, end: int | None) -> Schedule:
+    """Return a part of a schedule, which begins with its first start."""
+    offsets = schedule.offsets_s[begin:end]
+    return replace(schedule, offsets_s=tuple(offset - offsets[0] for offset in offsets) if begin else offsets)
 
 
 class _Iterations:

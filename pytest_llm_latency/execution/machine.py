@@ -6,8 +6,9 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pytest_llm_latency import units
 from pytest_llm_latency.model import Notice
@@ -45,6 +46,19 @@ def read() -> Reading:
         all_ticks=whole,
         major_faults=resource.getrusage(resource.RUSAGE_SELF).ru_majflt,
     )
+
+
+def moved(began: Reading, paused: Reading, resumed: Reading) -> Reading:
+    """Return a first reading as it would be had nothing happened between two later ones."""
+    counters = {
+        field.name: _sum(getattr(began, field.name), getattr(resumed, field.name), getattr(paused, field.name))
+        for field in fields(Reading)
+    }
+    return Reading(**counters)
+
+
+def _sum(value: float | None, added: float | None, taken: float | None) -> Any:  # noqa: ANN401  (a counter of either type)
+    return None if value is None or added is None or taken is None else value + added - taken
 
 
 def cpu_share(began: Reading, ended: Reading) -> float | None:

@@ -30,18 +30,23 @@ class Watch:
         self._open_files: tuple[int | None, int | None] = (None, None)
 
     def start(self) -> None:
-        """Begin to sample; call it in the event loop that is watched."""
+        """Begin to sample, or go on after a stop; call it in the event loop that is watched."""
         self._loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         self._pauses.start()
-        self._began = machine.read()
+        now = machine.read()
+        if self._began is not None and self._ended is not None:
+            self._began = machine.moved(self._began, self._ended, now)
+        else:
+            self._began = now
         self._task = asyncio.create_task(self._sample())
 
     def stop(self) -> None:
-        """End the sampling."""
+        """End the sampling; what happens until the next start is not watched."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
             self._note(only_if_late=True)
+            self._due_s = None
             self._ended = machine.read()
             self._open_files = machine.open_files(), machine.open_files_limit()
             self._pauses.stop()

@@ -80,6 +80,20 @@ async def test_a_blocked_loop_shows_as_lag() -> None:
     assert trust.event_loop == "asyncio"
 
 
+async def test_what_happens_while_the_watch_is_stopped_is_nobodys_lag() -> None:
+    """Neither is it the CPU time, nor the time, of what is watched before and after."""
+    watch = Watch()
+    for _ in range(2):
+        watch.start()
+        await asyncio.sleep(0)
+        watch.stop()
+        time.sleep(0.06)  # noqa: ASYNC251  (blocking the loop is the subject)
+    assert watch._began is not None
+    assert watch._ended is not None
+    assert watch._ended.wall_s - watch._began.wall_s < 0.06
+    assert (watch.trust([]).loop_lag_max_s or 0.0) < 0.04
+
+
 async def test_a_stopped_watch_leaves_no_task() -> None:
     """Stopping again does nothing."""
     watch = Watch()
