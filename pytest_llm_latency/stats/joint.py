@@ -91,7 +91,7 @@ class _Contrast:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Uncertainty:
+class Uncertainty:
     """How the difference scatters when nothing changed: requests (``within``) and runs (``between``).
 
     ``within`` and ``third`` multiply the variance and third moment of one resampled run.
@@ -106,6 +106,7 @@ class _Uncertainty:
     requests: int
 
     def covariance(self, one: Floats, other: Floats) -> float:
+        """Return how two contrasts of the difference vary together, by its requests."""
         return self.within * float(one @ self.resampled.covariance @ other)
 
     def contrast(self, difference: Floats, contrast: Floats, own_degrees: float) -> _Contrast:
@@ -147,23 +148,27 @@ class _Uncertainty:
 
 
 def compare(runs: Runs, policy: GatePolicy, noise: Noise) -> Change:
-    """Compare the quantiles of a run with the mean of its baseline's.
+    """Compare the quantiles of a run with the mean of its baseline's."""
+    accepted = np.array([harrell_davis(run, policy.quantiles) for run in runs.baseline])
+    measured = harrell_davis(runs.candidate, policy.quantiles)
+    return tested(accepted.mean(axis=0), measured, _uncertainty(runs, accepted, policy, noise))
+
+
+def tested(before: Floats, now: Floats, uncertainty: Uncertainty) -> Change:
+    """Return the change between two estimates of the quantiles, whose difference scatters as ``uncertainty`` says.
 
     Two contrasts are tested together, the location (everything is slower) and the judged quantile
     alone (the tail is), which must be clearer by a handicap: the larger normal score counts, and
     its p value allows for both.
     """
-    accepted = np.array([harrell_davis(run, policy.quantiles) for run in runs.baseline])
-    measured = harrell_davis(runs.candidate, policy.quantiles)
-    uncertainty = _uncertainty(runs, accepted, policy, noise)
-    difference = measured - accepted.mean(axis=0)
+    difference = now - before
     location, judged = uncertainty.location(difference), uncertainty.judged(difference)
     shared = uncertainty.covariance(uncertainty.resampled.weights, uncertainty.resampled.departure)
     correlation = (location.variance + shared) / math.sqrt(location.variance * judged.variance)
     size, error = _size(location, judged, uncertainty)
     return Change(
-        baseline=float(accepted[:, -1].mean()),
-        candidate=float(measured[-1]),
+        baseline=float(before[-1]),
+        candidate=float(now[-1]),
         size=size,
         error=error,
         slower=_larger(location.score(1), judged.score(1), correlation),
@@ -174,13 +179,13 @@ def compare(runs: Runs, policy: GatePolicy, noise: Noise) -> Change:
     )
 
 
-def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise) -> _Uncertainty:
+def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise) -> Uncertainty:
     few = len(runs.baseline) < _FEW_RUNS
     sources = [*runs.baseline, runs.candidate] if few else runs.baseline
     resampled = scatter(sources, runs.candidate.size, policy.quantiles, runs.seed)
     number, shares = len(runs.baseline), runs.shares
     expected = noise.run_variance + resampled.variance(resampled.weights) * float(shares.mean())
-    return _Uncertainty(
+    return Uncertainty(
         resampled=resampled,
         within=1 + float(shares.sum()) / number**2,
         third=max(0.0, 1 - float((shares**2).sum()) / number**3),
@@ -206,7 +211,7 @@ def _excess(locations: Floats, expected: float) -> float:
     return (_OWN_WEIGHT * expected + scattered) / (_OWN_WEIGHT + own) - expected
 
 
-def _size(location: _Contrast, judged: _Contrast, uncertainty: _Uncertainty) -> tuple[float, float]:
+def _size(location: _Contrast, judged: _Contrast, uncertainty: Uncertainty) -> tuple[float, float]:
     """Return the change of the judged quantile and its standard error.
 
     The quantiles agree in a location as far as the judged one does not depart from it by more

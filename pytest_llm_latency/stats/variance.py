@@ -116,12 +116,17 @@ def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], se
         chosen = _positions([run.size for run in runs], count, length, random)
         draws = np.sort(pooled[chosen], axis=1) @ harrell_davis_weights(count, quantiles).T
         draws *= math.sqrt(count / max(1, count - length))  # what blocks lose at their ends
-    draws = draws - draws.mean(axis=0)
-    covariance = draws.T @ draws / (len(draws) - 1)
+    return scatter_of(draws, count=count, blocks=pooled.size / length, quantiles=quantiles)
+
+
+def scatter_of(draws: Floats, *, count: int, blocks: float, quantiles: tuple[float, ...]) -> Scatter:
+    """Return what resampled estimates, one row a resample, tell of their scatter."""
+    centred = draws - draws.mean(axis=0)
+    covariance = centred.T @ centred / (len(centred) - 1)
     return Scatter(
         count=count,
-        blocks=pooled.size / length,
-        draws=draws,
+        blocks=blocks,
+        draws=centred,
         covariance=covariance,
         weights=_location_weights(covariance, quantiles),
     )
