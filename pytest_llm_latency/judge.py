@@ -26,7 +26,7 @@ from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise
 from pytest_llm_latency.stats.distrust import distrusted, strained
 from pytest_llm_latency.stats.quantiles import needed_for
 from pytest_llm_latency.stats.steady import drifts
-from pytest_llm_latency.stats.summary import summarise
+from pytest_llm_latency.stats.summary import by_region, summarise
 
 __all__ = [
     "Baseline",
@@ -117,7 +117,9 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         environment=run.environment,
         conditions=run.conditions,
         trust=run.trust,
+        workers=run.workers,
         summaries=summaries,
+        regions=by_region(run),
         baseline=() if baseline is None else baseline.summaries,
         baseline_runs=0 if baseline is None else baseline.runs,
         comparisons=comparisons,

@@ -217,6 +217,7 @@ class Measuring:
             conditions=collected.conditions,
             environment=environment,
             trust=progress.watch.trust(collected.samples),
+            workers=(),
             warnings=(*notices(benchmark.plan, collected.samples, progress.stopped), *benchmark.warnings),
         )
 

@@ -33,6 +33,7 @@ from pytest_llm_latency.model import (
     Usage,
     Verdict,
     VerdictStatus,
+    Worker,
 )
 
 STARTED_AT = "2026-03-02T09:15:00+00:00"
@@ -119,6 +120,19 @@ def conditions(**changes: Any) -> Conditions:
         version=None,
         definitions=metrics.DEFINITIONS_VERSION,
         side=None,
+    )
+    return dataclasses.replace(values, **changes)
+
+
+def worker(name: str = "gw0", **changes: Any) -> Worker:
+    """Return a worker on a host of its own that began in time."""
+    values = Worker(
+        id=name,
+        host="runner-1",
+        region="eu",
+        clock_offset_s=-1234.5,
+        clock_error_s=0.0004,
+        start_skew_s=0.0011,
     )
     return dataclasses.replace(values, **changes)
 
@@ -242,6 +256,7 @@ def run(ttft_s: Iterable[float | None] = (), **changes: Any) -> Run:
         conditions=(conditions(),),
         environment=environment(),
         trust=trust(),
+        workers=(),
         warnings=(),
     )
     return dataclasses.replace(values, **changes)
@@ -387,7 +402,9 @@ def result(
         environment=measured.environment,
         conditions=measured.conditions,
         trust=measured.trust,
+        workers=measured.workers,
         summaries=summaries(measured),
+        regions={},
         baseline=summaries(*baseline) if baseline else (),
         baseline_runs=len(baseline),
         comparisons=(),

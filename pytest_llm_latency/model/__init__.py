@@ -53,6 +53,7 @@ from pytest_llm_latency.model.run import (
     Schedule,
     Trace,
     Trust,
+    Worker,
 )
 
 __all__ = [
@@ -100,4 +101,5 @@ __all__ = [
     "Usage",
     "Verdict",
     "VerdictStatus",
+    "Worker",
 ]

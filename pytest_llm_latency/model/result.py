@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, Run, Trust
+from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, Run, Trust, Worker
 
 VerdictStatus = Literal["pass", "improved", "regressed", "inconclusive", "no_baseline", "incomparable", "invalid"]
 
@@ -123,7 +123,8 @@ class LimitCheck:
 class Result:
     """Everything that is said of one test: what reports render and what travels between processes.
 
-    ``baseline`` are the summaries of the pooled baseline runs, step by step. ``fails`` is whether
+    ``baseline`` are the summaries of the pooled baseline runs, step by step. ``regions`` has the
+    summaries of the requests from each region, where there were several. ``fails`` is whether
     the native test fails under the policy in force, ``silent`` whether the policy for its status is
     to say nothing. ``reasons`` are those that stand in no
     comparison and no limit: why the test is invalid or incomparable. ``accepting`` says that the run becomes the
@@ -145,7 +146,9 @@ class Result:
     environment: Environment
     conditions: tuple[Conditions, ...]
     trust: Trust
+    workers: tuple[Worker, ...]
     summaries: tuple[Summary, ...]
+    regions: Mapping[str, tuple[Summary, ...]]
     baseline: tuple[Summary, ...]
     baseline_runs: int
     comparisons: tuple[Comparison, ...]

@@ -186,6 +186,23 @@ class Trust:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One of several processes that measured a run together, and its clock beside the controller's.
+
+    ``clock_offset_s`` is what its monotonic clock is ahead by, ``clock_error_s`` what that may be
+    wrong by. ``start_skew_s`` is how long after the moment that all had agreed on it began, below 0
+    before it.
+    """
+
+    id: str
+    host: str | None
+    region: str | None
+    clock_offset_s: float | None
+    clock_error_s: float | None
+    start_skew_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One measured benchmark: the plan, the samples in the order of their starts, the surroundings.
 
@@ -193,6 +210,7 @@ class Run:
     iterations whose body raised, and why. ``duration_s`` is the wall time of the measured phase
     without the looks. ``looks`` has the iterations that were measured at each look of an adaptive
     run, that at its end included; it is empty where nothing was looked at before the end.
+    ``workers`` are those that measured it together; it is empty where one process measured alone.
     """
 
     id: str
@@ -210,4 +228,5 @@ class Run:
     conditions: tuple[Conditions, ...]
     environment: Environment
     trust: Trust
+    workers: tuple[Worker, ...]
     warnings: tuple[Notice, ...]

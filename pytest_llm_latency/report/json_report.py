@@ -6,7 +6,7 @@ JSON has no infinity: such a number is ``null`` and its name stands in the list 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llm_latency import load as loads
@@ -127,7 +127,17 @@ def _benchmark(result: Result, summary: Summary | None, definitions: Mapping[str
         "environment": to_builtins(result.environment),
         "environment_changes": list(result.environment_changes),
         "trust": _trust(result.trust),
+        "workers": [to_builtins(worker) for worker in result.workers],
+        "regions": {name: _region(found, step, definitions) for name, found in result.regions.items()},
         "warnings": [_notice(warning) for warning in result.warnings],
+    }
+
+
+def _region(summaries: Sequence[Summary], step: str | None, definitions: Mapping[str, Metric]) -> Tree:
+    summary = next((each for each in summaries if each.step == step), None)
+    return {
+        "results": _results(summary),
+        "metrics": {} if summary is None else _distributions(summary, definitions),
     }
 
 

@@ -13,12 +13,32 @@ from pytest_llm_latency.stats.caching import hit_share
 from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_for, weighted
 
 BINS = 24
+NO_REGION = "no region"
 _CLIENT_ERROR = 400
 
 
 def summarise(run: Run, *, monthly_requests: int | None = None) -> tuple[Summary, ...]:
     """Return one summary for each step of a run, in the order of the steps' first appearance."""
     return pooled((run,), monthly_requests=monthly_requests)
+
+
+def by_region(run: Run) -> Mapping[str, tuple[Summary, ...]]:
+    """Return the summaries of the requests from each region; none where all came from the same one.
+
+    Rates are over the duration of the whole run, so that those of the regions add up to the run's.
+    """
+    found: dict[str, list[Sample]] = {}
+    for sample in run.samples:
+        found.setdefault(sample.region or NO_REGION, []).append(sample)
+    if len(found) < 2:  # noqa: PLR2004  (several)
+        return {}
+    return {region: summarise(_part(run, found[region])) for region in sorted(found)}
+
+
+def _part(run: Run, samples: Sequence[Sample]) -> Run:
+    iterations = {sample.iteration for sample in samples}
+    failures = tuple(each for each in run.iteration_failures if each[0] in iterations)
+    return dataclasses.replace(run, samples=tuple(samples), iteration_failures=failures)
 
 
 def pooled(runs: Sequence[Run], *, monthly_requests: int | None = None) -> tuple[Summary, ...]:

@@ -7,7 +7,7 @@ import pytest
 import nouns
 from pytest_llm_latency.execution.sampling import blame
 from pytest_llm_latency.model import Failure, Run, Sample
-from pytest_llm_latency.stats.summary import BINS, histogram, pooled, summarise
+from pytest_llm_latency.stats.summary import BINS, by_region, histogram, pooled, summarise
 
 
 def times(count: int) -> list[float | None]:
@@ -208,3 +208,25 @@ def test_a_months_cost_is_projected_to_the_stated_volume() -> None:
     assert summarise(run)[0].cost_per_month_usd is None
     unknown = nouns.run(samples=nouns.samples([0.2] * 10, cost_usd=None))
     assert summarise(unknown, monthly_requests=250_000)[0].cost_per_month_usd is None
+
+
+def test_the_regions_of_a_run_have_figures_of_their_own() -> None:
+    """They add up to the run's; a request of a worker without a region is one of none."""
+    samples = [
+        dataclasses.replace(each, region=(None, "eu", "us")[each.index % 3])
+        for each in nouns.samples([*times(90), *[None] * 9])
+    ]
+    run = nouns.run(samples=tuple(samples))
+
+    regions = by_region(run)
+
+    assert list(regions) == ["eu", "no region", "us"]
+    assert [found.requests for (found,) in regions.values()] == [33, 33, 33]
+    assert sum(found.successes for (found,) in regions.values()) == summarise(run)[0].successes
+    assert sum(found.requests_per_s or 0 for (found,) in regions.values()) == pytest.approx(90 / 40)
+
+
+def test_one_region_alone_is_not_set_apart() -> None:
+    """The figures of the run are its own."""
+    assert by_region(nouns.run(times(9))) == {}
+    assert by_region(nouns.run(samples=nouns.samples(times(9), region="eu"))) == {}
