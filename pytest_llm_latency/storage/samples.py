@@ -8,9 +8,7 @@ format that is still read did not have is null.
 import dataclasses
 import hashlib
 import io
-import itertools
 import json
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,64 +17,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError, WireError
-from pytest_llm_latency.model import Failure, Integers, Run, Sample, Stamps, Usage
-from pytest_llm_latency.storage import atomic
+from pytest_llm_latency.model import Run, Sample
+from pytest_llm_latency.storage import atomic, columns
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 FORMAT = 3
 _OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
-
-# Column: type. A part's columns carry its name: ``stamps_started``, ``failure_message``.
-_OWN: Mapping[str, str] = {
-    "index": "int64",
-    "iteration": "int64",
-    "phase": "string",
-    "step": "string",
-    "status": "string",
-    "http_status": "int64",
-    "attempts": "int64",
-    "build_ns": "int64",
-    "connection_reused": "bool",
-    "http_version": "string",
-    "paced_ns": "int64",
-    "clock": "string",
-    "server_processing_s": "float64",
-    "event_kinds": "string",
-    "finish_reason": "string",
-    "cost_usd": "float64",
-    "worker": "string",
-    "host": "string",
-    "region": "string",
-    "side": "string",
-}
-_PARTS: Mapping[str, tuple[type[Any], Mapping[str, str]]] = {
-    "stamps": (Stamps, {field.name: "int64" for field in dataclasses.fields(Stamps)}),
-    "failure": (Failure, {"error_class": "string", "message": "string", "phase": "string"}),
-    "usage": (
-        Usage,
-        {
-            "tokens_in": "int64",
-            "tokens_out": "int64",
-            "tokens_reasoning": "int64",
-            "tokens_cached": "int64",
-            "tokens_cache_written": "int64",
-            "source": "string",
-        },
-    ),
-}
-# Columns that are never null where the part is there: they say whether it is.
-_PRESENT = {"stamps": "started", "failure": "error_class", "usage": "source"}
-_LISTS = ("piece_ns", "piece_bytes", "event_ns", "event_characters")
-# An event happens when its piece arrives, so its stamp is stored as the number of the piece: half
-# the size. ``event_ns`` is null then, and holds the stamps of a sample where that does not hold.
-_EVENT_PIECE = "event_piece"
 
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
 _KEY_DIGEST = b"llm_latency.sha256"
 _NO_DIGEST = b"sha256:" + b"0" * 64
 
-_DELTA = ("piece_ns", "event_ns", _EVENT_PIECE)
+_DELTA = ("piece_ns", "event_ns", columns.EVENT_PIECE)
 _REMEDY = "restore it from version control, or remove it and measure and accept again"
 
 
@@ -93,18 +46,17 @@ def read_runs(path: Path) -> tuple[Run, ...]:
 def encode(runs: Sequence[Run]) -> bytes:
     """Return the runs as the bytes of one Parquet file; the same runs give the same bytes."""
     samples = [(number, sample) for number, run in enumerate(runs) for sample in run.samples]
-    columns = {"run": pa.array([number for number, _ in samples], pa.int32())}
-    columns |= _columns([sample for _, sample in samples])
-    table = pa.table(columns)
+    numbers = {"run": pa.array([number for number, _ in samples], pa.int32())}
+    table = pa.table(numbers | columns.arrays([sample for _, sample in samples]))
     stream = io.BytesIO()
-    with pq.ParquetWriter(stream, table.schema, **_encodings(columns)) as writer:
+    with pq.ParquetWriter(stream, table.schema, **_encodings(table.column_names)) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST})
     return _sealed(stream.getvalue())
 
 
-def _encodings(columns: Iterable[str]) -> dict[str, Any]:
-    leaves = {name: f"{name}.list.element" if name in {*_LISTS, _EVENT_PIECE} else name for name in columns}
+def _encodings(names: Iterable[str]) -> dict[str, Any]:
+    leaves = {name: f"{name}.list.element" if name in columns.LISTS else name for name in names}
     delta = [leaves[name] for name in leaves if name in _DELTA or name.startswith("stamps_")]
     return {
         "compression": "zstd",
@@ -137,48 +89,6 @@ def _sealed(data: bytes) -> bytes:
 def _is_sealed(data: bytes, digest: bytes) -> bool:
     head, found, tail = data.rpartition(digest)
     return bool(found) and digest == b"sha256:" + hashlib.sha256(head + _NO_DIGEST + tail).hexdigest().encode()
-
-
-def _columns(samples: Sequence[Sample]) -> dict[str, pa.Array]:
-    columns = {name: _array(kind, [getattr(each, name) for each in samples]) for name, kind in _OWN.items()}
-    for part, (_, fields) in _PARTS.items():
-        values = [getattr(each, part) for each in samples]
-        for name, kind in fields.items():
-            columns[f"{part}_{name}"] = _array(kind, [None if each is None else getattr(each, name) for each in values])
-    pieces = [_event_pieces(each) for each in samples]
-    columns["piece_ns"] = _lists([each.piece_ns for each in samples])
-    columns["piece_bytes"] = _lists([each.piece_bytes for each in samples])
-    columns[_EVENT_PIECE] = _lists(pieces)
-    stamps = [each.event_ns if found is None else None for each, found in zip(samples, pieces, strict=True)]
-    columns["event_ns"] = _lists(stamps)
-    columns["event_characters"] = _lists([each.event_characters for each in samples])
-    return columns
-
-
-def _array(kind: str, values: list[Any]) -> pa.Array:
-    if kind == "string":
-        values = [None if each is None else _storable(each) for each in values]
-    return pa.array(values, pa.type_for_alias(kind))
-
-
-def _storable(text: str) -> str:
-    # Half of a surrogate pair, as a provider's broken text can hold, has no form in UTF-8.
-    return text.encode(errors="backslashreplace").decode()
-
-
-def _event_pieces(sample: Sample) -> Integers | None:
-    numbers = {at: number for number, at in reversed(list(enumerate(sample.piece_ns)))}
-    if any(at not in numbers for at in sample.event_ns):
-        return None
-    return array("q", [numbers[at] for at in sample.event_ns])
-
-
-def _lists(values: Sequence[Integers | None]) -> pa.Array:
-    joined = array("q", itertools.chain.from_iterable(each for each in values if each is not None))
-    ends = itertools.accumulate((0 if each is None else len(each) for each in values), initial=0)
-    elements = pa.Array.from_buffers(pa.int64(), len(joined), [None, pa.py_buffer(joined)])
-    mask = pa.array([each is None for each in values], pa.bool_())
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), elements, mask=mask)
 
 
 def decode(data: bytes, path: Path) -> tuple[Run, ...]:
@@ -226,7 +136,7 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
     if version < FORMAT:
         table, described = table.append_column("side", pa.nulls(len(table))), [_as_fixed(each) for each in described]
     samples: list[list[Sample]] = [[] for _ in described]
-    for number, sample in zip(table["run"].to_pylist(), _samples(table), strict=True):
+    for number, sample in zip(table["run"].to_pylist(), columns.samples(table), strict=True):
         samples[number].append(sample)
     return tuple(
         dataclasses.replace(from_builtins(Run, each), samples=tuple(own))
@@ -245,43 +155,3 @@ def _entry(footer: Mapping[bytes, bytes], key: bytes) -> bytes:
     if key not in footer:
         raise ValueError(f"its metadata has no {key.decode()}")
     return footer[key]
-
-
-def _samples(table: pa.Table) -> Iterable[Sample]:
-    own = {name: table[name].to_pylist() for name in _OWN}
-    parts = {part: _part_rows(table, part) for part in _PARTS}
-    lists = {name: _list_rows(table[name]) for name in (*_LISTS, _EVENT_PIECE)}
-    pieces = lists.pop(_EVENT_PIECE)
-    lists["event_ns"] = [
-        _event_stamps(stamps, number, numbers)
-        for stamps, number, numbers in zip(lists["piece_ns"], pieces, lists["event_ns"], strict=True)
-    ]
-    columns = own | parts | lists
-    names = tuple(columns)
-    return (Sample(**dict(zip(names, row, strict=True))) for row in zip(*columns.values(), strict=True))
-
-
-def _event_stamps(stamps: Integers, numbers: Integers | None, own: Integers | None) -> Integers:
-    if numbers is not None:
-        return array("q", [stamps[number] for number in numbers])
-    return array("q") if own is None else own
-
-
-def _part_rows(table: pa.Table, part: str) -> list[Any]:
-    noun, fields = _PARTS[part]
-    columns = {name: table[f"{part}_{name}"].to_pylist() for name in fields}
-    rows = zip(*columns.values(), strict=True)
-    return [
-        None if there is None else noun(**dict(zip(fields, row, strict=True)))
-        for there, row in zip(columns[_PRESENT[part]], rows, strict=True)
-    ]
-
-
-def _list_rows(column: pa.ChunkedArray) -> list[Any]:
-    lists = column.combine_chunks()
-    elements = array("q")
-    elements.frombytes(memoryview(lists.values.to_numpy(zero_copy_only=False)).cast("B"))
-    offsets = lists.offsets.to_pylist()
-    valid = lists.is_valid().to_pylist()
-    bounds = itertools.pairwise(offsets)
-    return [elements[start:end] if there else None for there, (start, end) in zip(valid, bounds, strict=True)]
