@@ -21,6 +21,7 @@
     │   └── RefusedBaselineError a run that must not become a baseline
     ├── SimulatorError
     │   └── PortInUseError
+    ├── ChannelError             workers and controller cannot hear each other
     └── WireError                a value that has no form as exact builtins
 """
 
@@ -99,6 +100,10 @@ class SimulatorError(LatencyError):
 
 class PortInUseError(SimulatorError):
     """The port that was asked for belongs to another process."""
+
+
+class ChannelError(LatencyError):
+    """Workers and controller cannot reach each other, or one says what the other cannot read."""
 
 
 class WireError(LatencyError):
