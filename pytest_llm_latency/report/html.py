@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS
 from pytest_llm_latency.model import Evidence, LimitCheck, Result, Session
-from pytest_llm_latency.report import charts, details, phases, wording
+from pytest_llm_latency.report import charts, details, phases, remedies, wording
 from pytest_llm_latency.report.charts import RatioBar
 from pytest_llm_latency.report.rows import SEVERITY, Row, by_severity, rows
 
@@ -62,7 +62,7 @@ class Attention:
     result: Result
     findings: tuple[wording.Finding, ...]
     reasons: tuple[str, ...]
-    advice: wording.Advice | None
+    advice: remedies.Advice | None
 
 
 def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
@@ -82,7 +82,7 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
         totals=wording.totals(session.results),
         attention=[each for each in _attention(benchmarks) if each.result not in alike],
         alike=alike,
-        accept_all=wording.advice(alike[0], command=wording.accept_all_command(alike[0])) if alike else None,
+        accept_all=remedies.advice(alike[0], command=remedies.accept_all_command(alike[0])) if alike else None,
         missing=wording.missing(session),
         notices=wording.notices(session),
         changes=wording.environment_changes(session.results),
@@ -192,7 +192,7 @@ def _attention(benchmarks: Sequence[Benchmark]) -> list[Attention]:
             result=result,
             findings=tuple(wording.unsaid(wording.findings(result), said)),
             reasons=result.reasons,
-            advice=wording.advice(result, command=wording.accept_command(result)),
+            advice=remedies.advice(result, command=remedies.accept_command(result)),
         )
         for result in by_severity(told)
     ]

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pytest_llm_latency import load, units
 from pytest_llm_latency.model import Result, Session, VerdictStatus
-from pytest_llm_latency.report import wording
+from pytest_llm_latency.report import remedies, wording
 from pytest_llm_latency.report.rows import Row, by_severity, rows
 from pytest_llm_latency.report.text import Line, Span, encodable, line, plain, shorten, sparkline, wrap
 
@@ -196,7 +196,7 @@ def _without_baseline(results: Sequence[Result], screen: Screen) -> list[Line]:
             Span(text=f": {wording.benchmarks(len(results))}"),
         )
     )
-    return [head, *_advice(results[0], wording.accept_all_command(results[0]), screen)]
+    return [head, *_advice(results[0], remedies.accept_all_command(results[0]), screen)]
 
 
 def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
@@ -209,11 +209,11 @@ def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
         found += screen.sentence(f"{status}{each.text}", 2)
         found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
     found += [part for reason in result.reasons for part in screen.sentence(reason, 2)]
-    return [*found, *_advice(result, wording.accept_command(result), screen)]
+    return [*found, *_advice(result, remedies.accept_command(result), screen)]
 
 
 def _advice(result: Result, command: str, screen: Screen) -> list[Line]:
-    advice = wording.advice(result, command=command)
+    advice = remedies.advice(result, command=command)
     if advice is None:
         return []
     told = screen.sentence(advice.sentence, 2)
@@ -272,7 +272,7 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
     found += result.reasons
     found += [f"environment: {each}" for each in result.environment_changes]
     found += [f"warning: {each.message}" for each in result.warnings if each.message not in result.reasons]
-    advice = wording.advice(result, command=wording.accept_command(result))
+    advice = remedies.advice(result, command=remedies.accept_command(result))
     if advice is not None:
         found += ["", advice.sentence, *([] if advice.command is None else [f"  {advice.command}"])]
     return "\n".join(encodable(plain(each), unicode=unicode) for each in found)
