@@ -218,6 +218,13 @@ class Settings:
         return str(self.values["environment"] or "default")
 
 
+def stated(values: Mapping[str, Any]) -> dict[str, object]:
+    """Return the values that are set as reports show and store them: a path is its text."""
+    return {
+        name: str(value) if isinstance(value, Path) else value for name, value in values.items() if value is not None
+    }
+
+
 def check_ini_keys(keys: Iterable[str]) -> None:
     """Raise ``SettingsError`` for a key that looks like one of ours and is none: what it says would not count."""
     known = tuple(option.ini for option in OPTIONS)

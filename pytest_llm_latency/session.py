@@ -14,6 +14,7 @@ from pathlib import Path
 from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
 from pytest_llm_latency.model import Environment, Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.options import stated
 from pytest_llm_latency.storage import atomic, baselines, results
 
 JSON_FILE = "results.json"
@@ -168,7 +169,7 @@ class Collecting:
             expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
             results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
             environment=self._environment,
-            settings={name: str(value) for name, value in settings.values.items() if value is not None},
+            settings=stated(settings.values),
             warnings=self._warnings(ending),
             problems=(*(f"{each.test_id}: {each.message}" for each in lost), *map(str, self._problems)),
         )

@@ -427,7 +427,7 @@ def session(*results: Result, **changes: Any) -> Session:
         expected=tuple(each.test_id for each in results),
         results=results,
         environment=environment(),
-        settings={"--llm-latency": "yes", "llm_latency_environment": "default"},
+        settings={"simulate": False, "environment": "default", "keep": 5, "margin": 0.3},
         warnings=(),
         problems=(),
     )

@@ -13,7 +13,7 @@ from pytest_llm_latency.commands import selection, sides, tables
 from pytest_llm_latency.commands.sides import StoredRun
 from pytest_llm_latency.errors import LatencyError, UsageError
 from pytest_llm_latency.model import MEASURE, Result, Run, Session
-from pytest_llm_latency.options import BY_NAME, OPTIONS, Option
+from pytest_llm_latency.options import BY_NAME, OPTIONS, Option, stated
 
 if TYPE_CHECKING:
     from pytest_llm_latency.report.comparison import Group, SideRuns
@@ -77,7 +77,7 @@ def compare(arguments: argparse.Namespace) -> int:
         fails=failing or missing,
         baseline=_side(arguments.baseline, stored[0]),
         candidate=_side(arguments.candidate, stored[1]),
-        settings={name: str(value) for name, value in values.items() if value is not None},
+        settings=stated(values),
         groups=_groups(judged, {run.id: run for run in now}, arguments.group_by, values),
         only_in_baseline=found.only_before,
         only_in_candidate=found.only_now,
@@ -165,7 +165,7 @@ def _session(results: Sequence[Result], values: Mapping[str, Any]) -> Session:
         expected=tuple(each.test_id for each in results),
         results=tuple(results),
         environment=results[0].environment,
-        settings={name: str(value) for name, value in values.items() if value is not None},
+        settings=stated(values),
         warnings=(),
         problems=(),
     )

@@ -165,8 +165,9 @@ class Session:
 
     ``expected`` are the ids of the latency tests that were collected, selected and not skipped: one
     of them without a result has failed by itself, or is lost data, unless the session was
-    interrupted or stopped early. ``problems`` are what fails the session beside its results: a
-    lost result, a file that could not be written.
+    interrupted or stopped early. ``settings`` has numbers, switches and words by the option.
+    ``problems`` are what fails the session beside its results: a lost result, a file that could
+    not be written.
     """
 
     id: str
@@ -176,7 +177,7 @@ class Session:
     expected: tuple[str, ...]
     results: tuple[Result, ...]
     environment: Environment
-    settings: Mapping[str, str]
+    settings: Mapping[str, object]
     warnings: tuple[Notice, ...]
     problems: tuple[str, ...]
 

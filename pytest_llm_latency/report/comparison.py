@@ -52,7 +52,7 @@ class Compared:
     fails: bool
     baseline: SideRuns
     candidate: SideRuns
-    settings: Mapping[str, str]
+    settings: Mapping[str, object]
     groups: tuple[Group, ...]
     only_in_baseline: tuple[str, ...]
     only_in_candidate: tuple[str, ...]

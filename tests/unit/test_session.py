@@ -211,7 +211,8 @@ def test_secrets_are_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     session = collecting(tmp_path, TESTS[0], keep="3")
     session.receive(outcome(TESTS[0]))
     settings = session.close(DONE).session.settings
-    assert settings["keep"] == "3"
+    assert (settings["keep"], settings["margin"], settings["simulate"]) == (3, 0.3, False)
+    assert settings["baselines"] == str(tmp_path / "baselines")
     assert "region" not in settings
     assert "never-to-be-seen" not in (tmp_path / ".llm-latency" / "results.json").read_text(encoding="utf-8")
 

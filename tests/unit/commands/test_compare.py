@@ -235,7 +235,7 @@ def test_json_has_its_documented_keys(capsys: pytest.CaptureFixture[str]) -> Non
     schema = resources.files("pytest_llm_latency.report") / "schema" / "results-1.json"
     jsonschema.validate(group["report"], json.loads(schema.read_text(encoding="utf-8")))
     assert group["mean_ratios"]["ttft"] == pytest.approx(1.5, rel=0.1)
-    assert found["settings"]["margin"] == "0.5"
+    assert found["settings"]["margin"] == 0.5
     assert found["only_in_baseline"] == [OLD]
     assert {each["needed"] for each in found["history"]} == {8}
 
@@ -273,7 +273,7 @@ def test_the_settings_are_those_of_a_test_run(
     monkeypatch.delenv("LLM_LATENCY_MAX_ERROR", raising=False)
     defaults = {name: options.BY_NAME[name].default for name in compare.JUDGING}
     assert tree(capsys, "old", "same")["settings"] == {
-        name: str(value) for name, value in defaults.items() if value is not None
+        name: value for name, value in defaults.items() if value is not None
     }
 
 
@@ -287,8 +287,8 @@ def test_a_variable_stands_in_for_its_option(
 ) -> None:
     """The command line counts more."""
     monkeypatch.setenv("LLM_LATENCY_MAX_ERROR", "20ms")
-    assert tree(capsys, "old", "same")["settings"]["max-error"] == "0.02"
-    assert tree(capsys, "old", "same", "--max-error", "1ms")["settings"]["max-error"] == "0.001"
+    assert tree(capsys, "old", "same")["settings"]["max-error"] == 0.02
+    assert tree(capsys, "old", "same", "--max-error", "1ms")["settings"]["max-error"] == 0.001
 
 
 def test_one_request_is_inconclusive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
