@@ -343,6 +343,7 @@ def verdict(status: VerdictStatus = "pass", **changes: Any) -> Verdict:
         p_value=0.44,
         detectable=1.15,
         needed=None,
+        information=None,
         reasons=(),
     )
     return dataclasses.replace(values, **changes)

@@ -81,7 +81,9 @@ class Verdict:
     ``ratio`` is the estimated candidate p95 over the baseline's, ``interval`` its two-sided
     confidence interval, ``p_value`` the adjusted one, ``raw_p_value`` that of the series alone.
     ``detectable`` is the smallest ratio that this run could have told from noise, ``needed`` the
-    requests that would settle an inconclusive series.
+    requests that would settle an inconclusive series. ``information`` is the share of what the
+    planned requests of an adaptive run would tell of the series that this run tells, ``None``
+    where the run was not looked at before its end.
     """
 
     key: str
@@ -95,6 +97,7 @@ class Verdict:
     p_value: float | None
     detectable: float | None
     needed: int | None
+    information: float | None
     reasons: tuple[str, ...]
 
 

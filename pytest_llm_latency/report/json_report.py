@@ -233,6 +233,7 @@ def _verdict(verdict: Verdict) -> Tree:
             "raw_p_value": verdict.raw_p_value,
             "p_value": verdict.p_value,
             "detectable_ratio": verdict.detectable,
+            "information": verdict.information,
         }),
         "needed_requests": verdict.needed,
         "reasons": list(verdict.reasons),

@@ -17,5 +17,6 @@ def draft(key: str, *, runs: int, status: VerdictStatus = "inconclusive", reason
         p_value=None,
         detectable=None,
         needed=None,
+        information=None,
         reasons=reasons,
     )

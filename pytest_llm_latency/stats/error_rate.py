@@ -126,6 +126,7 @@ def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy) -> Verdict:
         p_value=min(1.0, raw * hypotheses),
         detectable=None,
         needed=needed,
+        information=None,
         reasons=messages.error_rate(status, counts, min(1.0, raw * hypotheses), (bound, needed)),
     )
 

@@ -35,6 +35,7 @@ VERDICT = Verdict(
     p_value=None,
     detectable=None,
     needed=None,
+    information=None,
     reasons=("a", "b"),
 )
 
