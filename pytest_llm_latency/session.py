@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
-from pytest_llm_latency.model import Environment, Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.model import Environment, Evidence, Notice, Result, Session
 from pytest_llm_latency.options import stated
 from pytest_llm_latency.storage import atomic, baselines, results
 
@@ -132,20 +132,22 @@ class Collecting:
         if not undecided:
             return
         accepted = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
+        stored = {test.test_id: test for test in self._tests()}
         for test_id in undecided:
             if test_id not in self._files:  # it could not be stored, which fails the session anyway
                 continue
             policy = judge.knowing(accepted.policy, [each for each in everything if each.test_id != test_id])
-            run = self._evidence()[test_id].run
+            run = self._stored.runs(stored[test_id])[0]
             result = judge.judge(run, accepted.baselines.get(test_id), policy, accepted.noise)
             was_green = not self._results[test_id].fails
             self._results[test_id] = result
             if result.fails and was_green:
                 yield Late(test_id=test_id, message=_failure(result))
 
-    def _evidence(self) -> "_StoredEvidence":
+    @property
+    def _stored(self) -> results.StoredSession:
         folder = self._folder / "runs" / self._origin.session_id
-        return _StoredEvidence(self._origin, folder, self._tests())
+        return results.StoredSession(folder=folder, manifest=None, tests=self._tests())
 
     def _lost(self, ending: Ending) -> Iterator[Late]:
         if ending.interrupted or ending.stopped_early:
@@ -220,7 +222,8 @@ class Collecting:
         from pytest_llm_latency.report import html  # noqa: PLC0415  (only a session with results needs it)
 
         manifest = results.write_manifest(self._folder, self._manifest(interrupted=ending.interrupted))
-        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, lost), self._evidence()))
+        evidence = _StoredEvidence(self._origin, self._stored)
+        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, lost), evidence))
         results.prune_runs(self._folder)
         shown = self._origin.shown
         return [("report", shown(self._folder / HTML_FILE)), ("samples", shown(manifest.parent))]
@@ -254,19 +257,19 @@ class Collecting:
 class _StoredEvidence(Mapping[str, Evidence]):
     """Each test's raw runs, read when they are asked for, so that only one test's are in memory."""
 
-    def __init__(self, origin: Origin, folder: Path, tests: Sequence[results.StoredTest]) -> None:
+    def __init__(self, origin: Origin, session: results.StoredSession) -> None:
         self._origin = origin
-        self._session = results.StoredSession(folder=folder, manifest=None, tests=tuple(tests))
-        self._tests = {test.test_id: test for test in tests}
+        self._session = session
+        self._tests = {test.test_id: test for test in session.tests}
 
     def __getitem__(self, test_id: str) -> Evidence:
-        run: Run = self._session.runs(self._tests[test_id])[0]
+        (run,) = self._session.columns(self._tests[test_id])
         settings = self._origin.settings
         try:
-            accepted: Sequence[Run] = baselines.find(settings["baselines"], settings.environment, test_id)
+            accepted = baselines.find_columns(settings["baselines"], settings.environment, test_id)
         except StorageError:  # the test itself has failed with this message
             accepted = ()
-        return Evidence(run=run, baseline=tuple(accepted))
+        return Evidence(run=run, baseline=accepted)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tests)

@@ -8,12 +8,14 @@ import dataclasses
 import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from pytest_llm_latency import load, metrics, per_request
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.model import (
+    Columns,
     Comparison,
     Conditions,
     Distribution,
@@ -35,6 +37,8 @@ from pytest_llm_latency.model import (
     VerdictStatus,
     Worker,
 )
+from pytest_llm_latency.storage import by_column
+from pytest_llm_latency.storage import samples as encoded
 
 STARTED_AT = "2026-03-02T09:15:00+00:00"
 TEST_ID = "tests/test_chat.py::test_summarise"
@@ -435,6 +439,11 @@ def session(*results: Result, **changes: Any) -> Session:
     return dataclasses.replace(values, **changes)
 
 
+def columns(of: Run) -> Columns:
+    """Return a run by column, as it is read from where it is stored."""
+    return by_column.decode(encoded.encode([of]), Path("run.parquet"))[0]
+
+
 def evidence(candidate: Run, *baseline: Run) -> Evidence:
     """Return the raw runs behind one result."""
-    return Evidence(run=candidate, baseline=baseline)
+    return Evidence(run=columns(candidate), baseline=tuple(columns(each) for each in baseline))

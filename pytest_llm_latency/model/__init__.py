@@ -4,6 +4,7 @@ Stamps are integer nanoseconds of one monotonic clock, durations are seconds as 
 and what did not happen is ``None``.
 """
 
+from pytest_llm_latency.model.columns import Columns, Events, Evidence
 from pytest_llm_latency.model.request import (
     CONTENT,
     CONTROL,
@@ -32,7 +33,6 @@ from pytest_llm_latency.model.result import (
     WORST_FIRST,
     Comparison,
     Distribution,
-    Evidence,
     LimitCheck,
     Result,
     Session,
@@ -68,12 +68,14 @@ __all__ = [
     "Api",
     "Budget",
     "ClockSource",
+    "Columns",
     "Comparison",
     "Conditions",
     "Decoded",
     "Distribution",
     "Environment",
     "EventKind",
+    "Events",
     "Evidence",
     "Failure",
     "Integers",

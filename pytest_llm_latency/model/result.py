@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, Run, Trust, Worker
+from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, Trust, Worker
 
 VerdictStatus = Literal["pass", "improved", "regressed", "inconclusive", "no_baseline", "incomparable", "invalid"]
 
@@ -183,11 +183,3 @@ class Session:
     settings: Mapping[str, object]
     warnings: tuple[Notice, ...]
     problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """The raw runs behind one result, for charts: the candidate and the accepted runs, oldest first."""
-
-    run: Run
-    baseline: tuple[Run, ...]

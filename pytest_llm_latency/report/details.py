@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import METRICS, Metric
-from pytest_llm_latency.model import Conditions, Distribution, Evidence, Failure, Result, Run, Summary
+from pytest_llm_latency.model import Columns, Conditions, Distribution, Evidence, Failure, Result, Summary
 from pytest_llm_latency.report import charts
 from pytest_llm_latency.report.phases import Waterfall, waterfall
 from pytest_llm_latency.report.rows import Row, rows
+from pytest_llm_latency.stats import columns
 
 MESSAGE_LENGTH = 300
 
@@ -82,8 +82,8 @@ def _step(result: Result, step: str | None, of_step: Sequence[Row], evidence: Ev
 
 def _charts(row: Row, evidence: Evidence) -> MetricCharts:
     metric = row.metric
-    run = metrics.series(evidence.run, row.step, metric)
-    pooled = [value for each in evidence.baseline for value in metrics.series(each, row.step, metric)]
+    run = columns.series(evidence.run, row.step, metric).tolist()
+    pooled = [value for each in evidence.baseline for value in columns.series(each, row.step, metric).tolist()]
     return MetricCharts(
         row=row,
         ecdf=charts.ecdf(run, pooled, unit=metric.unit, p95=(row.p95, row.p95_before)),
@@ -100,23 +100,18 @@ def _charts(row: Row, evidence: Evidence) -> MetricCharts:
     )
 
 
-def _in_order(run: Run, step: str | None, metric: Metric) -> list[float | None]:
+def _in_order(run: Columns, step: str | None, metric: Metric) -> list[float | None]:
     """Return one value a request; what failed, and what has no place on a logarithmic axis, is ``None``."""
-    measured = metrics.measured(run, step)
-    values = [(each.status == "ok", metrics.value(metric, each)) for each in measured]
-    return [
-        value if ok and value is not None and value > 0 else None for ok, value in values if not ok or value is not None
-    ]
+    values = columns.values(run, metric)[columns.of_step(run, step)].tolist()
+    return [value if 0 < value < math.inf else None for value in values if not math.isnan(value)]
 
 
 def _lost(values: Iterable[float], metric: Metric) -> int:
-    worst = math.inf if metric.direction == "lower" else 0.0
-    return sum(value == worst for value in values)
+    return sum(value == columns.worst(metric) for value in values)
 
 
 def _waterfall(step: str | None, evidence: Evidence) -> Waterfall | None:
-    pooled = [sample for run in evidence.baseline for sample in metrics.measured(run, step)]
-    return waterfall(metrics.measured(evidence.run, step), pooled)
+    return waterfall([evidence.run], evidence.baseline, step)
 
 
 def _measured(summary: Summary, baseline: Summary | None) -> tuple[Measured, ...]:
@@ -141,10 +136,9 @@ def _errors(summary: Summary, evidence: Evidence | None) -> tuple[ErrorClass, ..
     )
 
 
-def _examples(run: Run, step: str | None) -> Mapping[str, tuple[Failure, int | None]]:
+def _examples(run: Columns, step: str | None) -> Mapping[str, tuple[Failure, int | None]]:
     """Return the first failure of each class, and its HTTP status."""
-    failed: list[tuple[Failure, int | None]] = [
-        (sample.failure, sample.http_status) for sample in metrics.measured(run, step) if sample.failure is not None
-    ]
-    failed += [(failure, None) for _, failure in run.iteration_failures]
+    chosen = columns.of_step(run, step)
+    failed: list[tuple[Failure, int | None]] = [found for place, found in run.failures.items() if chosen[place]]
+    failed += [(failure, None) for _, failure in run.run.iteration_failures]
     return {failure.error_class: (failure, status) for failure, status in reversed(failed)}

@@ -1,43 +1,36 @@
 """The phases of a request: the median of each, for this run and the baseline, as a waterfall."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from types import MappingProxyType
 
+import numpy as np
+
 from pytest_llm_latency import units
-from pytest_llm_latency.model import Sample
-from pytest_llm_latency.per_request import e2e, ttft
+from pytest_llm_latency.model import Columns
+from pytest_llm_latency.stats.columns import BY_COLUMN, between, of_step
+from pytest_llm_latency.stats.quantiles import Floats
+from pytest_llm_latency.units import NANOSECONDS
 
 BAR_LEFT, BAR_RIGHT = 130, 428
 _ROW, _LEAST = 26, 1.0
 
 
-def _between(start: str, end: str) -> Callable[[Sample], float | None]:
-    def take(sample: Sample) -> float | None:
-        first, last = getattr(sample.stamps, start), getattr(sample.stamps, end)
-        return None if first is None or last is None else units.seconds(last - first)
-
-    return take
+def _first_delta(columns: Columns) -> Floats:
+    return np.maximum(0.0, BY_COLUMN["ttft"](columns) - columns.after_ns["first_byte"] / NANOSECONDS)
 
 
-def _first_delta(sample: Sample) -> float | None:
-    first, answered = ttft(sample), _between("started", "first_byte")(sample)
-    return None if first is None or answered is None else max(0.0, first - answered)
+def _streaming(columns: Columns) -> Floats:
+    return BY_COLUMN["e2e"](columns) - BY_COLUMN["ttft"](columns)
 
 
-def _streaming(sample: Sample) -> float | None:
-    first, last = ttft(sample), e2e(sample)
-    return None if first is None or last is None else last - first
-
-
-PHASES: Mapping[str, Callable[[Sample], float | None]] = MappingProxyType({
-    "name resolution": _between("connect_start", "dns_end"),
-    "TCP connect": _between("dns_end", "tcp_end"),
-    "TLS handshake": _between("tcp_end", "tls_end"),
-    "send": _between("send_start", "send_end"),
-    "server wait": _between("send_end", "first_byte"),
+PHASES: Mapping[str, Callable[[Columns], Floats]] = MappingProxyType({
+    "name resolution": between("connect_start", "dns_end"),
+    "TCP connect": between("dns_end", "tcp_end"),
+    "TLS handshake": between("tcp_end", "tls_end"),
+    "send": between("send_start", "send_end"),
+    "server wait": between("send_end", "first_byte"),
     "first delta": _first_delta,
     "streaming": _streaming,
 })
@@ -86,9 +79,9 @@ class Waterfall:
     phases: tuple[Phase, ...]
 
 
-def waterfall(run: Iterable[Sample], baseline: Iterable[Sample]) -> Waterfall | None:
-    """Return the waterfall of two sides' successful requests, or ``None`` without any of this run."""
-    now, before = _typical(run), _typical(baseline)
+def waterfall(run: Sequence[Columns], baseline: Sequence[Columns], step: str | None) -> Waterfall | None:
+    """Return the waterfall of two sides' successful requests of a step, or ``None`` without any of this run."""
+    now, before = _typical(run, step), _typical(baseline, step)
     if not any(now):
         return None
     longest = max(_starts(now)[-1], _starts(before)[-1]) or 1.0
@@ -111,12 +104,16 @@ def waterfall(run: Iterable[Sample], baseline: Iterable[Sample]) -> Waterfall | 
     )
 
 
-def _typical(samples: Iterable[Sample]) -> list[Typical | None]:
-    answered = [each for each in samples if each.status == "ok"]
-    taken = [[value for each in answered if (value := take(each)) is not None] for take in PHASES.values()]
-    return [
-        Typical(seconds=median(values), had=len(values), requests=len(answered)) if values else None for values in taken
-    ]
+def _typical(runs: Sequence[Columns], step: str | None) -> list[Typical | None]:
+    answered = [each.ok & of_step(each, step) for each in runs]
+    requests = sum(int(chosen.sum()) for chosen in answered)
+    found: list[Typical | None] = []
+    for take in PHASES.values():
+        taken = [take(each)[chosen] for each, chosen in zip(runs, answered, strict=True)]
+        values = np.concatenate([each[~np.isnan(each)] for each in taken] or [np.empty(0)])
+        typical = Typical(seconds=float(np.median(values)), had=values.size, requests=requests) if values.size else None
+        found.append(typical)
+    return found
 
 
 def _starts(phases: Sequence[Typical | None]) -> list[float]:

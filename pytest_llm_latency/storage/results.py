@@ -16,12 +16,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, UsageError, WireError
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import atomic
 from pytest_llm_latency.wire import from_builtins, to_builtins
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.model import Columns
 
 FORMAT = 1
 DEFAULT_FOLDER = Path(".llm-latency")
@@ -79,6 +82,13 @@ class StoredSession:
         from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
 
         return samples.read_runs(self.folder / test.file)
+
+    def columns(self, test: StoredTest) -> "tuple[Columns, ...]":
+        """Read the same by column."""
+        from pytest_llm_latency.storage import by_column, samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+        path = self.folder / test.file
+        return by_column.decode(samples.read_bytes(path), path)
 
 
 def prepare(folder: Path) -> None:

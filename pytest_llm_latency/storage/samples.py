@@ -5,11 +5,12 @@ The format's version is raised when a column is added, removed or changes its me
 format that is still read did not have is null.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pytest_llm_latency.wire import from_builtins, to_builtins
 
 FORMAT = 3
 _OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
+_SINCE_OLDEST = ("side",)  # columns that it does not have
 
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
@@ -97,11 +99,21 @@ def decode(data: bytes, path: Path) -> tuple[Run, ...]:
     Raises ``CorruptFileError`` for anything but a whole, unchanged file, ``NewerVersionError`` and
     ``OlderVersionError`` for one of another format.
     """
+    with reading(data, path):
+        described, table = opened(data, path)
+        samples: list[list[Sample]] = [[] for _ in described]
+        for number, sample in zip(table["run"].to_pylist(), columns.samples(table), strict=True):
+            samples[number].append(sample)
+        return tuple(dataclasses.replace(run, samples=tuple(own)) for run, own in zip(described, samples, strict=True))
+
+
+@contextlib.contextmanager
+def reading(data: bytes, path: Path) -> Iterator[None]:
+    """Turn damage of a file, into whichever error a parser meets it first, into one that names the file."""
     if not data:
         raise CorruptFileError(f"{path} is empty: {_REMEDY}.")
-    # Parquet's reader turns damage into whichever of these its parser meets first.
     try:
-        return _decoded(data, path)
+        yield
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError, MemoryError, WireError) as error:
         reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise CorruptFileError(f"{path} is damaged or not a file of runs ({reason}): {_REMEDY}.") from error
@@ -117,7 +129,8 @@ def read_bytes(path: Path) -> bytes:
         ) from error
 
 
-def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
+def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple[tuple[Run, ...], pa.Table]:
+    """Return the runs of a file's bytes without their samples, and the table of these columns of them all."""
     footer = pq.read_metadata(pa.BufferReader(data)).metadata or {}
     version = int(_entry(footer, _KEY_FORMAT))
     if version > FORMAT:
@@ -131,17 +144,14 @@ def _decoded(data: bytes, path: Path) -> tuple[Run, ...]:
         )
     if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
-    table = pq.read_table(pa.BufferReader(data), use_threads=False)
+    stored = names if names is None else [each for each in names if version == FORMAT or each not in _SINCE_OLDEST]
+    table = pq.read_table(pa.BufferReader(data), columns=stored, use_threads=False)
     described = [{**each, "samples": []} for each in json.loads(_entry(footer, _KEY_RUNS))]
     if version < FORMAT:
-        table, described = table.append_column("side", pa.nulls(len(table))), [_as_fixed(each) for each in described]
-    samples: list[list[Sample]] = [[] for _ in described]
-    for number, sample in zip(table["run"].to_pylist(), columns.samples(table), strict=True):
-        samples[number].append(sample)
-    return tuple(
-        dataclasses.replace(from_builtins(Run, each), samples=tuple(own))
-        for each, own in zip(described, samples, strict=True)
-    )
+        described = [_as_fixed(each) for each in described]
+        for name in _SINCE_OLDEST:
+            table = table.append_column(name, pa.nulls(len(table)))
+    return tuple(from_builtins(Run, each) for each in described), table
 
 
 def _as_fixed(described: Mapping[str, Any]) -> dict[str, Any]:

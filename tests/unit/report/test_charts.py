@@ -130,8 +130,7 @@ def test_the_axis_of_the_ratio_bars_holds_all_up_to_four() -> None:
 
 def test_phases_follow_each_other() -> None:
     """A phase starts where the one before it ended; a rare one delays nothing."""
-    samples = nouns.samples([0.1] * 20)
-    chart = phases.waterfall(samples, [])
+    chart = phases.waterfall([nouns.columns(nouns.run([0.1] * 20))], [], None)
     assert chart is not None
     bars = {phase.title: phase.bars[0] for phase in chart.phases}
     dns, wait, first, streaming = (
@@ -149,7 +148,7 @@ def test_phases_follow_each_other() -> None:
 
 def test_a_phase_says_how_many_requests_had_it() -> None:
     """A reused connection has no handshake."""
-    chart = phases.waterfall(nouns.samples([0.1] * 20), nouns.samples([0.2] * 20))
+    chart = phases.waterfall([nouns.columns(nouns.run([0.1] * 20))], [nouns.columns(nouns.run([0.2] * 20))], None)
     assert chart is not None
     told = {phase.title: (phase.now, phase.before, phase.had) for phase in chart.phases}
     assert told["TLS handshake"] == ("15.0 ms", "15.0 ms", "2 of 20")
@@ -158,7 +157,7 @@ def test_a_phase_says_how_many_requests_had_it() -> None:
 
 def test_there_are_no_phases_without_an_answer() -> None:
     """A failed request's phases are not comparable."""
-    assert phases.waterfall(nouns.samples([None] * 3), nouns.samples([0.1])) is None
+    assert phases.waterfall([nouns.columns(nouns.run([None] * 3))], [], None) is None
 
 
 def test_a_phase_without_stamps_is_absent() -> None:
@@ -167,6 +166,6 @@ def test_a_phase_without_stamps_is_absent() -> None:
         dataclasses.replace(each, stamps=dataclasses.replace(each.stamps, connect_start=None))
         for each in nouns.samples([0.1] * 20)
     ]
-    chart = phases.waterfall(reused, [])
+    chart = phases.waterfall([nouns.columns(nouns.run(samples=tuple(reused)))], [], None)
     assert chart is not None
     assert (chart.phases[0].bars[0], chart.phases[0].now, chart.phases[0].had) == (None, "–", "–")

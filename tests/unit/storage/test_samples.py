@@ -14,7 +14,7 @@ import pytest
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError
 from pytest_llm_latency.model import Failure, Sample, Stamps, Usage
-from pytest_llm_latency.storage import samples
+from pytest_llm_latency.storage import by_column, samples
 
 PATH = Path("baselines/default/test.parquet")
 
@@ -258,3 +258,16 @@ def test_an_infinite_setting_is_refused_and_not_written_as_json() -> None:
     run = nouns.run([0.1], plan=nouns.plan(timeout_s=float("inf")))
     with pytest.raises(StorageError, match="not a finite number"):
         samples.encode([run])
+
+
+def test_columns_are_read_from_the_same_file_with_the_same_errors() -> None:
+    """What damaged bytes are to one reader they are to the other."""
+    run = nouns.run([0.2, None, 0.3])
+    data = samples.encode([run])
+    (read,) = by_column.decode(data, PATH)
+    assert read.run == dataclasses.replace(run, samples=())
+    assert read.started.tolist() == [each.stamps.started for each in run.samples]
+    assert read.failures == {1: (nouns.failure(), 429)}
+    for broken in (b"", data[:-9], data[:200] + b"\x00" + data[201:]):
+        with pytest.raises(CorruptFileError, match=str(PATH)):
+            by_column.decode(broken, PATH)
