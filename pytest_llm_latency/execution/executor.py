@@ -32,13 +32,33 @@ class Look(Protocol):
         """Return why the run ends after so many measured iterations, ``None`` where it goes on."""
 
 
+class Meet(Protocol):
+    """Brings those who divide a load together before a part of it."""
+
+    async def __call__(self) -> int:
+        """Return the moment of the clock at which all begin, once each of them is ready."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """How one process takes part in a load: which share is its own, and what it asks the others for."""
+
+    share: load.Share = load.WHOLE
+    meet: Meet | None = None
+    look: Look | None = None
+
+
+ALONE = Company()
+
+
 @dataclass(slots=True, kw_only=True)
 class Progress:
     """What has been measured so far; complete when ``complete`` says so, usable in any case.
 
     ``failures`` names the measured iterations whose body raised. ``stopped`` is why no further
     iteration was begun, where a budget or the provider forbade it; ``settled`` is why none was
-    needed, so that the run is complete. ``looking_ns`` is how long the looks took.
+    needed, so that the run is complete. ``looking_ns`` is how long the looks took, ``skew_ns`` how
+    long after the moment that was agreed on the first part began.
     """
 
     done: int = 0
@@ -49,11 +69,12 @@ class Progress:
     stopped: Notice | None = None
     settled: Notice | None = None
     looking_ns: int = 0
+    skew_ns: int | None = None
     watch: Watch = field(default_factory=Watch)
 
 
-async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, look: Look | None = None) -> None:
-    """Run the body ``warmup + requests`` times under the plan's load.
+async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, company: Company = ALONE) -> None:
+    """Run the body ``warmup + requests`` times under the plan's load, or a share of them.
 
     The load of the warm-up is that of the measuring; it ends before the ramp-in begins, which goes
     over into the measured iterations without a pause. Raises what the body raised when its very
@@ -61,42 +82,73 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, look
     requests that follow would cost money and tell nothing.
     Raises ``LatencyError`` for what no further iteration would mend. A run that is stopped ends
     when the requests under way have finished; ``stopped`` then says why. At the looks of the plan
-    ``look`` is asked whether the run goes on: the load is drained before, and goes on after.
+    the company's ``look`` is asked whether the run goes on: the load is drained before, and goes on after.
     """
     loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
-    await loop.run(load.schedule(plan.load, plan.warmup), first=0)
+    warmup = _warmup(plan, company.share)
+    await loop.run(warmup, first=0)
     if progress.stopped is not None:
         return
-    loop.give_up_after(plan.warmup)
-    progress.watch.start()
+    loop.give_up_after(len(warmup.positions))
     try:
-        await _measured(plan, loop, clock, progress, look)
+        await _measured(plan, loop, clock, progress, company)
         progress.complete = progress.stopped is None
     finally:
         progress.watch.stop()
         progress.ended_ns = clock.now_ns()
 
 
-async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Progress, look: Look | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Dealt:
+    """The part of a schedule that one process runs: positions in it, with the offsets at which they start."""
+
+    positions: tuple[int, ...]
+    offsets_s: tuple[float, ...]
+    users: int | None
+
+
+def _deal(schedule: Schedule, share: load.Share) -> _Dealt:
+    positions = load.positions(schedule, share)
+    return _Dealt(
+        positions=positions,
+        offsets_s=tuple(schedule.offsets_s[position] for position in positions),
+        users=load.users(schedule, share),
+    )
+
+
+def _warmup(plan: Plan, share: load.Share) -> _Dealt:
+    """Return a process's own warm-up: whoever measures runs at least one iteration before."""
+    schedule = load.schedule(plan.load, plan.warmup)
+    dealt = _deal(schedule, share)
+    idle = dealt.users == 0 or not load.positions(load.schedule(plan.load, plan.requests), share)
+    if dealt.positions or not plan.warmup or idle:
+        return dealt
+    return replace(dealt, positions=(share.position % plan.warmup,), offsets_s=(0.0,))
+
+
+async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Progress, company: Company) -> None:
     """Run what is measured from look to look; without one it is a single part."""
     schedule = load.schedule(plan.load, plan.ramp_in + plan.requests)
     begin = 0
-    for measured in plans.looks(plan):
-        if look is None:
-            break
+    for measured in () if company.look is None else plans.looks(plan):
         end = plan.ramp_in + measured
-        await loop.run(_part(schedule, begin, end), first=plan.warmup + begin)
+        await _together(_deal(_part(schedule, begin, end), company.share), loop, company, first=plan.warmup + begin)
         if progress.stopped is not None:
             return
         began_ns = clock.now_ns()
         progress.watch.stop()
-        progress.settled = await look(measured)
-        progress.watch.start()
+        progress.settled = await company.look(measured) if company.look else None
         progress.looking_ns += clock.now_ns() - began_ns
         if progress.settled is not None:
             return
         begin = end
-    await loop.run(_part(schedule, begin, None), first=plan.warmup + begin)
+    await _together(_deal(_part(schedule, begin, None), company.share), loop, company, first=plan.warmup + begin)
+
+
+async def _together(dealt: _Dealt, loop: "_Iterations", company: Company, *, first: int) -> None:
+    """Run one part, beginning at the moment at which all begin."""
+    start_ns = None if company.meet is None else await company.meet()
+    await loop.watched(dealt, first=first, start_ns=start_ns)
 
 
 def _part(schedule: Schedule, begin: int, end: int | None) -> Schedule:
@@ -123,12 +175,22 @@ class _Iterations:
             raise ProviderError(f"each of the {warmup} warm-up requests failed, so nothing was measured: {errors[0]}")
         raise errors[0]
 
-    async def run(self, schedule: Schedule, *, first: int) -> None:
-        start_ns = self._clock.now_ns()
-        due = [(first + position, start_ns + nanoseconds(offset)) for position, offset in enumerate(schedule.offsets_s)]
+    async def watched(self, dealt: "_Dealt", *, first: int, start_ns: int | None) -> None:
+        """Run a part that counts, from a moment that was agreed on, or from now."""
+        self._progress.watch.start()
+        if start_ns is not None:
+            await self._clock.sleep_until(start_ns)
+            if self._progress.skew_ns is None:
+                self._progress.skew_ns = self._clock.now_ns() - start_ns
+        await self.run(dealt, first=first, start_ns=start_ns)
+
+    async def run(self, dealt: "_Dealt", *, first: int, start_ns: int | None = None) -> None:
+        begin_ns = self._clock.now_ns() if start_ns is None else start_ns
+        starts = zip(dealt.positions, dealt.offsets_s, strict=True)
+        due = [(first + position, begin_ns + nanoseconds(offset_s)) for position, offset_s in starts]
         try:
             async with asyncio.TaskGroup() as group:
-                if schedule.concurrency is None:
+                if dealt.users is None:
                     for index, moment_ns in due:
                         await self._clock.sleep_until(moment_ns)
                         if self._progress.stopped is not None:
@@ -137,7 +199,7 @@ class _Iterations:
                         await _read_sockets()
                 else:
                     waiting = iter(due)
-                    for _ in range(min(schedule.concurrency, len(due))):
+                    for _ in range(min(dealt.users, len(due))):
                         group.create_task(self._user(waiting))
                         await _read_sockets()
         except BaseExceptionGroup as failures:

@@ -13,13 +13,16 @@ from pytest_llm_latency.load.shapes import (
     replayed,
     stages,
 )
+from pytest_llm_latency.load.shares import WHOLE, Share, positions, users
 from pytest_llm_latency.load.texts import parse
 from pytest_llm_latency.model import Load, Schedule
 
 __all__ = [
     "SHAPES",
+    "WHOLE",
     "Replay",
     "Shape",
+    "Share",
     "burst",
     "closed",
     "concurrency",
@@ -28,12 +31,14 @@ __all__ = [
     "is_steady",
     "parse",
     "poisson",
+    "positions",
     "ramp",
     "replay",
     "replayed",
     "schedule",
     "stages",
     "total",
+    "users",
 ]
 
 

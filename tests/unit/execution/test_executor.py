@@ -11,7 +11,7 @@ import nouns
 from pytest_llm_latency import load
 from pytest_llm_latency.errors import BodyError, ProviderError, RequestFailedError, UnknownModelError
 from pytest_llm_latency.execution.clock import FakeClock
-from pytest_llm_latency.execution.executor import Progress, measure
+from pytest_llm_latency.execution.executor import Company, Progress, measure
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.recorder import ITERATION, Recorder
 from pytest_llm_latency.execution.spool import Entry
@@ -442,3 +442,46 @@ async def test_failures_that_may_be_chance_do_not_stop_the_measuring(warmup: int
     await bench.run(body)
     assert bench.progress.complete
     assert bench.progress.failures == {}
+
+
+@pytest.mark.parametrize("shape", [load.closed(6), load.poisson("3/s", 5)], ids=["closed", "open"])
+async def test_those_who_divide_a_load_run_together_what_one_would(shape: Any) -> None:
+    """The same iterations with the same prompts, at the same moments of an open load."""
+    plan = {"requests": 41, "warmup": 2, "load": shape}
+    alone = Bench(**plan)
+    await alone.run()
+    found = []
+    for position in range(4):
+        bench = Bench(**plan)
+
+        async def agreed() -> int:
+            return START_NS + nanoseconds(5)
+
+        company = Company(share=load.Share(position=position, count=4), meet=agreed)
+        await measure(bench.plan, bench.call, bench.clock, bench.progress, company)
+        assert bench.progress.complete
+        assert bench.progress.skew_ns == 0
+        assert {entry.phase for entry in bench.entries} == {"warmup", "measure"}
+        found += [entry for entry in bench.entries if entry.phase == "measure"]
+    expected = [entry for entry in alone.entries if entry.phase == "measure"]
+    assert sorted(entry.iteration for entry in found) == sorted(entry.iteration for entry in expected)
+    if shape.shape != "closed":
+        offsets = load.schedule(shape, 41).offsets_s
+        for entry in found:
+            assert since(entry.recording.stamps.scheduled or 0) == pytest.approx(5 + offsets[entry.iteration - 2])
+
+
+async def test_a_process_without_a_share_meets_the_others_and_sends_nothing() -> None:
+    """Two users cannot be divided by four."""
+    bench = Bench(requests=6, warmup=2, load=load.closed(2))
+    met = []
+
+    async def agreed() -> int:
+        met.append(bench.clock.now_ns())
+        return START_NS
+
+    await measure(
+        bench.plan, bench.call, bench.clock, bench.progress, Company(share=load.Share(position=3, count=4), meet=agreed)
+    )
+    assert met == [START_NS]
+    assert (bench.entries, bench.progress.complete, bench.progress.began_ns) == ([], True, None)

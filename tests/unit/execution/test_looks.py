@@ -8,7 +8,7 @@ import pytest
 import nouns
 from pytest_llm_latency import load
 from pytest_llm_latency.execution.clock import FakeClock
-from pytest_llm_latency.execution.executor import Progress, measure
+from pytest_llm_latency.execution.executor import Company, Progress, measure
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.execution.recorder import ITERATION, Recorder
 from pytest_llm_latency.model import MEASURE, Load, Notice
@@ -49,7 +49,7 @@ class Bench:
 
     async def run(self, body: Callable[[], Awaitable[object]] | None = None) -> None:
         """Measure."""
-        await measure(self.plan, body or self.body, self.clock, self.progress, self.look)
+        await measure(self.plan, body or self.body, self.clock, self.progress, Company(look=self.look))
 
     def starts_s(self) -> list[float]:
         """When each request started, in seconds after the beginning."""
