@@ -201,12 +201,12 @@ def _requests(count: int) -> str:
 
 def check_error_limit(run: Run, error_limit: float) -> LimitCheck | None:
     """Return the check of the step in which the largest share of requests failed, if it is above the limit."""
-    steps = metrics.steps(run) or ((None,) if run.iteration_failures else ())
-    shares = [(len(metrics.failures(run, step)) / metrics.request_count(run, step), step) for step in steps]
+    by_step = metrics.by_step(run) or ({None: metrics.requests(run, None)} if run.iteration_failures else {})
+    shares = [(len(each.failures()) / each.count, step) for step, each in by_step.items()]
     share, step = max(shares, key=lambda found: found[0], default=(0.0, None))
     if share <= error_limit:
         return None
-    failures, count = metrics.failures(run, step), metrics.request_count(run, step)
+    failures, count = by_step[step].failures(), by_step[step].count
     [(error_class, times)] = Counter(failure.error_class for failure in failures).most_common(1)
     first = next(failure.message for failure in failures if failure.error_class == error_class)
     often = "" if len(failures) == 1 else f"{times} times " if times == len(failures) else f"mostly ({times}) "

@@ -5,7 +5,7 @@ The definitions are numbered: figures that were computed under another number ar
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -199,9 +199,76 @@ def value(metric: Metric, sample: Sample) -> float | None:
     ``inf`` where lower is better, ``0.0`` where higher is, for a request that did not succeed.
     ``None`` where a successful request has no such figure.
     """
-    if sample.status == "ok":
-        return metric.take(sample)
+    return metric.take(sample) if sample.status == "ok" else _worst(metric)
+
+
+def _worst(metric: Metric) -> float:
     return math.inf if metric.direction == "lower" else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRequests:
+    """The requests of one step of a run: its measured samples, in their order, and those that were missed.
+
+    An iteration that failed before it reached the step counts as a failed request of the step, so
+    that a broken body never leaves a smaller and faster sample.
+    """
+
+    samples: Sequence[Sample]
+    missed: Sequence[Failure]
+
+    @property
+    def count(self) -> int:
+        """The requests, those included that a failed iteration never reached."""
+        return len(self.samples) + len(self.missed)
+
+    def failures(self) -> list[Failure]:
+        """Return why each failed request failed.
+
+        An iteration whose body raised after its requests (a failed assertion) has a failed sample:
+        the collecting marks its last one, so that it ranks as slow and counts as an error here.
+        """
+        return [*(_failure(sample) for sample in self.samples if sample.status != "ok"), *self.missed]
+
+    def series(self, metric: Metric) -> list[float]:
+        """Return one value a request, in their order; nothing where no successful request has the metric."""
+        found = [(sample.status == "ok", value(metric, sample)) for sample in self.samples]
+        if any(ok for ok, _ in found) and all(known is None for ok, known in found if ok):
+            return []
+        return [*(known for _, known in found if known is not None), *[_worst(metric)] * len(self.missed)]
+
+    def weighted(self, metric: Metric) -> list[tuple[float, float]]:
+        """Return every value of a metric that has many a request, with its weight.
+
+        A failed request, or one that was never reached, weighs as much as a successful one on average.
+        """
+        if metric.each is None:
+            return [(value, 1.0) for value in self.series(metric)]
+        known = [found for sample in self.samples if sample.status == "ok" and (found := metric.each(sample))]
+        if not known:
+            return []
+        usual = math.fsum(weight for found in known for _, weight in found) / len(known)
+        return [*(pair for found in known for pair in found), *[(_worst(metric), usual)] * len(self.failures())]
+
+
+def by_step(run: Run) -> dict[str | None, StepRequests]:
+    """Return the requests of each step of a run, in the order of the steps' first appearance."""
+    samples: dict[str | None, list[Sample]] = {}
+    for sample in run.samples:
+        if sample.phase == MEASURE:
+            samples.setdefault(sample.step, []).append(sample)
+    return {step: _requests(run, found) for step, found in samples.items()}
+
+
+def _requests(run: Run, samples: Sequence[Sample]) -> StepRequests:
+    reached = {sample.iteration for sample in samples} if run.iteration_failures else set()
+    missed = [failure for iteration, failure in run.iteration_failures if iteration not in reached]
+    return StepRequests(samples=samples, missed=missed)
+
+
+def requests(run: Run, step: str | None) -> StepRequests:
+    """Return the requests of one step, which the run may not have reached at all."""
+    return _requests(run, measured(run, step))
 
 
 def measured(run: Run, step: str | None) -> list[Sample]:
@@ -215,32 +282,8 @@ def steps(run: Run) -> tuple[str | None, ...]:
 
 
 def series(run: Run, step: str | None, metric: Metric) -> list[float]:
-    """Return one value a measured request of a step, in their order.
-
-    An iteration that failed before it reached the step counts as a failed request of the step,
-    so that a broken body never leaves a smaller and faster sample. Where no successful request
-    has the metric, the series is empty.
-    """
-    samples = measured(run, step)
-    reached = {sample.iteration for sample in samples}
-    missed = sum(1 for iteration, _ in run.iteration_failures if iteration not in reached)
-    values = [found for sample in samples if (found := value(metric, sample)) is not None]
-    worst = math.inf if metric.direction == "lower" else 0.0
-    finite = any(sample.status == "ok" and metric.take(sample) is not None for sample in samples)
-    return [*values, *[worst] * missed] if finite or not any(s.status == "ok" for s in samples) else []
-
-
-def failures(run: Run, step: str | None) -> list[Failure]:
-    """Return why each failed request of a step failed.
-
-    An iteration that failed before it reached the step is one failed request of the step. One
-    whose body raised after its requests (a failed assertion) has a failed sample already: the
-    collecting marks its last one, so that it ranks as slow and counts as an error here.
-    """
-    samples = measured(run, step)
-    reached = {sample.iteration for sample in samples}
-    requests = [_failure(sample) for sample in samples if sample.status != "ok"]
-    return requests + [failure for iteration, failure in run.iteration_failures if iteration not in reached]
+    """Return one value a measured request of a step, in their order, as ``StepRequests.series``."""
+    return requests(run, step).series(metric)
 
 
 def _failure(sample: Sample) -> Failure:
@@ -249,33 +292,9 @@ def _failure(sample: Sample) -> Failure:
     return Failure(error_class=sample.status, message=f"the request ended as {sample.status}", phase="body")
 
 
-def request_count(run: Run, step: str | None) -> int:
-    """Return the requests of a step, those included that a failed iteration never reached."""
-    samples = measured(run, step)
-    reached = {sample.iteration for sample in samples}
-    return len(samples) + sum(1 for iteration, _ in run.iteration_failures if iteration not in reached)
-
-
 def total(values: Iterable[float | None]) -> float | None:
     """Return the sum, or ``None`` when a part of it is unknown or nothing is there."""
     known = list(values)
     if not known or any(each is None for each in known):
         return None
     return math.fsum(each for each in known if each is not None)
-
-
-def weighted(run: Run, step: str | None, metric: Metric) -> list[tuple[float, float]]:
-    """Return every value of a metric that has many a request, with its weight.
-
-    A failed request, or one that was never reached, weighs as much as a successful one on average.
-    """
-    each = metric.each
-    if each is None:
-        return [(value, 1.0) for value in series(run, step, metric)]
-    known = [found for sample in measured(run, step) if sample.status == "ok" and (found := each(sample))]
-    if not known:
-        return []
-    worst = math.inf if metric.direction == "lower" else 0.0
-    failed = sum(value == worst for value in series(run, step, metric))
-    usual = math.fsum(weight for found in known for _, weight in found) / len(known)
-    return [*(pair for found in known for pair in found), *[(worst, usual)] * failed]

@@ -5,14 +5,16 @@ Every function returns ``None`` for what a request does not have. Seconds are ``
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pytest_llm_latency.model import CONTENT, CONTROL, REASONING, TOOL_CALL, Sample
 from pytest_llm_latency.units import seconds
 
 
-def generated(sample: Sample) -> list[int]:
+def generated(sample: Sample) -> Sequence[int]:
     """Return the stamps of the generated deltas of any channel, in their order."""
+    if CONTROL not in sample.event_kinds:
+        return sample.event_ns
     return [at for at, kind in zip(sample.event_ns, sample.event_kinds, strict=True) if kind != CONTROL]
 
 
@@ -69,9 +71,7 @@ def delta_tokens(sample: Sample) -> list[float]:
     in one delta: then there is no gap to share among them.
     """
     tokens = _streamed_tokens(sample)
-    carried = [
-        count for count, kind in zip(sample.event_characters, sample.event_kinds, strict=True) if kind != CONTROL
-    ]
+    carried = _generated_characters(sample)
     if tokens is None or tokens < 2 or len(carried) < 2:  # noqa: PLR2004  (a gap needs two)
         return []
     if len(carried) == tokens:
@@ -80,6 +80,12 @@ def delta_tokens(sample: Sample) -> list[float]:
     first = max(1.0, tokens * carried[0] / total) if total else 1.0
     rest = tokens - first
     return [first, *(rest * count / later if later else rest / (len(carried) - 1) for count in carried[1:])]
+
+
+def _generated_characters(sample: Sample) -> Sequence[int]:
+    if CONTROL not in sample.event_kinds:
+        return sample.event_characters
+    return [count for count, kind in zip(sample.event_characters, sample.event_kinds, strict=True) if kind != CONTROL]
 
 
 def _streamed_tokens(sample: Sample) -> float | None:
@@ -103,7 +109,9 @@ def icl_mean(sample: Sample) -> float | None:
 
 def max_stall(sample: Sample) -> float | None:
     """The longest gap between chunks that carry output."""
-    return max(icl(sample), default=None)
+    gaps = (later - earlier for earlier, later in itertools.pairwise(generated(sample)))
+    longest = max(gaps, default=None)
+    return None if longest is None else seconds(longest)
 
 
 def e2e_scheduled(sample: Sample) -> float | None:

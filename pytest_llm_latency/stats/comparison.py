@@ -13,7 +13,7 @@ from pytest_llm_latency.stats.error_rate import gate_error_rate
 from pytest_llm_latency.stats.gate import gate
 from pytest_llm_latency.stats.policy import GatePolicy, Series
 from pytest_llm_latency.stats.quantiles import Floats
-from pytest_llm_latency.stats.summary import pooled
+from pytest_llm_latency.stats.summary import StepRuns, measured, summary
 from pytest_llm_latency.stats.variance import Noise, pool_noise
 
 Place = tuple[str | None, str]  # a step and a metric
@@ -48,20 +48,25 @@ def digest(runs: Sequence[Run]) -> Baseline | None:
     """Return what the judging needs of accepted runs; ``None`` when there are none."""
     if not runs:
         return None
-    steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
-    with_step = {step: [run for run in runs if step in metrics.steps(run)] for step in steps}
+    every = measured(runs)
+    steps = [each for each in every if any(asked.samples for asked in each.requests)]
     return Baseline(
         runs=len(runs),
         conditions=tuple({each.step: each for run in runs for each in run.conditions}.values()),
         environment=runs[-1].environment,
-        series={
-            (step, name): tuple(_array(run, step, name) for run in with_step[step])
-            for step in steps
-            for name in metrics.GATED
+        series={(each.step, name): _arrays(each, name) for each in steps for name in metrics.GATED},
+        errors={
+            each.step: tuple((len(asked.failures()), asked.count) for asked in each.requests if asked.samples)
+            for each in steps
         },
-        errors={step: tuple(_errors(run, step) for run in with_step[step]) for step in steps},
-        summaries=pooled(runs),
+        summaries=tuple(map(summary, every)),
     )
+
+
+def _arrays(of: StepRuns, name: str) -> tuple[Floats, ...]:
+    """Return one array for each run that reached the step."""
+    found = zip(of.requests, of.series[name], strict=True)
+    return tuple(np.asarray(values, dtype=np.float64) for asked, values in found if asked.samples)
 
 
 def noise_between_runs(series: Iterable[tuple[str, Sequence[Floats]]], policy: GatePolicy) -> Noise:
@@ -134,4 +139,5 @@ def _array(run: Run, step: str | None, name: str) -> Floats:
 
 
 def _errors(run: Run, step: str | None) -> tuple[int, int]:
-    return len(metrics.failures(run, step)), metrics.request_count(run, step)
+    asked = metrics.requests(run, step)
+    return len(asked.failures()), asked.count

@@ -1,5 +1,6 @@
 """Quantiles: Harrell–Davis estimates, empirical ones, and what a sample can support."""
 
+import bisect
 import functools
 import itertools
 import math
@@ -39,16 +40,17 @@ def empirical(values: Sequence[float], quantile: float) -> float | None:
     return float(found) if math.isfinite(found) else None
 
 
-def weighted(pairs: Sequence[tuple[float, float]], quantile: float) -> float | None:
-    """Return the smallest value that at least the share ``quantile`` of the weight does not exceed.
+def weighted(pairs: Sequence[tuple[float, float]], quantiles: Sequence[float]) -> list[float | None]:
+    """Return for each quantile the smallest value that at least that share of the weight does not exceed.
 
-    ``pairs`` are values with their weights; ``None`` where the quantile falls on an infinite value.
+    ``pairs`` are values with their weights; ``None`` where a quantile falls on an infinite value.
     """
     ordered = sorted(pairs)
-    target = quantile * math.fsum(weight for _, weight in ordered) * (1 - 1e-12)
-    passed = itertools.accumulate(weight for _, weight in ordered)
-    found = next((value for (value, _), sum_ in zip(ordered, passed, strict=True) if sum_ >= target), ordered[-1][0])
-    return found if math.isfinite(found) else None
+    total = math.fsum(weight for _, weight in ordered)
+    passed = list(itertools.accumulate(weight for _, weight in ordered))
+    places = (bisect.bisect_left(passed, quantile * total * (1 - 1e-12)) for quantile in quantiles)
+    found = [ordered[min(place, len(ordered) - 1)][0] for place in places]
+    return [each if math.isfinite(each) else None for each in found]
 
 
 def rank(count: int, quantile: float) -> int:

@@ -67,20 +67,19 @@ def _theirs(run: Run, step: str | None, figure: Figure, *, interpolates: bool) -
     weight = math.fsum(each for _, each in pairs)
     if not weight:
         return None
-    quantile = _interpolated if interpolates else weighted
-    return Values(
-        count=len(pairs),
-        mean=math.fsum(value * each for value, each in pairs) / weight,
-        p50=quantile(pairs, 0.50),
-        p95=quantile(pairs, 0.95),
-        p99=quantile(pairs, 0.99),
-    )
+    quantiles = _interpolated if interpolates else weighted
+    p50, p95, p99 = quantiles(pairs, (0.50, 0.95, 0.99))
+    mean = math.fsum(value * each for value, each in pairs) / weight
+    return Values(count=len(pairs), mean=mean, p50=p50, p95=p95, p99=p99)
 
 
-def _interpolated(pairs: Sequence[tuple[float, float]], quantile: float) -> float | None:
-    """Return the quantile between its two neighbours in proportion, as NumPy does by default."""
+def _interpolated(pairs: Sequence[tuple[float, float]], quantiles: Sequence[float]) -> list[float | None]:
+    """Return each quantile between its two neighbours in proportion, as NumPy does by default."""
     values = sorted(value for value, _ in pairs)
-    at = quantile * (len(values) - 1)
-    low = math.floor(at)
-    high = min(low + 1, len(values) - 1)
-    return values[low] + (values[high] - values[low]) * (at - low)
+    found: list[float | None] = []
+    for quantile in quantiles:
+        at = quantile * (len(values) - 1)
+        low = math.floor(at)
+        high = min(low + 1, len(values) - 1)
+        found.append(values[low] + (values[high] - values[low]) * (at - low))
+    return found

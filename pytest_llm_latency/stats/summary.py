@@ -4,9 +4,10 @@ import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_llm_latency import metrics, per_request
-from pytest_llm_latency.metrics import METRICS, Metric
+from pytest_llm_latency.metrics import METRICS, Metric, StepRequests
 from pytest_llm_latency.model import Distribution, Failure, Run, Sample, Summary
 from pytest_llm_latency.plan import Limit, parse_limit
 from pytest_llm_latency.stats.caching import hit_share
@@ -15,6 +16,41 @@ from pytest_llm_latency.stats.quantiles import LEVELS, empirical, name, needed_f
 BINS = 24
 NO_REGION = "no region"
 _CLIENT_ERROR = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRuns:
+    """One step of several runs, walked through once: of each run its requests and its series of each metric.
+
+    A run that never reached the step has requests without samples.
+    """
+
+    runs: Sequence[Run]
+    step: str | None
+    requests: Sequence[StepRequests]
+    series: Mapping[str, Sequence[Sequence[float]]]
+
+
+def measured(runs: Sequence[Run]) -> tuple[StepRuns, ...]:
+    """Return every step of the runs, in the order of their first appearance.
+
+    A run whose body failed before its first request has one step, without a name.
+    """
+    known = [metrics.by_step(run) for run in runs]
+    steps = dict.fromkeys(step for each in known for step in each)
+    if not steps and any(run.iteration_failures for run in runs):
+        steps = {None: None}
+    return tuple(
+        _step_runs(
+            runs, step, [each.get(step) or metrics.requests(run, step) for run, each in zip(runs, known, strict=True)]
+        )
+        for step in steps
+    )
+
+
+def _step_runs(runs: Sequence[Run], step: str | None, requests: Sequence[StepRequests]) -> StepRuns:
+    series = {name: [each.series(metric) for each in requests] for name, metric in METRICS.items()}
+    return StepRuns(runs=runs, step=step, requests=requests, series=series)
 
 
 def summarise(run: Run, *, monthly_requests: int | None = None) -> tuple[Summary, ...]:
@@ -45,35 +81,32 @@ def pooled(runs: Sequence[Run], *, monthly_requests: int | None = None) -> tuple
     """Return one summary for each step over all requests of the runs together.
 
     ``monthly_requests`` is the volume of each step that its cost is projected to.
-    A run whose body failed before its first request has one step, without a name.
     """
-    steps = dict.fromkeys(step for run in runs for step in metrics.steps(run))
-    if not steps and any(run.iteration_failures for run in runs):
-        steps = {None: None}
-    return tuple(_summary(runs, step, monthly_requests) for step in steps)
+    return tuple(summary(each, monthly_requests) for each in measured(runs))
 
 
-def _summary(runs: Sequence[Run], step: str | None, monthly_requests: int | None) -> Summary:
-    requests = sum(metrics.request_count(run, step) for run in runs)
-    failures = [failure for run in runs for failure in metrics.failures(run, step)]
-    samples = [sample for run in runs for sample in metrics.measured(run, step)]
+def summary(of: StepRuns, monthly_requests: int | None = None) -> Summary:
+    """Return the summary of a step over all requests of its runs together."""
+    requests = sum(each.count for each in of.requests)
+    failures = [failure for each in of.requests for failure in each.failures()]
+    samples = [sample for each in of.requests for sample in each.samples]
     successes = requests - len(failures)
     cost = metrics.total(sample.cost_usd for sample in samples if _billed(sample))
     tokens = metrics.total(per_request.tokens_out(sample) for sample in samples if sample.status == "ok")
     return Summary(
-        step=step,
+        step=of.step,
         requests=requests,
         successes=successes,
         error_rate=len(failures) / requests if requests else None,
         errors=_errors(failures),
-        requests_per_s=_rate(successes, runs),
-        tokens_per_s=None if tokens is None else _rate(tokens, runs),
+        requests_per_s=_rate(successes, of.runs),
+        tokens_per_s=None if tokens is None else _rate(tokens, of.runs),
         cost_usd=cost,
         cost_per_1000_usd=_cost_of(1000, cost, requests),
         cost_per_month_usd=_cost_of(monthly_requests, cost, requests),
-        goodput=_goodput(runs, step, requests),
+        goodput=_goodput(of, requests),
         cache_hits=hit_share(samples),
-        distributions=tuple(found for metric in METRICS.values() if (found := _distribution(runs, step, metric))),
+        distributions=tuple(found for metric in METRICS.values() if (found := _distribution(of, metric))),
     )
 
 
@@ -96,15 +129,15 @@ def _rate(amount: float, runs: Sequence[Run]) -> float | None:
     return amount / duration if duration > 0 else None
 
 
-def _goodput(runs: Sequence[Run], step: str | None, requests: int) -> float | None:
+def _goodput(of: StepRuns, requests: int) -> float | None:
     """Return the share of requests that met every limit on a metric they have, in iterations that succeeded."""
-    limits = [limit for text in runs[-1].plan.limits if (limit := parse_limit(text)).statistic is not None]
+    limits = [limit for text in of.runs[-1].plan.limits if (limit := parse_limit(text)).statistic is not None]
     if not limits or not requests:
         return None
     good = sum(
         _meets(sample, limits)
-        for run in runs
-        for sample in metrics.measured(run, step)
+        for run, asked in zip(of.runs, of.requests, strict=True)
+        for sample in asked.samples
         if sample.iteration not in {iteration for iteration, _ in run.iteration_failures}
     )
     return good / requests
@@ -115,22 +148,23 @@ def _meets(sample: Sample, limits: Sequence[Limit]) -> bool:
     return sample.status == "ok" and all(value is None or limit.allows(value) for limit, value in values)
 
 
-def _distribution(runs: Sequence[Run], step: str | None, metric: Metric) -> Distribution | None:
-    values = [value for run in runs for value in metrics.series(run, step, metric)]
+def _distribution(of: StepRuns, metric: Metric) -> Distribution | None:
+    values = [value for run in of.series[metric.id] for value in run]
     if not values:
         return None
     found = distribution(metric.id, values)
-    return found if metric.each is None else _over_parts(found, runs, step, metric)
+    return found if metric.each is None else _over_parts(found, of, metric)
 
 
-def _over_parts(requests: Distribution, runs: Sequence[Run], step: str | None, metric: Metric) -> Distribution:
+def _over_parts(requests: Distribution, of: StepRuns, metric: Metric) -> Distribution:
     """Return a distribution over the parts of the requests; their number still says what the sample supports."""
-    parts = [pair for run in runs for pair in metrics.weighted(run, step, metric)]
+    parts = [pair for each in of.requests for pair in each.weighted(metric)]
     known = [(value, weight) for value, weight in parts if math.isfinite(_badness(METRICS[metric.id], value))]
     if not known:
         return requests
     weight = math.fsum(weight for _, weight in known)
-    quantile = {name(each): None if name(each) in requests.needed else weighted(parts, each) for each in LEVELS}
+    found = {name(level): value for level, value in zip(LEVELS, weighted(parts, LEVELS), strict=True)}
+    quantile = {label: None if label in requests.needed else value for label, value in found.items()}
     return dataclasses.replace(
         requests,
         p50=quantile["p50"],
@@ -154,7 +188,8 @@ def distribution(metric: str, values: Sequence[float]) -> Distribution:
     row = METRICS[metric]
     ranked = [_badness(row, value) for value in values]
     successes = [value for value, bad in zip(values, ranked, strict=True) if math.isfinite(bad)]
-    found = {name(level): empirical(ranked, level) for level in LEVELS}
+    ordered = sorted(ranked)
+    found = {name(level): empirical(ordered, level) for level in LEVELS}
     sign = -1 if row.direction == "higher" else 1
     quantile = {label: None if bad is None else sign * bad for label, bad in found.items()}
     return Distribution(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import nouns
-from pytest_llm_latency.metrics import GATED, METRICS, failures, measured, series, steps, total, value, weighted
+from pytest_llm_latency.metrics import GATED, METRICS, measured, requests, series, steps, total, value
 from pytest_llm_latency.model import Sample, Stamps, Usage
 from pytest_llm_latency.per_request import icl, itl, tpot
 
@@ -256,7 +256,7 @@ def test_each_failed_request_is_one_failure() -> None:
         samples=(by_hand(), by_hand(iteration=1, status="error", failure=raised)),
         iteration_failures=((1, raised), (2, broken)),
     )
-    assert failures(run, None) == [raised, broken]
+    assert requests(run, None).failures() == [raised, broken]
     assert series(run, None, METRICS["ttft"]) == [pytest.approx(0.2), math.inf, math.inf]
 
 
@@ -315,7 +315,7 @@ def test_a_failed_request_weighs_as_much_as_the_others_on_average() -> None:
     """So that a request that failed ranks above every token of those that did not."""
     failed = nouns.sample(1, None)
     run = nouns.run(samples=(by_hand(), failed))
-    pairs = weighted(run, None, METRICS["itl"])
+    pairs = requests(run, None).weighted(METRICS["itl"])
     assert pairs[-1] == (math.inf, pytest.approx(8))
     assert len(pairs) == 4
-    assert weighted(nouns.run([None]), None, METRICS["itl"]) == []
+    assert requests(nouns.run([None]), None).weighted(METRICS["itl"]) == []

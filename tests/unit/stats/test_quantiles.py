@@ -61,11 +61,10 @@ def test_quantiles_are_named_in_percent() -> None:
 def test_equal_weights_give_the_empirical_quantile(level: float) -> None:
     """The same value as without weights, for any weight."""
     values = [float(value) for value in range(299, 0, -1)]
-    assert weighted([(value, 0.3) for value in values], level) == empirical(values, level)
+    assert weighted([(value, 0.3) for value in values], [level]) == [empirical(values, level)]
 
 
 def test_a_weight_counts_as_that_many_values() -> None:
     """Three tokens of one gap are three of its seconds a token."""
-    assert weighted([(1.0, 3.0), (2.0, 1.0)], 0.75) == 1.0
-    assert weighted([(1.0, 3.0), (2.0, 1.0)], 0.76) == 2.0
-    assert weighted([(1.0, 3.0), (math.inf, 1.0)], 0.9) is None
+    assert weighted([(2.0, 1.0), (1.0, 3.0)], [0.75, 0.76]) == [1.0, 2.0]
+    assert weighted([(1.0, 3.0), (math.inf, 1.0)], [0.5, 0.9]) == [1.0, None]
