@@ -5,6 +5,7 @@ import contextvars
 import functools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,7 +144,7 @@ class Benchmark:
         collected = collect(self._recorder.spool.read(), self._client, self.plan, place, self._source)
         self._recorder.spool.close()
         samples = blame(collected.samples, self.progress.failures)
-        return Collected(samples=samples, conditions=collected.conditions)
+        return replace(collected, samples=samples)
 
 
 async def _in_thread(pool: ThreadPoolExecutor, body: Callable[[], object]) -> None:

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pytest_llm_latency.model import Plan, Request
 from pytest_llm_latency.plan import DEFAULT_HTTP_VERSION
@@ -51,6 +52,27 @@ _NOT_SAMPLING = frozenset({
 })
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the requests of one step asked, counted; ``source`` is the digest of what gave them words, if anything."""
+
+    prompts: Mapping[str, int]
+    parameters: Mapping[str, int]
+    source: str | None
+
+    def fingerprint(self, *, nonce: bool) -> str:
+        """Return a hash of what the prompts have in common, that of their source, and whether a nonce led them."""
+        parts = [VARIED if _is_varied(self.prompts) else hashed(sorted(self.prompts))]
+        if self.source is not None:
+            parts.append(f"source {self.source}")
+        return ", ".join([*parts, "nonce"] if nonce else parts)
+
+    @property
+    def shown_parameters(self) -> str:
+        """The parameters as JSON."""
+        return VARIED if _is_varied(self.parameters) else ", ".join(sorted(self.parameters))
+
+
 class Fingerprints:
     """Those of one step: of what each request asked, and what they come to."""
 
@@ -74,17 +96,20 @@ class Fingerprints:
         self._parameters[_parameters(request, bound)] += 1
 
     @property
+    def asked(self) -> Asked:
+        """What was counted so far."""
+        source = self._source.digest if self._given and self._source is not None else None
+        return Asked(prompts=dict(self._prompts), parameters=dict(self._parameters), source=source)
+
+    @property
     def prompts(self) -> str:
-        """A hash of what the prompts have in common, that of their source, and whether a nonce led them."""
-        parts = [VARIED if _is_varied(self._prompts) else hashed(sorted(self._prompts))]
-        if self._given and self._source is not None:
-            parts.append(f"source {self._source.digest}")
-        return ", ".join([*parts, "nonce"] if self._plan.nonce else parts)
+        """See ``Asked.fingerprint``."""
+        return self.asked.fingerprint(nonce=self._plan.nonce)
 
     @property
     def parameters(self) -> str:
         """The parameters as JSON."""
-        return VARIED if _is_varied(self._parameters) else ", ".join(sorted(self._parameters))
+        return self.asked.shown_parameters
 
 
 def _written(messages: Sequence[Message], *, nonce: bool) -> list[Message]:
@@ -109,9 +134,9 @@ def _without(written: Sequence[Message], given: Input) -> list[Message]:
     ]
 
 
-def _is_varied(seen: Counter[str]) -> bool:
+def _is_varied(seen: Mapping[str, int]) -> bool:
     """Whether most requests have one of their own, as where a seed or a prompt changes each time."""
-    return len(seen) > 1 and len(seen) > seen.total() / 2
+    return len(seen) > 1 and len(seen) > sum(seen.values()) / 2
 
 
 def _parameters(request: Request, bound: int | None) -> str:
