@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
-from pytest_llm_latency import latency_tests, measuring
+from pytest_llm_latency import latency_tests, measuring, parts
 from pytest_llm_latency.errors import LatencyError, MarkerError
 from pytest_llm_latency.model import Plan
 from pytest_llm_latency.options import Settings
@@ -137,13 +137,13 @@ class Active:
             self._end(item, self._judging().conclude(benchmark, test))
         return outcome
 
-    def _begin(self, item: pytest.Function) -> "tuple[Benchmark, measuring.Test]":
+    def _begin(self, item: pytest.Function) -> "tuple[Benchmark, parts.Test]":
         from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
 
         if item.nodeid in self._wrong:
             raise self._wrong[item.nodeid]
         file, line, _ = item.location
-        test = measuring.Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
+        test = parts.Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
         plan = self._plans[item.nodeid]
         self._judging().prepare(test)
         client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
@@ -159,7 +159,7 @@ class Active:
         if result.fails:
             pytest.fail(failure_message(result), pytrace=False)
 
-    def _keep(self, benchmark: "Benchmark", test: measuring.Test) -> None:
+    def _keep(self, benchmark: "Benchmark", test: parts.Test) -> None:
         """Store what an interrupted benchmark has measured; a worker's goes with the worker."""
         if benchmark.progress.began_ns is not None and self._given is None:
             self._collecting.receive(self._judging().conclude(benchmark, test))

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llm_latency import parts, surroundings
 from pytest_llm_latency import plan as plans
-from pytest_llm_latency import surroundings
 from pytest_llm_latency.errors import LatencyError, SettingsError
-from pytest_llm_latency.model import Budget, Environment, Plan, Result, Run
+from pytest_llm_latency.model import Budget, Environment, Plan, Result, Run, Worker
 from pytest_llm_latency.options import BY_NAME, Settings
+from pytest_llm_latency.parts import Part, Test
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
     from pytest_llm_latency.execution.price_file import ModelPrices
+    from pytest_llm_latency.execution.sampling import Place
     from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -63,15 +65,6 @@ class Origin:
             for name in ("results", "baselines")
             if self.settings[name] != self.root / BY_NAME[name].default
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
-    """Where a test stands: its id, and its file below the root with the line, from 1."""
-
-    id: str
-    file: str
-    line: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +171,14 @@ class Measuring:
 
     def conclude(self, benchmark: "Benchmark", test: Test) -> Outcome:
         """Decode and judge what a benchmark recorded, whole or cut off."""
+        return self.judged(parts.join(self._origin.session_id, [self.part(benchmark, test)]))
+
+    def judged(self, run: Run) -> Outcome:
+        """Return a run with what the gate says of it."""
         from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
 
-        run, accepted = self._run(benchmark, test), self._baselines()
-        result = judge.judge(run, accepted.baselines.get(test.id), accepted.policy, accepted.noise)
+        accepted = self._baselines()
+        result = judge.judge(run, accepted.baselines.get(run.test_id), accepted.policy, accepted.noise)
         undecided = bool(judge.undecided([result], accepted.policy.gate))
         return Outcome(run=run, result=result, undecided=undecided)
 
@@ -194,32 +191,44 @@ class Measuring:
     def _environment(self) -> Environment:
         return self._origin.surroundings()
 
-    def _run(self, benchmark: "Benchmark", test: Test) -> Run:
-        from pytest_llm_latency.execution.notices import notices  # noqa: PLC0415  (only a measuring process needs it)
+    def part(self, benchmark: "Benchmark", test: Test) -> Part:
+        """Decode what a benchmark recorded in this process."""
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
 
         progress, environment = benchmark.progress, self._environment
-        collected = benchmark.collect(Place(worker=self._origin.worker, host=None, region=environment.region))
-        began, ended = progress.began_ns, progress.ended_ns
-        return Run(
-            id=f"{self._origin.session_id}-{secrets.token_hex(4)}",
-            session_id=self._origin.session_id,
-            test_id=test.id,
-            file=test.file,
-            line=test.line,
+        place = Place(worker=self._origin.worker, host=None, region=environment.region)
+        collected = benchmark.collect(place)
+        return Part(
+            test=test,
+            worker=_worker(place, progress.skew_ns),
             plan=benchmark.plan,
             started_at=benchmark.started_at.isoformat(timespec="seconds"),
-            duration_s=0.0 if began is None or ended is None else seconds(ended - began),
+            began_ns=progress.began_ns,
+            ended_ns=progress.ended_ns,
+            looking_ns=progress.looking_ns,
             complete=progress.complete,
-            looks=(),
+            stopped=progress.stopped,
             samples=collected.samples,
-            iteration_failures=tuple(sorted(progress.failures.items())),
-            conditions=collected.conditions,
+            failures=tuple(sorted(progress.failures.items())),
+            facts=collected.facts,
             environment=environment,
             trust=progress.watch.trust(collected.samples),
-            workers=(),
-            warnings=(*notices(benchmark.plan, collected.samples, progress.stopped), *benchmark.warnings),
+            warnings=benchmark.warnings,
         )
+
+
+def _worker(place: "Place", skew_ns: int | None) -> Worker | None:
+    """Describe this process where it measured together with others."""
+    if place.worker is None or skew_ns is None:
+        return None
+    return Worker(
+        id=place.worker,
+        host=place.host,
+        region=place.region,
+        clock_offset_s=None,
+        clock_error_s=None,
+        start_skew_s=seconds(skew_ns),
+    )
 
 
 def new_session_id() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nouns
-from pytest_llm_latency import measuring
+from pytest_llm_latency import measuring, parts
 from pytest_llm_latency.benchmark import Benchmark, SyncCaller
 from pytest_llm_latency.errors import CorruptFileError, SettingsError
 from pytest_llm_latency.execution.clock import MonotonicClock
@@ -20,7 +20,7 @@ from pytest_llm_latency.simulator import process
 from pytest_llm_latency.storage import acceptance, baselines
 from pytest_llm_latency.storage.acceptance import Acceptance
 
-PLACE = measuring.Test(id="tests/test_chat.py::test_a", file="tests/test_chat.py", line=3)
+PLACE = parts.Test(id="tests/test_chat.py::test_a", file="tests/test_chat.py", line=3)
 TERMS = Acceptance(accepted="2026-03-02", reason=None, commit=None, verdicts={}, moved=frozenset())
 
 
@@ -78,9 +78,9 @@ def test_a_baseline_that_cannot_be_read_is_noted_for_its_own_test(tmp_path: Path
     assert list(found.baselines) == ["t::b"]
     assert list(found.unreadable) == ["t::a"]
     side = Measuring(origin(tmp_path), plans, None)
-    side.prepare(measuring.Test(id="t::b", file="t", line=None))
+    side.prepare(parts.Test(id="t::b", file="t", line=None))
     with pytest.raises(CorruptFileError, match="restore both"):
-        side.prepare(measuring.Test(id="t::a", file="t", line=None))
+        side.prepare(parts.Test(id="t::a", file="t", line=None))
 
 
 def benchmark(plan: Plan) -> Benchmark:

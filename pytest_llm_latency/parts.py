@@ -1,0 +1,139 @@
+"""Parts of a benchmark: what each of several processes measured, how it travels, and the one run that they make."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from pytest_llm_latency.errors import WireError
+from pytest_llm_latency.execution.facts import StepFacts, conditions, together
+from pytest_llm_latency.execution.notices import notices
+from pytest_llm_latency.model import Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
+from pytest_llm_latency.units import nanoseconds, seconds
+from pytest_llm_latency.wire import from_builtins, to_builtins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """Where a test stands: its id, and its file below the root with the line, from 1."""
+
+    id: str
+    file: str
+    line: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one process measured of a benchmark, by its own monotonic clock.
+
+    ``began_ns`` is ``None`` where it measured nothing. ``stopped`` is why it ended before its plan.
+    """
+
+    test: Test
+    worker: Worker | None
+    plan: Plan
+    started_at: str
+    began_ns: int | None
+    ended_ns: int | None
+    looking_ns: int
+    complete: bool
+    stopped: Notice | None
+    samples: tuple[Sample, ...]
+    failures: tuple[tuple[int, Failure], ...]
+    facts: tuple[StepFacts, ...]
+    environment: Environment
+    trust: Trust
+    warnings: tuple[Notice, ...]
+
+
+def pack(part: Part) -> tuple[dict[str, Any], bytes]:
+    """Return a part as exact builtins, and its samples as bytes."""
+    from pytest_llm_latency.storage import transit  # noqa: PLC0415  (pyarrow is slow to import)
+
+    return to_builtins(replace(part, samples=())), transit.pack(part.samples)
+
+
+def unpack(body: Mapping[str, Any], data: bytes) -> Part:
+    """Return what ``pack`` made; raise ``LatencyError`` for anything else."""
+    from pytest_llm_latency.storage import transit  # noqa: PLC0415  (the same)
+
+    part, samples = from_builtins(Part, dict(body)), transit.unpack(data)
+    if part.complete and part.began_ns is not None and not samples:
+        raise WireError(f"the part of {part.test.id} came without its samples: measure again.")
+    return replace(part, samples=samples)
+
+
+def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) -> Run:
+    """Return the run that the parts make: that of one process, or that of several which divided its load.
+
+    ``lost`` says what is missing; a run that misses something is not complete. The samples of
+    several stand in the order of their starts on the controller's clock.
+    """
+    first = parts[0]
+    samples = _in_order(parts) if len(parts) > 1 else first.samples
+    stopped = next((part.stopped for part in parts if part.stopped is not None), None)
+    missing = tuple(lost)
+    return Run(
+        id=f"{session_id}-{secrets.token_hex(4)}",
+        session_id=session_id,
+        test_id=first.test.id,
+        file=first.test.file,
+        line=first.test.line,
+        plan=first.plan,
+        started_at=min(part.started_at for part in parts),
+        duration_s=_duration_s(parts),
+        complete=not missing and all(part.complete for part in parts),
+        looks=(),
+        samples=samples,
+        iteration_failures=tuple(sorted(failure for part in parts for failure in part.failures)),
+        conditions=tuple(
+            conditions(each, first.plan) for each in together(each for part in parts for each in part.facts)
+        ),
+        environment=first.environment,
+        trust=_worst([part.trust for part in parts]),
+        workers=tuple(part.worker for part in parts if part.worker is not None),
+        warnings=(
+            *missing,
+            *notices(first.plan, samples, stopped),
+            *dict.fromkeys(warning for part in parts for warning in part.warnings),
+        ),
+    )
+
+
+def _in_order(parts: Sequence[Part]) -> tuple[Sample, ...]:
+    started = [(sample.stamps.started - _offset_ns(part), sample) for part in parts for sample in part.samples]
+    started.sort(key=lambda each: (each[0], each[1].iteration))
+    return tuple(replace(sample, index=index) for index, (_, sample) in enumerate(started))
+
+
+def _offset_ns(part: Part) -> int:
+    """Return what a part's clock is ahead of the controller's; processes of one machine share one."""
+    ahead_s = None if part.worker is None else part.worker.clock_offset_s
+    return 0 if ahead_s is None else nanoseconds(ahead_s)
+
+
+def _duration_s(parts: Sequence[Part]) -> float:
+    began = [part.began_ns - _offset_ns(part) for part in parts if part.began_ns is not None]
+    ended = [
+        part.ended_ns - _offset_ns(part) for part in parts if part.began_ns is not None and part.ended_ns is not None
+    ]
+    if not began or not ended:
+        return 0.0
+    return seconds(max(ended) - min(began) - max(part.looking_ns for part in parts))
+
+
+def _worst(found: Sequence[Trust]) -> Trust:
+    """Return, figure by figure, the worst of what the processes say of themselves."""
+    return Trust(**{field.name: _WORST.get(field.name, max)(_known(found, field.name)) for field in fields(Trust)})
+
+
+def _known(found: Sequence[Trust], name: str) -> list[Any]:
+    return [value for each in found if (value := getattr(each, name)) is not None] or [None]
+
+
+def _all(names: Sequence[str | None]) -> str | None:
+    known = sorted({name for name in names if name is not None})
+    return ", ".join(known) or None
+
+
+_WORST: Mapping[str, Callable[[list[Any]], Any]] = {"event_loop": _all, "open_files_limit": min}
