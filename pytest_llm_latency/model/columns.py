@@ -39,7 +39,8 @@ class Columns:
     ``run`` has everything but the samples. What is absent is NaN. ``after_ns`` has each other stamp
     by its name, counted from ``started``; ``tokens`` the counts of the usage by their names;
     ``places`` the worker, the host, the region and the side. ``failures`` has why a sample failed and with
-    which HTTP status, by its position.
+    which HTTP status, by its position; ``http_status`` is that of every sample, ``received_bytes`` the size
+    of its answer.
     """
 
     run: Run
@@ -51,6 +52,8 @@ class Columns:
     paced_ns: "Floats"
     tokens: "Mapping[str, Floats]"
     cost_usd: "Floats"
+    http_status: "Floats"
+    received_bytes: "Integers"
     places: "Mapping[str, Texts]"
     events: Events
     failures: Mapping[int, tuple[Failure, int | None]]

@@ -25,7 +25,7 @@ _FAILURE = tuple(field.name for field in dataclasses.fields(Failure))
 _READ = [
     "run", "iteration", "phase", "step", "status", "http_status", "paced_ns", "event_kinds", "cost_usd", *_PLACES,
     "stamps_started", *(f"stamps_{name}" for name in _STAMPS), *(f"failure_{name}" for name in _FAILURE),
-    *(f"usage_{name}" for name in _TOKENS), "piece_ns", "event_piece", "event_ns", "event_characters",
+    *(f"usage_{name}" for name in _TOKENS), "piece_ns", "piece_bytes", "event_piece", "event_ns", "event_characters",
 ]  # fmt: skip
 
 
@@ -54,6 +54,8 @@ def _columns(run: Run, table: pa.Table) -> Columns:
         paced_ns=_floats(table["paced_ns"]),
         tokens={name: _floats(table[f"usage_{name}"]) for name in _TOKENS},
         cost_usd=_floats(table["cost_usd"]),
+        http_status=_floats(table["http_status"]),
+        received_bytes=_sums(table["piece_bytes"]),
         places={name: _texts(table[name]) for name in _PLACES},
         events=_events(table),
         failures=_failures(table),
@@ -113,3 +115,9 @@ def _lists(column: pa.ChunkedArray) -> _Lists:
     lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0).to_numpy(), dtype=np.int64)
     flat = np.asarray(pc.list_flatten(column).to_numpy(), dtype=np.int64)
     return _Lists(offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), values=flat)
+
+
+def _sums(column: pa.ChunkedArray) -> "Integers":
+    lists = _lists(column)
+    running = np.concatenate([[0], np.cumsum(lists.values)])
+    return np.diff(running[lists.offsets]).astype(np.int64)

@@ -67,6 +67,9 @@ def test_a_column_has_the_values_that_the_requests_have_one_by_one(run: Run) -> 
     """Every metric of every step, in the order of the requests, failed ones and unreached ones among them."""
     read = nouns.columns(run)
     assert columns.steps(read) == metrics.steps(run)
+    measured = [sample for sample in run.samples if sample.phase == MEASURE]
+    assert read.received_bytes.tolist() == [sum(sample.piece_bytes) for sample in measured]
+    assert [None if np.isnan(each) else each for each in read.http_status] == [each.http_status for each in measured]
     for step in metrics.steps(run):
         for name in columns.BY_COLUMN:
             expected = metrics.series(run, step, METRICS[name])
