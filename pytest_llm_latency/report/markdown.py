@@ -1,28 +1,41 @@
 """A session as Markdown: a table of the benchmarks, and below it what is to be said of them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pytest_llm_latency import units
 from pytest_llm_latency.model import Result, Session
 from pytest_llm_latency.report import wording
 from pytest_llm_latency.report.rows import Row, by_severity, rows
-from pytest_llm_latency.report.text import plain
+from pytest_llm_latency.report.text import plain, shorten
 
-_HEADS = ("benchmark", "metric", "baseline p95", "p95", "change", "95 % interval", "p", "errors", "verdict")
-_ALIGNED = ("---", "---", "---:", "---:", "---:", "---:", "---:", "---:", "---")
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+HEADS = ("benchmark", "metric", "p95", "change (95 % interval)", "p", "errors", "verdict")
+_ALIGNED = ("---", "---", "---:", "---:", "---:", "---:", "---")
+_ID_LENGTH = 120
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
+_FIRST = re.compile(r"^(\d{0,9})([-+=.)])")
+# A name after an at sign would be told of every run, and a number after a hash be a link.
+_REFERENCE = re.compile(r"([@#])(?=\w)")
+_NO_CODE_SPAN = re.compile(r"[`|\\]|^\s|\s$|^$")
 
 
 def lines(session: Session) -> list[str]:
     """Return the table, the findings, the warnings and the closing line of a session."""
-    table = [_line(_HEADS), _line(_ALIGNED)]
-    table += [_line(_cells(result, row)) for result in session.results for row in rows(result)]
-    told = [line for result in by_severity(session.results) for line in _finding(result)]
-    notes = [f"environment: {text}" for text, _ in wording.environment_changes(session.results)]
-    notes += [f"warning: {notice.message}" for notice, _ in wording.notices(session)]
-    blocks = [table, told, [f"- {escaped(note)}" for note in notes], [escaped(closing(session))]]
+    told = [line for result in by_severity(session.results) for line in finding(result)]
+    shown = table((result, row) for result in session.results for row in rows(result))
+    blocks = [shown, told, [f"- {escaped(note)}" for note in notes(session)], [escaped(closing(session))]]
     return [line for block in blocks if block for line in (*block, "")][:-1]
+
+
+def table(shown: Iterable[tuple[Result, Row]]) -> list[str]:
+    """Return the head of the table, its rule, and a line for each row."""
+    return [_line(HEADS), _line(_ALIGNED), *(_line(_cells(result, row)) for result, row in shown)]
+
+
+def notes(session: Session) -> list[str]:
+    """Return what differs in the environment, and the warnings."""
+    found = [f"environment: {text}" for text, _ in wording.environment_changes(session.results)]
+    return found + [f"warning: {notice.message}" for notice, _ in wording.notices(session)]
 
 
 def closing(session: Session) -> str:
@@ -31,9 +44,26 @@ def closing(session: Session) -> str:
     return ", ".join(counted) or "no benchmark was compared"
 
 
+def finding(result: Result) -> list[str]:
+    """Return what is to be said of one test as a list, nothing of one that passed."""
+    if result.silent or (result.status == "pass" and not wording.findings(result)):
+        return []
+    found = [f"- **{wording.TITLES[result.status]}**: {code(result.test_id)}"]
+    return found + [f"  - {escaped(reason)}" for reason in wording.reasons(result)]
+
+
 def escaped(text: str) -> str:
     """Return text of unknown origin so that Markdown shows it and obeys none of it."""
-    return _SPECIAL.sub(r"\\\1", plain(text))
+    shown = _FIRST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", plain(text).strip()))
+    return _REFERENCE.sub(r"\1&#8203;", shown)
+
+
+def code(text: str) -> str:
+    """Return a test id as code, whatever its characters, in a table too."""
+    shown = shorten(plain(text), _ID_LENGTH)
+    if not _NO_CODE_SPAN.search(shown):
+        return f"`{shown}`"
+    return f"<code>{''.join(each if each.isalnum() else f'&#{ord(each)};' for each in shown)}</code>"
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -41,23 +71,18 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cells(result: Result, row: Row) -> tuple[str, ...]:
-    title = result.test_id if row.step is None else f"{result.test_id} · {row.step}"
+    title = code(result.test_id)
     verdict, unit = row.verdict, row.metric.unit
+    now, before = (units.format_value(each, unit) for each in (row.p95, row.p95_before))
+    interval = None if verdict is None or verdict.interval is None else units.format_interval(verdict.interval)
+    change = units.format_change(row.ratio)
+    bold = "**" if row.status == "regressed" else ""
     return (
-        escaped(title),
+        title if row.step is None else f"{title} · {escaped(row.step)}",
         row.metric.id,
-        units.format_value(row.p95_before, unit),
-        units.format_value(row.p95, unit),
-        units.format_change(row.ratio),
-        units.format_interval(None if verdict is None else verdict.interval),
+        now if row.p95_before is None else f"{before} → {now}",
+        f"{bold}{change}{bold}" + ("" if interval is None else f" ({interval})"),
         units.format_probability(None if verdict is None else verdict.p_value),
         "–" if row.summary is None else units.format_percent(row.summary.error_rate),
-        f"**{wording.TITLES[row.status]}**" if row.status == "regressed" else wording.TITLES[row.status],
+        f"{bold}{wording.TITLES[row.status]}{bold}",
     )
-
-
-def _finding(result: Result) -> list[str]:
-    if result.silent or (result.status == "pass" and not wording.findings(result)):
-        return []
-    found = [f"- **{wording.TITLES[result.status]}**: {escaped(result.test_id)}"]
-    return found + [f"  - {escaped(reason)}" for reason in wording.reasons(result)]
