@@ -230,7 +230,8 @@ def _incomplete(run: Run) -> tuple[Notice, ...]:
 def _lost(run: Run) -> tuple[Notice, ...]:
     """Say how many iterations of a run to its end left no trace: the others would be judged for all."""
     first = run.plan.warmup + run.plan.ramp_in
-    planned = set(range(first, first + run.plan.requests))
+    count = run.looks[-1] if run.looks else run.plan.requests
+    planned = set(range(first, first + count))
     measured = {sample.iteration for sample in run.samples if sample.phase == MEASURE}
     lost = len(planned - measured - {iteration for iteration, _ in run.iteration_failures})
     if not run.complete or not lost:
@@ -238,7 +239,7 @@ def _lost(run: Run) -> tuple[Notice, ...]:
     return (
         Notice(
             code="iterations_lost",
-            message=f"{lost} of {run.plan.requests} iterations left neither a request nor a failure. Wait in the body "
+            message=f"{lost} of {count} iterations left neither a request nor a failure. Wait in the body "
             "for every call of llm(...), and run it again.",
         ),
     )

@@ -59,15 +59,19 @@ def check(plan: Plan) -> Plan:
 
 
 def looks(plan: Plan) -> tuple[int, ...]:
-    """Return after how many measured iterations an adaptive run is looked at before its end.
+    """Return after how many measured iterations a run is looked at before its end: none that is not adaptive."""
+    return halves(plan.requests) if plan.adaptive else ()
 
-    Each look has twice the requests of the one before, and so half their variance: the smallest
-    step that is worth draining the load for.
+
+def halves(requests: int) -> tuple[int, ...]:
+    """Return the looks at a run that grows to so many requests: at a half, at a half of that, and so on.
+
+    Each has twice the requests of the one before, and so half their variance: less would not be
+    worth draining the load for.
     """
     found: list[int] = []
-    count = plan.requests
-    while plan.adaptive and (count := count // 2) >= LEAST_LOOK:
-        found.append(count)
+    while (requests := requests // 2) >= LEAST_LOOK:
+        found.append(requests)
     return tuple(reversed(found))
 
 

@@ -1,17 +1,18 @@
 """A run and its accepted runs, step by step: what of them is compared, and what cannot be."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_llm_latency import metrics
+from pytest_llm_latency import load, metrics
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS
 from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
 from pytest_llm_latency.stats import drafts, messages
 from pytest_llm_latency.stats.error_rate import gate_error_rate
 from pytest_llm_latency.stats.gate import gate
-from pytest_llm_latency.stats.policy import GatePolicy, Series
+from pytest_llm_latency.stats.policy import GatePolicy, Looks, Series
 from pytest_llm_latency.stats.quantiles import Floats
 from pytest_llm_latency.stats.summary import StepRuns, measured, summary
 from pytest_llm_latency.stats.variance import Noise, pool_noise
@@ -107,13 +108,45 @@ def _applies(run: Run, step: str | None, name: str) -> bool:
 
 
 def _series(run: Run, place: Place, baseline: Baseline | None, candidate: Floats) -> Series:
+    accepted = () if baseline is None else baseline.series.get(place, ())
+    if run.looks and _depends_on_order(run):
+        accepted = tuple(array[: candidate.size] for array in accepted)
     return Series(
         key=_key(run, place),
-        baseline=() if baseline is None else baseline.series.get(place, ()),
+        baseline=accepted,
         candidate=candidate,
         direction=METRICS[place[1]].direction,
         tolerance=run.plan.tolerance,
         unit=METRICS[place[1]].unit,
+        looks=_looks(run, place[0], lambda asked: len(asked.series(METRICS[place[1]]))),
+    )
+
+
+def _depends_on_order(run: Run) -> bool:
+    """Say whether the first requests of a run are others than the last: then only as many of a baseline's are alike."""
+    return run.plan.prompts is not None or not load.is_steady(run.plan.load)
+
+
+def _looks(run: Run, step: str | None, count: Callable[[metrics.StepRequests], int]) -> Looks | None:
+    """Return how an adaptive run was looked at, in requests as ``count`` counts them; ``None`` for once, at its end.
+
+    A run that was cut off at a size that nobody chose by its figures has no larger one before it.
+    """
+    if not run.looks:
+        return None
+    size = count(metrics.requests(run, step))
+    before = tuple(count(metrics.requests(_up_to(run, look), step)) for look in run.looks)
+    planned = math.ceil(size * run.plan.requests / run.looks[-1]) if run.complete else size
+    return Looks(before=before, planned=planned)
+
+
+def _up_to(run: Run, iterations: int) -> Run:
+    """Return the run as it was after so many measured iterations."""
+    end = run.plan.warmup + run.plan.ramp_in + iterations
+    return replace(
+        run,
+        samples=tuple(sample for sample in run.samples if sample.iteration < end),
+        iteration_failures=tuple(failure for failure in run.iteration_failures if failure[0] < end),
     )
 
 
@@ -126,7 +159,8 @@ def _unmeasured(run: Run, place: Place, baseline: Baseline | None) -> Verdict:
 
 def _error_rate(run: Run, step: str | None, baseline: Baseline, policy: GatePolicy) -> Comparison:
     key = _key(run, (step, ERROR_RATE))
-    verdict = gate_error_rate(key, baseline.errors[step], _errors(run, step), policy)
+    looks = _looks(run, step, lambda asked: asked.count)
+    verdict = gate_error_rate(key, baseline.errors[step], _errors(run, step), policy, looks)
     return Comparison(step=step, metric=ERROR_RATE, verdict=verdict)
 
 

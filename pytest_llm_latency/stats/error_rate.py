@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pytest_llm_latency.model import Verdict, VerdictStatus
-from pytest_llm_latency.stats import messages
+from pytest_llm_latency.stats import messages, sequential
 from pytest_llm_latency.stats.drafts import draft
-from pytest_llm_latency.stats.policy import GatePolicy
+from pytest_llm_latency.stats.policy import GatePolicy, Looks
 from pytest_llm_latency.stats.quantiles import Floats
 
 MARGIN = 0.10  # a rise of the error rate by so much must be excluded for ``pass``
@@ -79,13 +79,17 @@ def upper_bound(failed: int, requests: int, confidence: float) -> float:
 
 
 def gate_error_rate(
-    key: str, baseline: Sequence[tuple[int, int]], candidate: tuple[int, int], policy: GatePolicy
+    key: str,
+    baseline: Sequence[tuple[int, int]],
+    candidate: tuple[int, int],
+    policy: GatePolicy,
+    looks: Looks | None = None,
 ) -> Verdict:
     """Judge the error rate of a run against its accepted runs, each as failed and all requests.
 
     ``regressed`` needs an exact one-sided test below alpha (spread over ``policy.family`` where
     it is given) and a rate of at least 1 + tolerance times the baseline's. ``pass`` needs an upper
-    bound of the rate less than ``MARGIN`` above the baseline's.
+    bound of the rate less than ``MARGIN`` above the baseline's. ``looks`` is as in ``Series``.
     """
     counts = Counts(
         baseline_failed=sum(failed for failed, _ in baseline),
@@ -97,15 +101,21 @@ def gate_error_rate(
         return draft(key, runs=len(baseline), status="no_baseline", reasons=(messages.NO_BASELINE,))
     if counts.candidate == 0:
         return draft(key, runs=len(baseline), reasons=(messages.NOT_MEASURED,))
-    return _judge(key, len(baseline), counts, policy)
+    verdict = _judge(key, len(baseline), counts, policy, _looked_at(counts, looks))
+    return verdict if looks is None else replace(verdict, information=_looked_at(counts, looks)[-1])
 
 
-def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy) -> Verdict:
+def _looked_at(counts: Counts, looks: Looks | None) -> tuple[float, ...]:
+    return sequential.fractions(looks, counts.candidate, [counts.baseline], None)
+
+
+def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy, looked_at: tuple[float, ...]) -> Verdict:
     before, now = counts.rates
-    more, fewer = exact(counts), exact(counts.turned())
+    more, fewer = (sequential.repeated(exact(each), looked_at) for each in (counts, counts.turned()))
     hypotheses = policy.hypotheses(1)
     raw = more if now >= before else fewer
-    bound = upper_bound(counts.candidate_failed, counts.candidate, 1 - policy.alpha)
+    alpha = sequential.nominal(policy.alpha, looked_at)
+    bound = upper_bound(counts.candidate_failed, counts.candidate, 1 - alpha)
     status: VerdictStatus = "inconclusive"
     if more * hypotheses < policy.alpha and now >= before * (1 + policy.tolerance):
         status = "regressed"
@@ -121,7 +131,7 @@ def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy) -> Verdict:
         baseline=before,
         candidate=now,
         ratio=now / before if before > 0 else math.inf if now > 0 else None,
-        interval=_interval(counts, policy.alpha),
+        interval=_interval(counts, 2 * sequential.nominal(policy.alpha / 2, looked_at)),
         raw_p_value=raw,
         p_value=min(1.0, raw * hypotheses),
         detectable=None,

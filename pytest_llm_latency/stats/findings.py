@@ -11,11 +11,10 @@ from pytest_llm_latency.model import Verdict
 from pytest_llm_latency.stats import drafts, messages
 from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
-from pytest_llm_latency.stats.policy import GatePolicy, Series
+from pytest_llm_latency.stats.policy import MINIMUM_REQUESTS, GatePolicy, Series
 from pytest_llm_latency.stats.quantiles import Floats, empirical, name, needed_for, rank
 from pytest_llm_latency.stats.variance import SMALLEST, Noise, level_failures, logarithms
 
-MINIMUM_REQUESTS = 8
 _LARGEST_EXPONENT = 700.0
 _Parts = tuple[Sequence[Floats], Floats]  # the accepted runs and the run to judge
 

@@ -8,8 +8,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pytest_llm_latency.model import Verdict, VerdictStatus
-from pytest_llm_latency.stats import messages, power
+from pytest_llm_latency.stats import messages, power, sequential
 from pytest_llm_latency.stats.error_rate import Counts
 from pytest_llm_latency.stats.findings import Finding, examine, natural
 from pytest_llm_latency.stats.joint import Change
@@ -31,6 +33,12 @@ class _Case:
     policy: GatePolicy
     noise: Noise
     hypotheses: int
+    looked_at: tuple[float, ...]
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of an interval here that holds with 1 − alpha over all looks."""
+        return sequential.confidence(self.policy.alpha, self.looked_at)
 
     @property
     def raw_p_value(self) -> float:
@@ -59,15 +67,42 @@ def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = 
     """
     shared = _own_noise(series, policy) if noise is None else noise
     findings = [examine(each, policy, shared) for each in series]
+    looked_at = [_looked_at(each) for each in findings]
+    findings = [_repeated(each, fractions) for each, fractions in zip(findings, looked_at, strict=True)]
     slower = adjusted([each.slower for each in findings], policy, elsewhere=policy.elsewhere)
     faster = adjusted([each.faster for each in findings], policy)
     hypotheses = policy.hypotheses(sum(each is not None for each in slower))
     return [
         finding.draft
         if up is None or down is None
-        else _judge(_Case(finding=finding, slower=up, faster=down, policy=policy, noise=shared, hypotheses=hypotheses))
-        for finding, up, down in zip(findings, slower, faster, strict=True)
+        else _judge(
+            _Case(
+                finding=finding,
+                slower=up,
+                faster=down,
+                policy=policy,
+                noise=shared,
+                hypotheses=hypotheses,
+                looked_at=fractions,
+            )
+        )
+        for finding, up, down, fractions in zip(findings, slower, faster, looked_at, strict=True)
     ]
+
+
+def _looked_at(finding: Finding) -> tuple[float, ...]:
+    """Return the share of the planned information at each look."""
+    series = finding.series
+    baseline = [size for run in series.baseline if (size := np.size(run))]
+    return sequential.fractions(series.looks, np.size(series.candidate), baseline, finding.change)
+
+
+def _repeated(finding: Finding, looked_at: tuple[float, ...]) -> Finding:
+    """Return the finding with p values that allow for every look; those of a single one stay as they are."""
+    if finding.slower is None or finding.faster is None or looked_at == sequential.SINGLE:
+        return finding
+    slower, faster = (sequential.repeated(each, looked_at) for each in (finding.slower, finding.faster))
+    return replace(finding, slower=slower, faster=faster)
 
 
 def _own_noise(series: Sequence[Series], policy: GatePolicy) -> Noise:
@@ -101,11 +136,13 @@ def _judge(case: _Case) -> Verdict:
 
 def _judge_change(case: _Case, change: Change) -> Verdict:
     series, draft = case.finding.series, case.finding.draft
-    low, high = change.interval(1 - case.policy.alpha)
+    low, high = change.interval(case.confidence)
     status = _status(case, change)
     ends = sorted((_ratio(low, series), _ratio(high, series)))
     question = _question(case, case.finding.failed)
-    needed = power.needed(change, question) if status == "inconclusive" else None
+    information = case.looked_at[-1] if series.looks is not None else None
+    saturated = information is not None and information >= sequential.SATURATED
+    needed = power.needed(change, question) if status == "inconclusive" and not saturated else None
     verdict = replace(
         draft,
         status=status,
@@ -115,6 +152,7 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
         p_value=case.p_value,
         detectable=_ratio(math.log(power.detectable(change, question)), series),
         needed=None if needed is None else needed.requests,
+        information=information,
     )
     target = None if needed is None else _ratio(needed.target, series)
     return replace(verdict, reasons=_reasons(case, change, verdict, target))
@@ -134,7 +172,7 @@ def _status(case: _Case, change: Change) -> VerdictStatus:
         return "regressed"
     if case.faster < policy.alpha and -change.size >= enough and large:
         return "improved"
-    _, high = change.interval(1 - policy.alpha)
+    _, high = change.interval(case.confidence)
     small = policy.floor_s > 0 and max(moved(high), moved(change.size)) <= policy.floor_s
     return "pass" if high < math.log1p(policy.margin) or small else "inconclusive"
 
@@ -145,7 +183,7 @@ def _ratio(size: float, series: Series) -> float:
 
 def _question(case: _Case, failed: Counts | None) -> power.Question:
     return power.Question(
-        alpha=case.policy.alpha,
+        alpha=sequential.nominal(case.policy.alpha, case.looked_at),
         hypotheses=case.hypotheses,
         tolerance=case.finding.series.change(case.policy),
         margin=math.log1p(case.policy.margin),
@@ -159,6 +197,8 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     reasons = [messages.change(quantile, verdict, series.unit, policy.alpha)]
     if verdict.status == "inconclusive":
         reasons.append(messages.inconclusive(verdict, target))
+    if series.looks is not None:
+        reasons.append(messages.looks(len(case.looked_at)))
     alone = _ratio(change.candidate - change.baseline, series)
     if verdict.baseline and verdict.candidate is not None:  # what a reader divides
         alone = verdict.candidate / verdict.baseline
@@ -185,6 +225,7 @@ def _judge_failures(case: _Case, failed: Counts) -> Verdict:
         status="regressed" if case.slower < case.policy.alpha or dead else "inconclusive",
         raw_p_value=case.raw_p_value,
         p_value=case.p_value,
+        information=case.looked_at[-1] if series.looks is not None else None,
     )
     quantile = name(case.policy.quantile)
     reasons = (messages.failures(quantile, verdict, failed),)

@@ -232,20 +232,27 @@ def _size(location: _Contrast, judged: _Contrast, uncertainty: Uncertainty) -> t
 def _larger(location: float, judged: float, correlation: float) -> float:
     """Return the probability that one of two correlated normal scores is as large as the larger was.
 
-    The judged quantile's counts less its handicap. The probability of the normal plane is that of
-    Owen (1956), written for the upper tail, where it keeps its digits.
+    The judged quantile's counts less its handicap.
+    """
+    first = min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE)
+    return either(first, _off_zero(first) + _HANDICAP, correlation)
+
+
+def either(first: float, second: float, correlation: float) -> float:
+    """Return the probability that one of two correlated normal scores reaches its own bound or more.
+
+    That of the normal plane by Owen (1956), written for the upper tail, where it keeps its digits.
     """
     from scipy.special import ndtr, owens_t  # noqa: PLC0415  (slow to import)
 
-    first = _off_zero(min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE))
-    second = _off_zero(first + _HANDICAP)
+    first, second = _off_zero(first), _off_zero(second)
     related = min(_MOST_RELATED, max(-_MOST_RELATED, correlation))
     apart = math.sqrt(1 - related**2)
-    either = (float(ndtr(-first)) + float(ndtr(-second))) / 2
-    either += float(owens_t(first, (second - related * first) / (first * apart)))
-    either += float(owens_t(second, (first - related * second) / (second * apart)))
-    either += 0.5 if first * second < 0 else 0.0
-    return min(1.0, max(0.0, either))
+    found = (float(ndtr(-first)) + float(ndtr(-second))) / 2
+    found += float(owens_t(first, (second - related * first) / (first * apart)))
+    found += float(owens_t(second, (first - related * second) / (second * apart)))
+    found += 0.5 if first * second < 0 else 0.0
+    return min(1.0, max(0.0, found))
 
 
 def _off_zero(score: float) -> float:

@@ -57,6 +57,12 @@ def inconclusive(verdict: Verdict, target: float | None) -> str:
     return f"{seen}; about {_requests(verdict.needed)} would show {_change(target)}"
 
 
+def looks(count: int) -> str:
+    """Say that p and the interval hold however often the run was looked at."""
+    times = "one look" if count == 1 else f"{count} looks"
+    return f"p and the interval allow for {times} at the run as it grew"
+
+
 def together(quantiles: Sequence[float], alone: float) -> str:
     """Say that the change is an estimate from several quantiles."""
     names = [name(each) for each in quantiles]

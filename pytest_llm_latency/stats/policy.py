@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from pytest_llm_latency.metrics import Direction, Unit
 
+MINIMUM_REQUESTS = 8  # fewer are not compared
 _BODY = (0.5, 0.75, 0.9)
 
 
@@ -45,11 +46,20 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """At which sizes a growing sample was looked at ``before`` the present one; ``planned`` is the largest."""
+
+    before: tuple[int, ...]
+    planned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """One metric of one step: the accepted runs and the run to judge, in the order of the requests.
 
     Each run is one-dimensional. A failed request is ``math.inf``; where higher is better, ``0.0``
     is a failed request too. ``tolerance`` stands before the policy's. ``unit`` is for the reasons.
+    ``looks`` is how a candidate was looked at while it grew, ``None`` for once, at its end.
     """
 
     key: str
@@ -58,6 +68,7 @@ class Series:
     direction: Direction = "lower"
     tolerance: float | None = None
     unit: Unit = "s"
+    looks: Looks | None = None
 
     def change(self, policy: GatePolicy) -> float:
         """Return the logarithm of the smallest change that counts."""

@@ -316,3 +316,15 @@ def test_a_blocked_event_loop_makes_a_run_invalid_and_is_named() -> None:
 
     assert result.status == "invalid"
     assert "event loop was blocked: for 1 % of the time it came 500 ms late or more (limit 200 ms)" in result.reasons[0]
+
+
+def test_an_adaptive_run_that_stopped_early_is_judged_as_whole() -> None:
+    """What it did not measure is not lost; what it should have measured by then is."""
+    adaptive = nouns.plan(requests=240, warmup=0, gate=("ttft",), adaptive=True)
+    accepted = run(times(240, seed=2))
+    early = nouns.run(times(120), plan=adaptive, looks=(60, 120))
+    assert judged(early, accepted).status == "pass"
+    lossy = nouns.run(times(110), plan=adaptive, looks=(60, 120))
+    found = judged(lossy, accepted)
+    assert found.status == "invalid"
+    assert found.reasons[0].startswith("10 of 120 iterations left neither a request nor a failure.")
