@@ -3,6 +3,7 @@
 Only this side writes. It knows nothing of pytest: what must turn red after the fact is returned.
 """
 
+import dataclasses
 import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pytest_llm_latency import artefacts
 from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
-from pytest_llm_latency.model import Environment, Evidence, Notice, Result, Session
+from pytest_llm_latency.model import Environment, Notice, Result, Session
 from pytest_llm_latency.options import stated
-from pytest_llm_latency.storage import atomic, baselines, results
-
-JSON_FILE = "results.json"
-HTML_FILE = Path("report") / "index.html"
+from pytest_llm_latency.storage import accepted, atomic, results
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +58,8 @@ class Collecting:
         self._began = time.monotonic()
         self._results: dict[str, Result] = {}
         self._files: dict[str, str] = {}
+        self._kept: Mapping[str, str] = {}
+        self._duration_s = 0.0
         self._problems: list[LatencyError] = []
         self.expected: tuple[str, ...] = ()
         self.failed: set[str] = set()
@@ -68,6 +69,10 @@ class Collecting:
     def _folder(self) -> Path:
         folder: Path = self._origin.settings["results"]
         return folder
+
+    @property
+    def _runs(self) -> Path:
+        return self._folder / "runs" / self._origin.session_id
 
     @functools.cached_property
     def _environment(self) -> Environment:
@@ -79,37 +84,40 @@ class Collecting:
         self._results[result.test_id] = result
         try:
             path = results.write_run(self._folder, outcome.run)
+            results.write_result(self._folder, outcome.run, result)
             self._files[result.test_id] = path.name
-            results.write_manifest(self._folder, self._manifest(interrupted=False))
+            results.write_manifest(self._folder, self._manifest(None))
         except StorageError as error:
             self._problems.append(error)
 
     def close(self, ending: Ending) -> Closing:
-        """Judge the session as a whole, write the reports and, where asked for, the baselines.
+        """Judge the session as a whole, accept what it measured where that is asked for, and write the reports.
 
-        The page comes before the accepting, because it shows the baselines as they were; results.json
-        comes last, because it tells what went wrong before it.
+        The baselines are kept first, because the reports show them as they were. The manifest is the
+        last: a session that has it whole can be reported again.
         """
+        self._duration_s = time.monotonic() - self._began
         late: list[Late] = []
-        artefacts: list[tuple[str, str]] = []
+        written: list[tuple[str, str]] = []
         with self._noting_problems():
             late.extend(self._reconsidered())
         lost = list(self._lost(ending))
         due = not ending.stopped_early and any(each not in self.skipped for each in self.expected)
-        concerns_latency = bool(self._results) or due
-        if concerns_latency:
+        if self._results or due:
             with self._noting_problems():
-                artefacts += self._write_page(ending, lost)
+                self._keep_baselines()
             if self._results and self._origin.settings["accept"] and not ending.stopped_early:
                 with self._noting_problems():
-                    artefacts.append(("baselines", self._accept()))
+                    written.append(("baselines", self._accept()))
+            written = [*self._write_reports(ending, lost), ("samples", self._origin.shown(self._runs)), *written]
         session = self._session(ending, lost)
-        if concerns_latency:
+        if self._results or due:
             with self._noting_problems():
-                artefacts.append(("json", self._write_json(session)))
+                results.write_manifest(self._folder, self._manifest(session))
+                results.prune_runs(self._folder)
         late += lost
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
-        return Closing(session=session, late=tuple(late), artefacts=tuple(artefacts))
+        return Closing(session=session, late=tuple(late), artefacts=tuple(written))
 
     @contextmanager
     def _noting_problems(self) -> Iterator[None]:
@@ -131,23 +139,23 @@ class Collecting:
         )
         if not undecided:
             return
-        accepted = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
+        known = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
         stored = {test.test_id: test for test in self._tests()}
         for test_id in undecided:
             if test_id not in self._files:  # it could not be stored, which fails the session anyway
                 continue
-            policy = judge.knowing(accepted.policy, [each for each in everything if each.test_id != test_id])
+            policy = judge.knowing(known.policy, [each for each in everything if each.test_id != test_id])
             run = self._stored.runs(stored[test_id])[0]
-            result = judge.judge(run, accepted.baselines.get(test_id), policy, accepted.noise)
+            result = judge.judge(run, known.baselines.get(test_id), policy, known.noise)
             was_green = not self._results[test_id].fails
             self._results[test_id] = result
+            results.write_result(self._folder, run, result)
             if result.fails and was_green:
                 yield Late(test_id=test_id, message=_failure(result))
 
     @property
     def _stored(self) -> results.StoredSession:
-        folder = self._folder / "runs" / self._origin.session_id
-        return results.StoredSession(folder=folder, manifest=None, tests=self._tests())
+        return results.StoredSession(folder=self._runs, manifest=None, tests=self._tests())
 
     def _lost(self, ending: Ending) -> Iterator[Late]:
         if ending.interrupted or ending.stopped_early:
@@ -166,7 +174,7 @@ class Collecting:
         return Session(
             id=self._origin.session_id,
             started_at=self._started_at,
-            duration_s=time.monotonic() - self._began,
+            duration_s=self._duration_s,
             interrupted=ending.interrupted,
             expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
             results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
@@ -190,15 +198,16 @@ class Collecting:
             return ()
         return (Notice(code=code, message=message),)
 
-    def _manifest(self, *, interrupted: bool) -> results.Manifest:
+    def _manifest(self, closed: Session | None) -> results.Manifest:
         return results.Manifest(
             session_id=self._origin.session_id,
             started_at=self._started_at,
             environment=self._origin.settings.environment,
-            interrupted=interrupted,
+            interrupted=closed is not None and closed.interrupted,
             narrowed=self._narrowed,
             expected=self.expected,
             tests=self._tests(),
+            closed=None if closed is None else dataclasses.replace(closed, results=()),
         )
 
     def _tests(self) -> tuple[results.StoredTest, ...]:
@@ -214,33 +223,31 @@ class Collecting:
                     each.metric in METRICS and each.verdict.status in {"regressed", "improved"}
                     for each in self._results[test_id].comparisons
                 ),
+                baseline=self._kept.get(test_id),
             )
             for test_id, file in self._files.items()
         )
 
-    def _write_page(self, ending: Ending, lost: Sequence[Late]) -> list[tuple[str, str]]:
-        from pytest_llm_latency.report import html  # noqa: PLC0415  (only a session with results needs it)
+    def _keep_baselines(self) -> None:
+        settings = self._origin.settings
+        self._kept = accepted.keep(self._folder, (settings["baselines"], settings.environment), self._files)
+        results.write_manifest(self._folder, self._manifest(None))
 
-        manifest = results.write_manifest(self._folder, self._manifest(interrupted=ending.interrupted))
-        evidence = _StoredEvidence(self._origin, self._stored)
-        atomic.replace_text(self._folder / HTML_FILE, html.render(self._session(ending, lost), evidence))
-        results.prune_runs(self._folder)
-        shown = self._origin.shown
-        return [("report", shown(self._folder / HTML_FILE)), ("samples", shown(manifest.parent))]
-
-    def _write_json(self, session: Session) -> str:
-        from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (the same)
-        from pytest_llm_latency.report import json_report  # noqa: PLC0415
-
-        document = json_report.document(session, definitions=METRICS)
-        atomic.replace_text(self._folder / JSON_FILE, json_report.dumps(document))
-        return self._origin.shown(self._folder / JSON_FILE)
+    def _write_reports(self, ending: Ending, lost: Sequence[Late]) -> list[tuple[str, str]]:
+        """Write each file and return its title and path; a later one tells what went wrong with those before."""
+        written = []
+        for each in artefacts.ARTEFACTS:
+            with self._noting_problems():
+                path = self._folder / each.path
+                atomic.replace_bytes(path, each.render(self._session(ending, lost), self._stored))
+                written.append((each.title, self._origin.shown(path)))
+        return written
 
     def _accept(self) -> str:
         from pytest_llm_latency.storage import acceptance  # noqa: PLC0415  (pyarrow is slow to import)
 
         settings = self._origin.settings
-        session = results.read_session(self._folder / "runs" / self._origin.session_id)
+        session = results.read_session(self._runs)
         runs = [run for test in session.tests for run in session.runs(test)]
         terms = acceptance.Acceptance(
             accepted=datetime.now(UTC).date().isoformat(),
@@ -252,30 +259,6 @@ class Collecting:
         )
         changes = acceptance.accept(settings["baselines"], runs, terms)
         return f"{self._origin.shown(settings['baselines'])} ({len(changes)} accepted)"
-
-
-class _StoredEvidence(Mapping[str, Evidence]):
-    """Each test's raw runs, read when they are asked for, so that only one test's are in memory."""
-
-    def __init__(self, origin: Origin, session: results.StoredSession) -> None:
-        self._origin = origin
-        self._session = session
-        self._tests = {test.test_id: test for test in session.tests}
-
-    def __getitem__(self, test_id: str) -> Evidence:
-        (run,) = self._session.columns(self._tests[test_id])
-        settings = self._origin.settings
-        try:
-            accepted = baselines.find_columns(settings["baselines"], settings.environment, test_id)
-        except StorageError:  # the test itself has failed with this message
-            accepted = ()
-        return Evidence(run=run, baseline=accepted)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tests)
-
-    def __len__(self) -> int:
-        return len(self._tests)
 
 
 def _failure(result: Result) -> str:

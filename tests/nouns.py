@@ -39,6 +39,7 @@ from pytest_llm_latency.model import (
 )
 from pytest_llm_latency.storage import by_column
 from pytest_llm_latency.storage import samples as encoded
+from pytest_llm_latency.storage.results import Manifest, StoredTest
 
 STARTED_AT = "2026-03-02T09:15:00+00:00"
 TEST_ID = "tests/test_chat.py::test_summarise"
@@ -262,6 +263,34 @@ def run(ttft_s: Iterable[float | None] = (), **changes: Any) -> Run:
         trust=trust(),
         workers=(),
         warnings=(),
+    )
+    return dataclasses.replace(values, **changes)
+
+
+def stored_test(**changes: Any) -> StoredTest:
+    """Return one test of a stored session that has passed."""
+    values = {
+        "test_id": TEST_ID,
+        "file": "a.parquet",
+        "status": "pass",
+        "fails": False,
+        "moved": False,
+        "baseline": None,
+    }
+    return StoredTest(**{**values, **changes})
+
+
+def manifest(**changes: Any) -> Manifest:
+    """Return the manifest of a stored session that measured nothing."""
+    values = Manifest(
+        session_id="session-2",
+        started_at=STARTED_AT,
+        environment="default",
+        interrupted=False,
+        narrowed=False,
+        expected=(),
+        tests=(),
+        closed=None,
     )
     return dataclasses.replace(values, **changes)
 

@@ -1,7 +1,6 @@
 """Accepting runs: what may become a baseline, and what becomes of the one before."""
 
 import dataclasses
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,7 +221,7 @@ def _store(folder: Path, edits: Sequence[_Edit]) -> None:
             continue
         environment, data = edit.change.environment, samples.encode(edit.runs)
         contents[baselines.place(folder, environment, edit.change.test_id)] = data
-        entry = dataclasses.replace(edit.entry, sha256=hashlib.sha256(data).hexdigest())
+        entry = dataclasses.replace(edit.entry, sha256=baselines.digest(data))
         changed.setdefault(environment, {})[entry.test_id] = entry
     # Every Parquet file before any lock: a crash in between leaves files whose hashes the lock does
     # not know, which ``find`` refuses with a remedy. A lock first could vouch for a file to come.

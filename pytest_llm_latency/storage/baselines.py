@@ -13,16 +13,12 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_llm_latency.errors import CorruptFileError, UsageError
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import atomic, lock
 from pytest_llm_latency.storage.lock import Entry
-from pytest_llm_latency.storage.results import slug
-
-if TYPE_CHECKING:
-    from pytest_llm_latency.model import Columns
+from pytest_llm_latency.storage.names import slug
 
 DEFAULT_FOLDER = Path("baselines")
 
@@ -54,26 +50,13 @@ def find(folder: Path, environment: str, test_id: str) -> tuple[Run, ...]:
 
     Raises ``CorruptFileError`` when the Parquet file and the lock do not belong together.
     """
-    return stored(*_found(folder, environment, test_id))
-
-
-def find_columns(folder: Path, environment: str, test_id: str) -> "tuple[Columns, ...]":
-    """Return the same by column."""
-    from pytest_llm_latency.storage import by_column  # noqa: PLC0415  (pyarrow is slow to import)
-
-    path, entry = _found(folder, environment, test_id)
-    data = _vouched(path, entry)
-    return () if data is None else by_column.decode(data, path)
-
-
-def _found(folder: Path, environment: str, test_id: str) -> tuple[Path, Entry | None]:
     entry, path = locked(folder, environment).get(lock.readable(test_id)), place(folder, environment, test_id)
     if entry is not None and not path.exists():
         raise CorruptFileError(
             f"{path} is missing, and {lock.NAME} beside it has an entry for {test_id}: restore both from version "
             "control, or accept the test again."
         )
-    return path, entry
+    return stored(path, entry)
 
 
 def prune(folder: Path, environment: str, test_ids: Collection[str], *, dry_run: bool = False) -> tuple[str, ...]:
@@ -120,24 +103,22 @@ def place(folder: Path, environment: str, test_id: str) -> Path:
     return folder / check_label(environment) / f"{slug(lock.readable(test_id))}.parquet"
 
 
+def digest(data: bytes) -> str:
+    """Return the hash by which a lock vouches for a Parquet file."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def stored(path: Path, entry: Entry | None) -> tuple[Run, ...]:
     """Return the runs of a Parquet file that its entry in the lock vouches for; empty without a file."""
     from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
 
-    data = _vouched(path, entry)
-    return () if data is None else samples.decode(data, path)
-
-
-def _vouched(path: Path, entry: Entry | None) -> bytes | None:
-    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
-
     if not path.exists():
-        return None
+        return ()
     data = samples.read_bytes(path)
-    if entry is None or hashlib.sha256(data).hexdigest() != entry.sha256:
+    if entry is None or digest(data) != entry.sha256:
         fault = "has no entry for it" if entry is None else "has another hash for it"
         raise CorruptFileError(
             f"{path} and {lock.NAME} beside it do not belong together (the lock {fault}): restore both from version "
             "control, or remove the Parquet file and accept the test again."
         )
-    return data
+    return samples.decode(data, path)

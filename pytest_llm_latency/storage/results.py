@@ -4,36 +4,36 @@
 
     .llm-latency/
         .gitignore                      results do not belong in version control
+        accepted/<hash>.parquet         baselines that the sessions were judged against
         runs/<session id>/
             <test>-<hash>.parquet       one a benchmark, written when it was measured
+            <test>-<hash>.msgpack       what was said of it
             session.json                the manifest, rewritten after each benchmark
 """
 
 import contextlib
-import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, UsageError, WireError
-from pytest_llm_latency.model import Run, VerdictStatus
-from pytest_llm_latency.storage import atomic
+from pytest_llm_latency.model import Result, Run, Session, VerdictStatus
+from pytest_llm_latency.storage import accepted, atomic
+from pytest_llm_latency.storage.names import slug
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
     from pytest_llm_latency.model import Columns
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_FOLDER = Path(".llm-latency")
 DEFAULT_KEEP = 20
 
 _MANIFEST = "session.json"
-_UNSAFE = re.compile(r"[^A-Za-z0-9._]+")
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
-_SLUG_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,8 @@ class StoredTest:
     """One test of a session: its file beside the manifest, and its verdict once it has one.
 
     ``moved`` says that a compared figure got worse or better than the baseline's: the run is on
-    another level, whatever limits and errors say of it.
+    another level, whatever limits and errors say of it. ``baseline`` is the hash of the accepted
+    runs that it was judged against, once they are kept.
     """
 
     test_id: str
@@ -49,6 +50,7 @@ class StoredTest:
     status: VerdictStatus | None
     fails: bool | None
     moved: bool
+    baseline: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class Manifest:
 
     ``expected`` are the ids of the latency tests that were collected and selected. ``narrowed`` is
     whether the user had asked for a part of the suite, so that an absent test says nothing.
-    ``started_at`` is in UTC: sessions are ordered by it.
+    ``started_at`` is in UTC: sessions are ordered by it. ``closed`` is the session at its end without
+    its results, which stand beside their runs; ``None`` where it has not come to its end.
     """
 
     session_id: str
@@ -67,6 +70,7 @@ class Manifest:
     narrowed: bool
     expected: tuple[str, ...]
     tests: tuple[StoredTest, ...]
+    closed: Session | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +94,20 @@ class StoredSession:
         path = self.folder / test.file
         return by_column.decode(samples.read_bytes(path), path)
 
+    def result(self, test: StoredTest) -> Result:
+        """Read what was said of one of the tests; raise ``StorageError`` where that is not stored."""
+        from pytest_llm_latency.storage import judged  # noqa: PLC0415  (msgpack is only needed here)
+
+        return judged.read((self.folder / test.file).with_suffix(judged.SUFFIX))
+
+    def baseline_columns(self, test: StoredTest) -> "tuple[Columns, ...]":
+        """Read by column the accepted runs that one of the tests was judged against; empty where there were none."""
+        return () if test.baseline is None else accepted.read(self.folder.parents[1], test.baseline)
+
 
 def prepare(folder: Path) -> None:
     """Create the results folder with its parts and its ``.gitignore``, and prove that it can be written."""
-    for part in ("runs", "report"):
+    for part in ("", "runs", "report", accepted.FOLDER):
         atomic.check_writable(folder / part)
     ignore = folder / ".gitignore"
     if not ignore.exists():
@@ -107,6 +121,13 @@ def write_run(folder: Path, run: Run) -> Path:
     path = _session_folder(folder, run.session_id) / f"{slug(run.test_id)}.parquet"
     samples.write_runs(path, [run])
     return path
+
+
+def write_result(folder: Path, run: Run, result: Result) -> None:
+    """Store what was said of a benchmark beside its run."""
+    from pytest_llm_latency.storage import judged  # noqa: PLC0415  (msgpack is only needed here)
+
+    judged.write(_session_folder(folder, run.session_id) / f"{slug(run.test_id)}{judged.SUFFIX}", result)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Path:
@@ -143,7 +164,7 @@ def latest(folder: Path) -> Path:
 
 
 def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
-    """Remove all but the last ``keep`` sessions and return what was removed.
+    """Remove all but the last ``keep`` sessions, and what only they named, and return what was removed.
 
     Only runs beside a manifest are removed, so that a folder of the user's stays whole. A manifest
     that cannot be read is left for ``latest`` to report: cleaning up never fails a session for it.
@@ -154,24 +175,18 @@ def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
     for path in _manifests(folder):
         with contextlib.suppress(StorageError):
             sessions.append(_session(path))
-    old = [path for path, _ in _in_order(sessions)][:-keep]
+    ordered = _in_order(sessions)
+    old = [path for path, _ in ordered][:-keep]
+    if len(sessions) == len(_manifests(folder)):  # else nobody knows what the unreadable one names
+        accepted.prune(folder, [each.baseline for _, kept in ordered[-keep:] for each in kept.tests if each.baseline])
     for path in old:
         # The manifest goes last: a removal that was cut off is taken up by the next one.
-        for stored in (*sorted(path.glob("*.parquet")), *atomic.leftovers(path), path / _MANIFEST):
-            atomic.remove(stored)
+        stored = [each for ending in ("parquet", "msgpack") for each in sorted(path.glob(f"*.{ending}"))]
+        for each in (*stored, *atomic.leftovers(path), path / _MANIFEST):
+            atomic.remove(each)
         if not any(path.iterdir()):
             path.rmdir()
     return tuple(old)
-
-
-def slug(test_id: str) -> str:
-    """Return a file name for a test id: readable, safe on every platform, bounded and unique.
-
-    The hash tells ids apart that differ only in case or in characters that are left out.
-    """
-    readable = _UNSAFE.sub("-", test_id)[-_SLUG_LENGTH:].strip("-.")
-    digest = hashlib.sha256(test_id.encode(errors="surrogatepass")).hexdigest()[:10]
-    return f"{readable}-{digest}" if readable else digest
 
 
 def _session_folder(folder: Path, session_id: str) -> Path:
@@ -203,7 +218,7 @@ def _read_manifest(path: Path) -> Manifest:
             raise NewerVersionError(
                 f"{path} has format {data['format']} and this version reads up to {FORMAT}: upgrade pytest-llm-latency."
             )
-        manifest = from_builtins(Manifest, data)
+        manifest = from_builtins(Manifest, data if data["format"] == FORMAT else _upgraded(data))
     except OSError as error:
         raise StorageError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
     except (ValueError, LookupError, TypeError, RecursionError, WireError) as error:
@@ -211,6 +226,11 @@ def _read_manifest(path: Path) -> Manifest:
     if any(Path(test.file).name != test.file or not test.file for test in manifest.tests):
         raise CorruptFileError(f"{path} names a file outside of its folder: {remedy}.")
     return manifest
+
+
+def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest of format 1 with what that did not say."""
+    return {**data, "closed": None, "tests": [{**each, "baseline": None} for each in data["tests"]]}
 
 
 def _refuse_constant(name: str) -> Any:  # noqa: ANN401  (the shape that json asks for)
@@ -222,4 +242,6 @@ def _lone(path: Path) -> tuple[StoredTest, ...]:
 
     runs = samples.read_runs(path)
     ids = dict.fromkeys(run.test_id for run in runs)
-    return tuple(StoredTest(test_id=each, file=path.name, status=None, fails=None, moved=False) for each in ids)
+    return tuple(
+        StoredTest(test_id=each, file=path.name, status=None, fails=None, moved=False, baseline=None) for each in ids
+    )

@@ -74,6 +74,26 @@ def test_each_outcome_is_stored_as_it_arrives(tmp_path: Path) -> None:
     assert stored.manifest.expected == TESTS
 
 
+def test_a_session_that_came_to_its_end_is_stored_with_all_that_its_reports_say(tmp_path: Path) -> None:
+    """Its results stand beside their runs, the baselines as they were; before its end it is known to be unfinished."""
+    run = dataclasses.replace(measured(TESTS[0]), id="accepted")
+    terms = Acceptance(accepted="2026-03-02", reason=None, commit=None, verdicts={})
+    acceptance.accept(tmp_path / "baselines", [run], terms)
+    session = collecting(tmp_path, *TESTS[:2], accept=True)
+    session.receive(outcome(TESTS[0]))
+    folder = tmp_path / ".llm-latency" / "runs" / "session-9"
+    unfinished = results.read_session(folder).manifest
+    assert unfinished is not None
+    assert unfinished.closed is None
+    closing = session.close(DONE)
+    stored = results.read_session(folder)
+    assert stored.manifest is not None
+    assert stored.manifest.closed == dataclasses.replace(closing.session, results=())
+    assert [stored.result(test) for test in stored.tests] == list(closing.session.results)
+    assert [each.run.id for each in stored.baseline_columns(stored.tests[0])] == ["accepted"]
+    assert len(baselines.find(tmp_path / "baselines", "default", TESTS[0])) == 2
+
+
 def test_sessions_of_one_second_are_in_the_order_of_their_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +115,7 @@ def test_results_stand_in_the_order_of_their_tests(tmp_path: Path) -> None:
     closing = session.close(DONE)
     assert [result.test_id for result in closing.session.results] == list(TESTS)
     assert closing.late == ()
-    assert [title for title, _ in closing.artefacts] == ["report", "samples", "json"]
+    assert [title for title, _ in closing.artefacts] == ["report", "json", "samples"]
 
 
 def test_a_test_without_a_result_was_lost_unless_it_is_known_to_have_failed_or_been_skipped(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pytest_llm_latency.cli import main
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import acceptance, baselines, results
 from pytest_llm_latency.storage.acceptance import Acceptance
-from pytest_llm_latency.storage.results import Manifest, StoredTest
 
 CHAT, TOOL = "tests/test_chat.py::test_chat", "tests/test_tool.py::test_call"
 
@@ -35,7 +34,7 @@ def measure(number: int, *tests: str, status: VerdictStatus | None = "pass", **c
     stored = []
     for test_id in tests:
         path = results.write_run(results.DEFAULT_FOLDER, run(number, test_id))
-        stored.append(StoredTest(test_id=test_id, file=path.name, status=status, fails=False, moved=False))
+        stored.append(nouns.stored_test(test_id=test_id, file=path.name, status=status, fails=False, moved=False))
     values: dict[str, Any] = {
         "session_id": f"session-{number}",
         "started_at": f"2026-03-{number:02}T09:15:00+00:00",
@@ -45,7 +44,7 @@ def measure(number: int, *tests: str, status: VerdictStatus | None = "pass", **c
         "expected": tests,
         "tests": tuple(stored),
     }
-    return results.write_manifest(results.DEFAULT_FOLDER, Manifest(**values | changes)).parent
+    return results.write_manifest(results.DEFAULT_FOLDER, nouns.manifest(**values | changes)).parent
 
 
 def accepted(environment: str = "default") -> dict[str, int]:

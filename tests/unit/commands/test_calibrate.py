@@ -11,7 +11,6 @@ from pytest_llm_latency import cli
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import acceptance, results, samples
 from pytest_llm_latency.storage.acceptance import Acceptance
-from pytest_llm_latency.storage.results import Manifest, StoredTest
 
 CHAT, TOOL = "tests/test_chat.py::test_chat", "tests/test_tool.py::test_call"
 
@@ -43,12 +42,12 @@ def accept(*runs: Run) -> None:
 def store(folder: Path, *runs: Run, status: VerdictStatus = "pass") -> Path:
     """Store a session as pytest does and return its folder."""
     stored = [
-        StoredTest(
+        nouns.stored_test(
             test_id=each.test_id, file=results.write_run(folder, each).name, status=status, fails=False, moved=False
         )
         for each in runs
     ]
-    manifest = Manifest(
+    manifest = nouns.manifest(
         session_id=runs[0].session_id,
         started_at=runs[0].started_at,
         environment="default",

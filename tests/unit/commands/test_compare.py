@@ -17,7 +17,6 @@ from pytest_llm_latency.commands import compare
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import acceptance, results, samples
 from pytest_llm_latency.storage.acceptance import Acceptance
-from pytest_llm_latency.storage.results import Manifest, StoredTest
 
 CHAT, TOOL, OLD = "tests/test_chat.py::test_chat[a b]", "tests/test_tool.py::test_call", "tests/test_old.py::test_old"
 
@@ -61,10 +60,10 @@ def session(path: Path, number: int, *tests: str, **changes: Any) -> Path:
     runs = [run(number, test_id, **changes) for test_id in tests]
     files = [results.write_run(path, each).name for each in runs]
     stored = [
-        StoredTest(test_id=each.test_id, file=name, status="pass", fails=False, moved=False)
+        nouns.stored_test(test_id=each.test_id, file=name, status="pass", fails=False, moved=False)
         for each, name in zip(runs, files, strict=True)
     ]
-    manifest = Manifest(
+    manifest = nouns.manifest(
         session_id=f"session-{number}",
         started_at=f"2026-03-{number:02}T09:15:00+00:00",
         environment="default",

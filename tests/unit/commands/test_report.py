@@ -8,7 +8,6 @@ import pytest
 import nouns
 from pytest_llm_latency import cli
 from pytest_llm_latency.storage import results, samples
-from pytest_llm_latency.storage.results import Manifest, StoredTest
 
 RUN = nouns.run([0.1 * number for number in range(1, 21)])
 
@@ -19,14 +18,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / results.DEFAULT_FOLDER
     stored = results.write_run(path, RUN)
-    manifest = Manifest(
+    manifest = nouns.manifest(
         session_id=RUN.session_id,
         started_at=RUN.started_at,
         environment="default",
         interrupted=False,
         narrowed=False,
         expected=(RUN.test_id,),
-        tests=(StoredTest(test_id=RUN.test_id, file=stored.name, status="pass", fails=False, moved=False),),
+        tests=(nouns.stored_test(test_id=RUN.test_id, file=stored.name, status="pass", fails=False, moved=False),),
     )
     results.write_manifest(path, manifest)
     return path
