@@ -1,5 +1,6 @@
 """Budgets: what is used up, what is under way, and whether one more request fits."""
 
+import math
 from dataclasses import dataclass
 
 from pytest_llm_latency import units
@@ -80,6 +81,23 @@ class Meter:
         """Take note that a request starts."""
         self.requests += 1
         self.under_way = _sum(self.under_way, expected, 1)
+
+    def give_back(self, expected: Use) -> None:
+        """Take note that a request was never sent."""
+        self.requests -= 1
+        self.under_way = _sum(self.under_way, expected, -1)
+
+    def room(self, expected: Use) -> float:
+        """Return for how many more such requests there is room."""
+        bounds, tokens, dollars = self.budget, self.used.tokens + self.under_way.tokens, self.used.dollars or 0.0
+        rooms = (
+            (bounds.requests, self.requests, 1.0),
+            (bounds.tokens, tokens, expected.tokens),
+            (bounds.dollars, dollars + (self.under_way.dollars or 0.0), expected.dollars),
+        )
+        return min(
+            ((bound - gone) / each for bound, gone, each in rooms if bound is not None and each), default=math.inf
+        )
 
     def settle(self, expected: Use, used: Use, model: str) -> None:
         """Take note of what a request used up; raises ``BudgetError`` where it cannot be known."""

@@ -18,8 +18,11 @@ class Limiter(Protocol):
         Raises ``StopMeasuring`` when waiting is of no use.
         """
 
-    def learn(self, admission: Admission, answered: Answered) -> None:
-        """Take note of an answer."""
+    def learn(self, admission: Admission, answered: Answered | None) -> None:
+        """Take note of an answer; ``None`` says that the request was never sent."""
+
+    def close(self) -> None:
+        """Take note that the benchmark has ended."""
 
 
 class LocalLimiter:
@@ -52,9 +55,25 @@ class LocalLimiter:
             waited_ns = now_ns - arrived_ns if held else 0 if pace.limits(claim, now_ns) else None
             return pace.admit(claim, now_ns, waited_ns)
 
-    def learn(self, admission: Admission, answered: Answered) -> None:
+    def learn(self, admission: Admission, answered: Answered | None) -> None:
         """See ``Limiter``."""
-        self._paces[admission.claim.key].learn(admission, answered, self._clock.now_ns())
+        pace, now_ns = self._paces[admission.claim.key], self._clock.now_ns()
+        if answered is None:
+            pace.give_back(admission, now_ns)
+        else:
+            pace.learn(admission, answered, now_ns)
+
+    def close(self) -> None:
+        """See ``Limiter``; the limits go on."""
+
+    def hold(self, key: str, until_ns: int) -> None:
+        """Let nothing go before a moment that another process has learned of."""
+        if key in self._paces:
+            self._paces[key].hold(until_ns)
+
+    def held_until_ns(self, key: str) -> int:
+        """Return the moment before which the provider wants nothing."""
+        return self._paces[key].held_until_ns
 
     def _queue(self, key: str) -> asyncio.Lock:
         """Return the queue of a key in this event loop; each benchmark has a loop of its own."""

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pytest_llm_latency.model import MEASURE, Notice, Plan, Sample
 from pytest_llm_latency.units import format_seconds, seconds
 
+_SHORTEST_S = 0.001  # asking another process for leave takes less
+
 
 def notices(plan: Plan, samples: Sequence[Sample], stopped: Notice | None) -> tuple[Notice, ...]:
     """Return the warnings of a run."""
@@ -24,7 +26,8 @@ def _stopped(plan: Plan, samples: Sequence[Sample], stopped: Notice) -> Notice:
 def _held_back(samples: Sequence[Sample]) -> Notice | None:
     """Say how long measured requests waited, and how many of all were refused."""
     measured = [sample for sample in samples if sample.phase == MEASURE]
-    waits = [seconds(sample.paced_ns) for sample in measured if sample.paced_ns]
+    paced = [seconds(sample.paced_ns) for sample in measured if sample.paced_ns]
+    waits = [each for each in paced if each >= _SHORTEST_S]
     refused = sum(sample.status == "refused" for sample in samples)
     parts = []
     if waits:

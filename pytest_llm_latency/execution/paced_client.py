@@ -99,6 +99,7 @@ class PacedClient:
 
     def close(self) -> None:
         """Let go of connections."""
+        self._restraints.limiter.close()
         self._client.close()
 
     async def _admitted(self, passage: _Passage) -> Admission:
@@ -111,7 +112,11 @@ class PacedClient:
         while admission is None:
             self._check(passage)
             admission = await restraints.limiter.acquire(self._claim(passage))
-        self._check(passage)
+        try:
+            self._check(passage)
+        except (BudgetError, StopMeasuring):
+            restraints.limiter.learn(admission, None)
+            raise
         passage.admission = admission
         for meter in restraints.meters:
             meter.reserve(passage.expected)
@@ -171,7 +176,9 @@ class PacedClient:
     def _settle(self, passage: _Passage, admission: Admission, recording: Recording | None) -> None:
         """Take note of an answer, and of what it used up; a request that could not be built used nothing."""
         restraints, used = self._restraints, NOTHING
-        if recording is not None:
+        if recording is None:
+            restraints.limiter.learn(admission, None)
+        else:
             counted = self._counts_use or restraints.pacing.tokens_per_minute is not None
             used = spending.used(recording, self._client, passage.expected) if counted else NOTHING
             restraints.limiter.learn(
@@ -181,6 +188,7 @@ class PacedClient:
                     headers=recording.headers,
                     at_ns=recording.stamps.headers or restraints.clock.now_ns(),
                     tokens=used.tokens if counted else None,
+                    dollars=used.dollars if counted else None,
                 ),
             )
             if counted and recording.status == "ok" and used != NOTHING:

@@ -6,6 +6,7 @@ a refusal everything waits as long as the provider asks, and the rate is halved;
 that raises it again.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,12 +62,16 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came of a request: ``at_ns`` is when its headers came, ``tokens`` what it used, where that is known."""
+    """What came of a request: ``at_ns`` is when its headers came.
+
+    ``tokens`` and ``dollars`` are what it used, ``None`` where that is not known.
+    """
 
     http_status: int | None
     headers: Headers
     at_ns: int
     tokens: float | None
+    dollars: float | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,6 +148,26 @@ class Pace:
         self._sums["requests"] += 1
         self._sums["tokens"] += claim.tokens
         return Admission(claim=claim, at_ns=now_ns, waited_ns=waited_ns, **self._sums)
+
+    def give_back(self, admission: Admission, now_ns: int) -> None:
+        """Put back what was taken for a request that was never sent."""
+        for bucket, amount in self._buckets(admission.claim, now_ns):
+            bucket.level = min(bucket.capacity, bucket.level + amount)
+
+    @property
+    def held_until_ns(self) -> int:
+        """The moment before which the provider wants nothing."""
+        return self._backoff.until_ns
+
+    def hold(self, until_ns: int) -> None:
+        """Let nothing go before a moment."""
+        self._backoff.until_ns = max(self._backoff.until_ns, until_ns)
+
+    def most_at_once(self, claim: Claim, now_ns: int) -> float:
+        """Return how many such requests every limit lets go at one moment, at most."""
+        return min(
+            (bucket.capacity / amount for bucket, amount in self._buckets(claim, now_ns) if amount), default=math.inf
+        )
 
     def learn(self, admission: Admission, answered: Answered, now_ns: int) -> None:
         """Correct the estimate of the tokens, take over what the headers state, slow down or speed up."""

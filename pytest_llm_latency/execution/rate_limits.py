@@ -70,6 +70,16 @@ _NAMES = (
 )
 
 
+_READ = frozenset({"date", "retry-after", "retry-after-ms"}).union(
+    *({each.limit, each.remaining, each.reset} for each in _NAMES)
+)
+
+
+def relevant(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """Return the headers that are read here."""
+    return tuple(each for each in headers if each[0] in _READ)
+
+
 def allowances(headers: Headers) -> tuple[Allowance, ...]:
     """Return the limits that an answer states in full; one whose headers cannot be read is left out."""
     known = dict(headers)

@@ -54,10 +54,13 @@ class Expectations:
 
     def of(self, request: Request, key: str) -> Use:
         """Return the mean of the answers before, or a guess from the request where there are none."""
+        guessed = Use(tokens=tokens_in(request) + (most_tokens_out(request) or 0.0), dollars=0.0)
+        return self.mean(key) or guessed
+
+    def mean(self, key: str) -> Use | None:
+        """Return the mean of the answers, ``None`` where there are none."""
         seen = self._seen[key]
-        if seen.answers:
-            return Use(tokens=seen.tokens / seen.answers, dollars=seen.dollars / seen.answers)
-        return Use(tokens=tokens_in(request) + (most_tokens_out(request) or 0.0), dollars=0.0)
+        return Use(tokens=seen.tokens / seen.answers, dollars=seen.dollars / seen.answers) if seen.answers else None
 
     def claimed(self, request: Request, key: str) -> float:
         """Return the tokens that a provider counts when a request comes in: all that it may answer with."""

@@ -23,7 +23,7 @@ def paced(gaps_s: list[float], pacing: Pacing, sizes: list[tuple[float, float]])
         claim = Claim(key="k", tokens=guessed, pacing=pacing, until_ns=None)
         now_ns = max(now_ns, pace.ready_ns(claim, now_ns))
         admission = pace.admit(claim, now_ns, None)
-        pace.learn(admission, Answered(http_status=200, headers=(), at_ns=now_ns, tokens=used), now_ns)
+        pace.learn(admission, Answered(http_status=200, headers=(), at_ns=now_ns, tokens=used, dollars=None), now_ns)
         sent.append((seconds(now_ns), used))
     return sent
 

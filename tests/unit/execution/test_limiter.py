@@ -97,7 +97,7 @@ async def test_a_wait_that_is_of_no_use_stops_the_measuring() -> None:
     limiter = LocalLimiter(clock)
     admission = await limiter.acquire(claim(requests_per_minute=None))
     assert admission is not None
-    refusal = Answered(http_status=429, headers=(("retry-after", "7200"),), at_ns=0, tokens=None)
+    refusal = Answered(http_status=429, headers=(("retry-after", "7200"),), at_ns=0, tokens=None, dollars=None)
     limiter.learn(admission, refusal)
     with pytest.raises(StopMeasuring) as stop:
         await limiter.acquire(claim(requests_per_minute=None))

@@ -20,7 +20,7 @@ def claim(tokens: float = 0.0, **pacing: Any) -> Claim:
 def answered(status: int = 200, at_s: float = 0.0, *, tokens: float | None = None, **headers: str) -> Answered:
     """Return an answer with these headers."""
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Answered(http_status=status, headers=named, at_ns=nanoseconds(at_s), tokens=tokens)
+    return Answered(http_status=status, headers=named, at_ns=nanoseconds(at_s), tokens=tokens, dollars=None)
 
 
 def left(remaining: str, reset: str, limit: str = "60") -> dict[str, str]:
