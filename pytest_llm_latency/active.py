@@ -224,24 +224,14 @@ class Active:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the section of the session."""
-        from pytest_llm_latency.report.terminal import lines  # noqa: PLC0415  (only where something was measured)
+        from pytest_llm_latency.report import screen  # noqa: PLC0415  (only where something was measured)
 
         closing = self._closing
         if closing is None or not (closing.session.results or closing.session.expected):
             return
         writer = terminalreporter._tw  # noqa: SLF001  (pytest has no public name for the width)
         terminalreporter.section("llm latency")
-        written = lines(
-            closing.session,
-            width=writer.fullwidth,
-            verbosity=self._config.get_verbosity(),
-            artefacts=closing.artefacts,
-            unicode=_takes_unicode(writer),
-        )
-        for line in written:
-            for span in line.spans:
-                terminalreporter.write(span.text, **dict.fromkeys(span.markup, True))
-            terminalreporter.write("\n")
+        screen.write(writer, closing.session, verbosity=self._config.get_verbosity(), artefacts=closing.artefacts)
 
     def pytest_sessionfinish(self) -> None:
         """Stop measuring and the simulator; a worker says what it has collected."""
@@ -288,12 +278,3 @@ def _as_failures() -> Iterator[None]:
         yield
     except LatencyError as error:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
-
-
-def _takes_unicode(writer: Any) -> bool:  # noqa: ANN401  (pytest's own writer)
-    encoding = getattr(writer._file, "encoding", None) or "utf-8"  # noqa: SLF001  (the stream behind it)
-    try:
-        "▁█→∞".encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

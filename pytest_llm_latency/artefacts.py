@@ -4,12 +4,12 @@ What makes a file is a pure function of the session and of what is stored of it,
 session gives the same bytes.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llm_latency.errors import StorageError
-from pytest_llm_latency.model import Evidence, Session
+from pytest_llm_latency.model import Evidence, Result, Session
 from pytest_llm_latency.storage.results import StoredSession
 
 
@@ -40,6 +40,12 @@ ARTEFACTS = (
     Artefact(title="report", path=Path("report") / "index.html", render=_page),
     Artefact(title="json", path=Path("results.json"), render=_document),
 )
+
+
+def in_order(results: Iterable[Result], expected: Sequence[str]) -> tuple[Result, ...]:
+    """Return results in the order of their tests, whatever the order in which they came."""
+    places = {test_id: place for place, test_id in enumerate(expected)}
+    return tuple(sorted(results, key=lambda each: places.get(each.test_id, len(places))))
 
 
 class _Evidence(Mapping[str, Evidence]):

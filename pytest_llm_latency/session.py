@@ -114,7 +114,7 @@ class Collecting:
         if self._results or due:
             with self._noting_problems():
                 results.write_manifest(self._folder, self._manifest(session))
-                results.prune_runs(self._folder)
+                results.prune_runs(self._folder, rendered=[each.path for each in artefacts.ARTEFACTS])
         late += lost
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
         return Closing(session=session, late=tuple(late), artefacts=tuple(written))
@@ -170,14 +170,13 @@ class Collecting:
 
     def _session(self, ending: Ending, lost: Sequence[Late]) -> Session:
         settings = self._origin.settings
-        order = {test_id: position for position, test_id in enumerate(self.expected)}
         return Session(
             id=self._origin.session_id,
             started_at=self._started_at,
             duration_s=self._duration_s,
             interrupted=ending.interrupted,
             expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
-            results=tuple(sorted(self._results.values(), key=lambda each: order.get(each.test_id, len(order)))),
+            results=artefacts.in_order(self._results.values(), self.expected),
             environment=self._environment,
             settings=stated(settings.values),
             warnings=self._warnings(ending),

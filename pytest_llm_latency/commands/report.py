@@ -1,86 +1,97 @@
-"""``llm-latency report``: what a stored run says, without measuring again.
+"""``llm-latency report``: everything that a session reported, rendered again from what it stored.
 
-``--definitions`` recomputes its figures as another tool would have, beside this project's own.
+Nothing is measured, and without ``--against`` nothing is judged: the files are those of the session to the last byte.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_llm_latency import units
-from pytest_llm_latency.commands import tables
+from pytest_llm_latency.commands import naming, recomputed, reopened, sides
 from pytest_llm_latency.definitions import TOOLS
-from pytest_llm_latency.storage import results
-from pytest_llm_latency.wire import to_builtins
-
-if TYPE_CHECKING:
-    from pytest_llm_latency.model import Run
-    from pytest_llm_latency.stats.recomputed import Row, Values
+from pytest_llm_latency.errors import UsageError
+from pytest_llm_latency.model import Session
+from pytest_llm_latency.storage import atomic, results
+from pytest_llm_latency.storage.results import StoredSession
 
 Subparsers = Any  # argparse has no public name for it
 
-_SUMMARY = "print a stored run's figures as another tool defines them"
-_HEADS = ("FIGURE", "BY", "N", "MEAN", "P50", "P95", "P99")
+_SUMMARY = "render a stored session again: its section in the terminal, and its files"
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``report`` to the command line."""
     parser = subparsers.add_parser("report", help=_SUMMARY, description=f"{_SUMMARY.capitalize()}.")
+    parser.add_argument("run", nargs="?", default=naming.LAST, metavar="RUN", help=f"{naming.KINDS} (last)")
     parser.add_argument(
-        "run",
-        nargs="?",
-        type=Path,
-        default=results.DEFAULT_FOLDER,
-        metavar="RUN",
-        help="a results folder (its last session), a session's folder, or a Parquet file (.llm-latency)",
+        "--against", metavar="RUN", help=f"judge it again, against other runs: named as above, or {sides.KINDS}"
     )
-    parser.add_argument("--definitions", choices=TOOLS, required=True, help="the tool whose definitions are shown too")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files are written (the session's folder)")
+    parser.add_argument(
+        "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
+    )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument("-v", "--verbose", action="count", default=0, help="say more in the section, as pytest does")
+    amount.add_argument("-q", "--quiet", action="count", default=0, help="say less")
+    parser.add_argument(
+        "--definitions",
+        choices=TOOLS,
+        help="print the figures alone, as this tool defines them beside ours",
+    )
+    parser.add_argument("--json", action="store_true", help="print them as JSON")
     parser.set_defaults(handler=report)
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Print every figure of the tool for each benchmark of a run, ours and theirs side by side."""
-    from pytest_llm_latency.stats.recomputed import recompute  # noqa: PLC0415  (NumPy is slow to import)
-
-    tool = TOOLS[arguments.definitions]
-    found = [(run, recompute(run, tool)) for run in _runs(arguments.run)]
+    """Print the section of a stored session and write its files; the verdict does not change the exit code."""
+    if arguments.definitions is not None:
+        return recomputed.report(arguments)
     if arguments.json:
-        tables.write_json([
-            {"run_id": run.id, "tool": arguments.definitions, **to_builtins(row)} for run, rows in found for row in rows
-        ])
-        return 0
-    for run, rows in found:
-        tables.write([f"{run.test_id}  {run.started_at}"])
-        tables.write_table([_HEADS, *_cells(rows, arguments.definitions)])
-        tables.write(["", *(f"{row.name}: {row.differs}" for row in _once(rows)), ""])
+        raise UsageError("--json goes with --definitions: results.json is written without it.")
+    stored = results.read_session(naming.session(arguments.run, arguments.results))
+    if arguments.against is None:
+        session = reopened.session(stored)
+        _note_missing(stored)
+    else:
+        session, stored = reopened.against(stored, _runs(arguments))
+    _show(session, _write(session, stored, arguments.output or stored.folder), arguments)
     return 0
 
 
-def _runs(path: Path) -> "list[Run]":
-    folder = results.latest(path) if (path / "runs").is_dir() or path == results.DEFAULT_FOLDER else path
-    session = results.read_session(folder)
-    return [run for test in session.tests for run in session.runs(test)]
+def _runs(arguments: argparse.Namespace) -> tuple[sides.StoredRun, ...]:
+    """Return the runs to judge against: those of a session as ``RUN`` names it, or of what ``compare`` takes."""
+    text = arguments.against
+    known = text == naming.LAST or results.is_session(arguments.results / "runs" / text)
+    return sides.read("--against", str(naming.session(text, arguments.results)) if known else text)
 
 
-def _cells(rows: "Sequence[Row]", tool: str) -> Iterator[tuple[str, ...]]:
-    for row in rows:
-        label = row.figure if row.step is None else f"{row.step}.{row.figure}"
-        yield (label, "ours", *_figures(row.ours, row.unit))
-        yield ("", tool, *_figures(row.theirs, row.unit))
+def _note_missing(stored: StoredSession) -> None:
+    lacking = [test.test_id for test in stored.tests if not stored.has_baseline(test)]
+    if lacking:
+        sys.stderr.write(
+            f"llm-latency: note: the accepted runs of {', '.join(lacking)} are not kept beside this session, so that "
+            "its page draws the run alone: copy the folder accepted of its results folder as well.\n"
+        )
 
 
-def _figures(values: "Values | None", unit: str) -> tuple[str, ...]:
-    if values is None:
-        return ("0", *("–",) * 4)
-    shown = (values.mean, values.p50, values.p95, values.p99)
-    return (units.format_count(values.count), *(units.format_value(each, unit) for each in shown))
+def _write(session: Session, stored: StoredSession, folder: Path) -> list[tuple[str, str]]:
+    from pytest_llm_latency.artefacts import ARTEFACTS  # noqa: PLC0415  (only this command needs it)
+
+    written = []
+    for each in ARTEFACTS:
+        path = folder / each.path
+        atomic.check_writable(path.parent)
+        atomic.replace_bytes(path, each.render(session, stored))
+        written.append((each.title, str(path)))
+    return [*written, ("samples", str(stored.folder))]
 
 
-def _once(rows: "Sequence[Row]") -> "Iterator[Row]":
-    seen: set[str] = set()
-    for row in rows:
-        if row.figure not in seen:
-            seen.add(row.figure)
-            yield row
+def _show(session: Session, written: list[tuple[str, str]], arguments: argparse.Namespace) -> None:
+    from _pytest._io import TerminalWriter  # noqa: PLC0415  (pytest is slow to import; not public, as in active.py)
+
+    from pytest_llm_latency.report import screen  # noqa: PLC0415  (only this command needs it)
+
+    writer = TerminalWriter(sys.stdout)
+    writer.sep("=", "llm latency")
+    screen.write(writer, session, verbosity=arguments.verbose - arguments.quiet, artefacts=written)

@@ -36,7 +36,7 @@ def keep(results: Path, baseline: tuple[Path, str], test_ids: Iterable[str]) -> 
 
 
 def _keep(results: Path, source: Path, digest: str) -> bool:
-    target = _place(results, digest)
+    target = place(results, digest)
     if target.is_file():
         return True
     try:
@@ -54,17 +54,18 @@ def read(results: Path, digest: str) -> "tuple[Columns, ...]":
     """Return the runs of a kept baseline by column; raise ``StorageError`` where they are not there or damaged."""
     from pytest_llm_latency.storage import by_column, samples  # noqa: PLC0415  (pyarrow is slow to import)
 
-    path = _place(results, digest)
+    path = place(results, digest)
     return by_column.decode(samples.read_bytes(path), path)
 
 
 def prune(results: Path, named: Iterable[str]) -> None:
     """Remove what no stored session names, and what killed processes left."""
     folder = results / FOLDER
-    keeping = {_place(results, digest) for digest in named}
+    keeping = {place(results, digest) for digest in named}
     for path in (*sorted(set(folder.glob("*.parquet")) - keeping), *atomic.leftovers(folder)):
         atomic.remove(path)
 
 
-def _place(results: Path, digest: str) -> Path:
+def place(results: Path, digest: str) -> Path:
+    """Return where the accepted runs of a hash are kept."""
     return results / FOLDER / f"{digest}.parquet"

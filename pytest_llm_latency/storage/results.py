@@ -102,7 +102,15 @@ class StoredSession:
 
     def baseline_columns(self, test: StoredTest) -> "tuple[Columns, ...]":
         """Read by column the accepted runs that one of the tests was judged against; empty where there were none."""
-        return () if test.baseline is None else accepted.read(self.folder.parents[1], test.baseline)
+        return () if test.baseline is None else accepted.read(self._results_folder, test.baseline)
+
+    def has_baseline(self, test: StoredTest) -> bool:
+        """Say whether the accepted runs of a test lie where they were kept; also where there were none."""
+        return test.baseline is None or accepted.place(self._results_folder, test.baseline).is_file()
+
+    @property
+    def _results_folder(self) -> Path:
+        return self.folder.absolute().parent.parent
 
 
 def prepare(folder: Path) -> None:
@@ -163,11 +171,12 @@ def latest(folder: Path) -> Path:
     return measured[-1]
 
 
-def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
+def prune_runs(folder: Path, keep: int = DEFAULT_KEEP, *, rendered: Iterable[Path] = ()) -> tuple[Path, ...]:
     """Remove all but the last ``keep`` sessions, and what only they named, and return what was removed.
 
     Only runs beside a manifest are removed, so that a folder of the user's stays whole. A manifest
     that cannot be read is left for ``latest`` to report: cleaning up never fails a session for it.
+    ``rendered`` are the files, below a session's folder, that it may have been reported in again.
     """
     if keep < 1:
         raise UsageError(f"the number of sessions to keep is {keep}: it must be at least 1.")
@@ -179,13 +188,15 @@ def prune_runs(folder: Path, keep: int = DEFAULT_KEEP) -> tuple[Path, ...]:
     old = [path for path, _ in ordered][:-keep]
     if len(sessions) == len(_manifests(folder)):  # else nobody knows what the unreadable one names
         accepted.prune(folder, [each.baseline for _, kept in ordered[-keep:] for each in kept.tests if each.baseline])
+    again = tuple(rendered)
     for path in old:
         # The manifest goes last: a removal that was cut off is taken up by the next one.
         stored = [each for ending in ("parquet", "msgpack") for each in sorted(path.glob(f"*.{ending}"))]
-        for each in (*stored, *atomic.leftovers(path), path / _MANIFEST):
+        for each in (*stored, *(path / name for name in again), *atomic.leftovers(path), path / _MANIFEST):
             atomic.remove(each)
-        if not any(path.iterdir()):
-            path.rmdir()
+        for emptied in (*{(path / name).parent for name in again} - {path}, path):
+            if emptied.is_dir() and not any(emptied.iterdir()):
+                emptied.rmdir()
     return tuple(old)
 
 

@@ -1,12 +1,15 @@
 """``llm-latency report``."""
 
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nouns
-from pytest_llm_latency import cli
+from pytest_llm_latency import artefacts, cli
+from pytest_llm_latency.report import json_report
 from pytest_llm_latency.storage import results, samples
 
 RUN = nouns.run([0.1 * number for number in range(1, 21)])
@@ -71,22 +74,153 @@ def test_a_run_may_be_named_by_its_folder_or_file(folder: Path, which: str, caps
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "status", "said"),
     [
-        (["report"], "--definitions"),
-        (["report", "--definitions", "vlm"], "invalid choice: 'vlm'"),
-        (["report", "nowhere", "--definitions", "vllm"], "nowhere holds no session"),
-        (["report", "--definitions", "vllm"], "holds no run yet"),
+        (["--definitions", "vlm"], 4, "invalid choice: 'vlm'"),
+        (["nowhere"], 4, "nowhere is no stored session of .llm-latency: name 'last', the id"),
+        (["nowhere", "--definitions", "vllm"], 4, "nowhere is no stored session"),
+        (["--results", "empty"], 1, "empty holds no run yet: run 'pytest --llm-latency' first."),
+        (["--json"], 4, "--json goes with --definitions"),
+        (["--against", "nowhere"], 4, "--against (nowhere) does not exist"),
+        (["--output", "a-file"], 1, "a-file/report cannot be written (Not a directory): a file stands where"),
+        (["other.json"], 1, "other.json holds no results of a session: name a results.json"),
+        (["broken.json"], 1, "broken.json is damaged or no JSON"),
+        (["newer.json"], 1, "follows version 2 of the schema and this version reads 1: upgrade pytest-llm-latency."),
+        (["older.json"], 1, "follows version 0 of the schema, which this version no longer reads"),
+        (["moved.json"], 4, "session-7 is no stored session of ."),
     ],
 )
-def test_what_cannot_be_reported_is_said(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    said: str,
+def test_what_cannot_be_reported_is_said_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, said: str
 ) -> None:
-    """In one line."""
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(arguments) != 0
-    assert said in capsys.readouterr().err
+    """With the remedy, and with nothing written."""
+    tree = {"format": "pytest-llm-latency results", "version": 1, "metadata": {"session_id": "session-7"}}
+    root = told(folder, 1).parents[2]
+    (root / "a-file").write_text("mine", encoding="utf-8")
+    (root / "broken.json").write_text("{", encoding="utf-8")
+    changed = {"other": {"format": "x"}, "newer": {"version": 2}, "older": {"version": 0}, "moved": {}}
+    for name, changes in changed.items():
+        (root / f"{name}.json").write_text(json.dumps(tree | changes), encoding="utf-8")
+    before = sorted(root.rglob("*"))
+    assert cli.main(["report", *arguments]) == status
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1
+    assert sorted(root.rglob("*")) == before
+
+
+# Rendering again.
+
+
+def told(folder: Path, number: int, factor: float = 1.0, **changes: Any) -> Path:
+    """Store a session of one test that came to its end, and return its folder."""
+    run = nouns.run(
+        [factor * each for each in nouns.lognormal(80, median=0.3, seed=number)],
+        id=f"run-{number}",
+        session_id=f"s{number}",
+        started_at=f"2026-03-1{number}T09:15:00+00:00",
+        plan=nouns.plan(requests=80, warmup=0, gate=("ttft",)),
+    )
+    result = nouns.result(of=run, **changes)
+    stored = nouns.stored_test(file=results.write_run(folder, run).name)
+    results.write_result(folder, run, result)
+    closed = dataclasses.replace(nouns.session(result), id=run.session_id, started_at=run.started_at, results=())
+    manifest = nouns.manifest(
+        session_id=run.session_id, started_at=run.started_at, expected=(RUN.test_id,), tests=(stored,), closed=closed
+    )
+    return results.write_manifest(folder, manifest).parent
+
+
+def document(path: Path) -> dict[str, Any]:
+    """Return the JSON report below a folder."""
+    found: dict[str, Any] = json.loads((path / "results.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("name", ["last", "s2", ".llm-latency", ".llm-latency/runs/s2", "{session}/results.json"])
+def test_a_session_may_be_named_in_many_ways(folder: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its files are written into its folder where no other one is named."""
+    told(folder, 1)
+    session = told(folder, 2)
+    results.read_session(session)
+    if "{session}" in name:
+        (folder / "results.json").write_text(
+            json.dumps(json_report.document(nouns.session(), definitions={}) | {"metadata": {"session_id": "s2"}}),
+            encoding="utf-8",
+        )
+        name = ".llm-latency/results.json"
+    assert cli.main(["report", name]) == 0
+    out = capsys.readouterr().out
+    assert "llm latency" in out.splitlines()[0]
+    assert ".llm-latency/runs/s2/results.json" in out
+    assert document(session)["metadata"]["session_id"] == "s2"
+    assert (session / "report" / "index.html").is_file()
+
+
+def test_a_session_is_judged_again_by_its_own_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Against another session, by its id; what it said itself stays where it is."""
+    told(folder, 1)
+    session = told(folder, 2, factor=3.0)
+    assert cli.main(["report", "last", "--against", "s1", "--output", "again"]) == 0
+    assert "regressed" in capsys.readouterr().out
+    (found,) = document(Path("again"))["benchmarks"]
+    assert found["verdict"]["status"] == "regressed"
+    assert found["baseline"]["runs"] == 1
+    assert document(Path("again"))["config"] == nouns.session().settings
+    stored = results.read_session(session)
+    assert [stored.result(test).status for test in stored.tests] == ["pass"]
+
+
+def test_runs_of_other_tests_are_nothing_to_judge_against(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the tests of both."""
+    told(folder, 1)
+    other = nouns.run([0.3] * 60, test_id="t.py::other")
+    samples.write_runs(Path("other.parquet"), [other])
+    assert cli.main(["report", "last", "--against", "other.parquet"]) == 4
+    assert f"the session has {RUN.test_id}, --against has t.py::other" in capsys.readouterr().err
+
+
+def test_a_session_that_was_killed_is_reported_as_far_as_it_came(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that it is not whole."""
+    session = told(folder, 3)
+    manifest = results.read_session(session).manifest
+    assert manifest is not None
+    results.write_manifest(folder, dataclasses.replace(manifest, closed=None, expected=(RUN.test_id, "t.py::next")))
+    assert cli.main(["report"]) == 0
+    assert "did not come to its end" in " ".join(capsys.readouterr().out.split())
+    assert document(session)["metadata"]["interrupted"] is True
+    assert document(session)["summary"]["missing"] == ["t.py::next"]
+
+
+def test_accepted_runs_that_are_not_there_are_missed_aloud(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A session's folder alone was copied from another machine: the figures are whole, the charts are not."""
+    session = told(folder, 3)
+    manifest = results.read_session(session).manifest
+    assert manifest is not None
+    tests = tuple(dataclasses.replace(test, baseline="0f" * 32) for test in manifest.tests)
+    results.write_manifest(folder, dataclasses.replace(manifest, tests=tests))
+    assert cli.main(["report"]) == 0
+    assert "copy the folder accepted of its results folder as well" in capsys.readouterr().err
+
+
+def test_a_session_of_an_older_version_can_be_judged_but_not_repeated(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it said was not stored then."""
+    told(folder, 1)
+    for path in (folder / "runs" / RUN.session_id).glob("*.msgpack"):
+        path.unlink()
+    assert cli.main(["report", RUN.session_id]) == 1
+    assert "judge its run again with 'llm-latency report RUN --against BASELINE'" in capsys.readouterr().err
+    assert cli.main(["report", RUN.session_id, "--against", "s1"]) == 0
+
+
+def test_what_was_rendered_goes_with_its_session(folder: Path) -> None:
+    """A folder that holds nothing else is removed."""
+    session = told(folder, 1)
+    told(folder, 2)
+    assert cli.main(["report", "s1"]) == 0
+    results.prune_runs(folder, keep=1, rendered=[each.path for each in artefacts.ARTEFACTS])
+    assert not session.exists()
