@@ -14,6 +14,8 @@ from pytest_llm_latency import errors, marker, plan
 from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
+from pytest_llm_latency.report.ci.formats import FORMATS, Format
+from pytest_llm_latency.report.ci.place import SERVERS
 from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
 from pytest_llm_latency.simulator import faults
 from pytest_llm_latency.simulator.protocols import PROTOCOLS, Protocol
@@ -197,6 +199,39 @@ def providers_page() -> str:
     ])
 
 
+def format_row(row: Format) -> str:
+    """Return one line of the table of what each CI gets."""
+    where = ", ".join(SERVERS[each].title for each in row.servers)
+    file = f"`{row.file}`"
+    if row.appended_to is not None:
+        file = f"{file}, added to `${row.appended_to}`"
+    if row.printed:
+        file = f"{file}, printed to the log"
+    return f"| {row.name} | {where} | {file} | {row.shown} |"
+
+
+def ci_page() -> str:
+    """Return the reference of what is written for each CI."""
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/report/ci/formats.py"),
+        "# What each CI gets",
+        "",
+        "A run writes these files to `.llm-latency/report/`, beside the HTML report, for the CI that it runs in.",
+        "`--llm-latency-ci` names the CI where it is not to be noticed: `github`, `gitlab`, `jenkins`; `none` writes",
+        "none of them. They are replaced whole. An earlier session's are removed when the first test begins, so that",
+        "a run that was killed is never shown as the one before it.",
+        "",
+        "| what | CI | file | where it shows |",
+        "|---|---|---|---|",
+        *map(format_row, FORMATS),
+        "",
+        "The CI is noticed by a variable that it sets: `GITHUB_ACTIONS`, `GITLAB_CI`, `JENKINS_URL`. A place that a",
+        "file is added to is tried before anything is measured. Files of tests are named from the root of the",
+        "checkout, wherever pytest's own root lies below it.",
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
@@ -204,6 +239,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/marker.md": marker_page,
     "reference/providers.md": providers_page,
     "reference/simulated-faults.md": faults_page,
+    "reference/ci-artefacts.md": ci_page,
 }
 
 

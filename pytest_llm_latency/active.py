@@ -56,6 +56,7 @@ class Active:
             results.prepare(self._settings["results"])
             if self._settings["accept"]:
                 atomic.check_writable(self._settings["baselines"])
+            self._collecting.publishing.check()
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
 
@@ -150,12 +151,13 @@ class Active:
         return Benchmark(plan, client, item.stash[_CALLER], source), test
 
     def _end(self, item: pytest.Function, outcome: measuring.Outcome) -> None:
+        from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only a measuring process)
         from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
 
         result = outcome.result
         item.stash[_OUTCOME] = outcome.pack()
         item.add_report_section("call", "llm latency", section(result))
-        item.user_properties.extend(latency_tests.properties(result))
+        item.user_properties.extend(properties(result))
         if result.fails:
             pytest.fail(failure_message(result), pytrace=False)
 
@@ -196,6 +198,8 @@ class Active:
         """Close the session; what must fail late is reported while that still decides the exit code."""
         if self._given is not None or self._config.getoption("collectonly"):
             return (yield)
+        if self._plans:
+            self._collecting.begin()
         try:
             finished = yield
         except (KeyboardInterrupt, pytest.exit.Exception):
@@ -232,6 +236,7 @@ class Active:
         writer = terminalreporter._tw  # noqa: SLF001  (pytest has no public name for the width)
         terminalreporter.section("llm latency")
         screen.write(writer, closing.session, verbosity=self._config.get_verbosity(), artefacts=closing.artefacts)
+        screen.write_plain(writer, self._collecting.publishing.printed)
 
     def pytest_sessionfinish(self) -> None:
         """Stop measuring and the simulator; a worker says what it has collected."""

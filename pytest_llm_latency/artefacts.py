@@ -25,7 +25,7 @@ class Artefact:
 def _page(session: Session, stored: StoredSession) -> bytes:
     from pytest_llm_latency.report import html  # noqa: PLC0415  (only a session with results needs it)
 
-    return html.render(session, _Evidence(stored)).encode()
+    return html.render(session, StoredEvidence(stored)).encode()
 
 
 def _document(session: Session, stored: StoredSession) -> bytes:  # noqa: ARG001  (it has the figures alone)
@@ -48,7 +48,7 @@ def in_order(results: Iterable[Result], expected: Sequence[str]) -> tuple[Result
     return tuple(sorted(results, key=lambda each: places.get(each.test_id, len(places))))
 
 
-class _Evidence(Mapping[str, Evidence]):
+class StoredEvidence(Mapping[str, Evidence]):
     """Each test's raw runs, read when they are asked for, so that only one test's are in memory."""
 
     def __init__(self, session: StoredSession) -> None:

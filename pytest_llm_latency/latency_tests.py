@@ -116,20 +116,10 @@ def _leaving() -> Iterator[None]:
         raise carried.leave from None
 
 
-def properties(result: Result) -> Iterator[tuple[str, str]]:
-    """Return what stands in a JUnit file for a result."""
-    yield "llm_latency_verdict", result.status
-    yield "llm_latency_run", result.run_id
-    for comparison in result.comparisons:
-        name = comparison.metric if comparison.step is None else f"{comparison.step}.{comparison.metric}"
-        verdict = comparison.verdict
-        for key, value in (("p95", verdict.candidate), ("ratio", verdict.ratio), ("p_value", verdict.p_value)):
-            if value is not None:
-                yield f"llm_latency_{name}_{key}", f"{value:.6g}"
-
-
 def turn_red(reports: list[pytest.TestReport], late: Late, result: Result) -> None:
     """Make the held reports of a test those of a failed one, with the verdict that it has in the end."""
+    from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only where something was measured)
+
     for report in reports:
         known = [each for each in report.user_properties if not each[0].startswith("llm_latency_")]
         report.user_properties = [*known, *properties(result)]

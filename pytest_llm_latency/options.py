@@ -14,6 +14,7 @@ from pytest_llm_latency.errors import LatencyError, SettingsError
 
 Policy = Literal["warn", "fail", "pass"]
 POLICIES: tuple[Policy, ...] = ("warn", "fail", "pass")
+CIS = ("auto", "github", "gitlab", "jenkins", "none")
 SIMULATOR_ENVIRONMENT = "simulator"
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
@@ -105,6 +106,12 @@ def _policy(text: str) -> Policy:
     raise SettingsError(f"{text!r} is not a policy: write one of {', '.join(POLICIES)}.")
 
 
+def _ci(text: str) -> str:
+    if text not in CIS:
+        raise SettingsError(f"{text!r} is no CI: write one of {', '.join(CIS)}.")
+    return text
+
+
 def _switch(text: str) -> bool:
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
@@ -129,6 +136,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="baselines", read=Path, default=Path("baselines"), metavar="DIR",
            help="folder of the accepted baselines"),
     Option(name="results", read=Path, default=Path(".llm-latency"), metavar="DIR", help="folder for results"),
+    Option(name="ci", read=_ci, default="auto", metavar="CI",
+           help="the CI whose files are written: auto (default, where the run is), github, gitlab, jenkins or none"),
     Option(name="accept", read=_switch, default=False, metavar=None,
            help="accept what is measured as the new baseline, without failing on a regression"),
     Option(name="reason", read=_text, default=None, metavar="TEXT",

@@ -17,6 +17,7 @@ from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
 from pytest_llm_latency.model import Environment, Notice, Result, Session
 from pytest_llm_latency.options import stated
+from pytest_llm_latency.publishing import Publishing
 from pytest_llm_latency.storage import accepted, atomic, results
 
 
@@ -64,6 +65,7 @@ class Collecting:
         self.expected: tuple[str, ...] = ()
         self.failed: set[str] = set()
         self.skipped: set[str] = set()
+        self.publishing = Publishing(origin)
 
     @property
     def _folder(self) -> Path:
@@ -78,8 +80,14 @@ class Collecting:
     def _environment(self) -> Environment:
         return self._origin.surroundings()
 
+    def begin(self) -> None:
+        """Take away what a CI would show of an earlier session, when it is known that this one measures."""
+        with self._noting_problems():
+            self.publishing.clear()
+
     def receive(self, outcome: Outcome) -> None:
         """Take in one outcome; what cannot be stored is said at the end and fails the session."""
+        self.begin()
         result = outcome.result
         self._results[result.test_id] = result
         try:
@@ -109,6 +117,9 @@ class Collecting:
             if self._results and self._origin.settings["accept"] and not ending.stopped_early:
                 with self._noting_problems():
                     written.append(("baselines", self._accept()))
+            with self._noting_problems():
+                evidence = artefacts.StoredEvidence(self._stored)
+                written = [*self.publishing.publish(self._session(ending, lost), evidence), *written]
             written = [*self._write_reports(ending, lost), ("samples", self._origin.shown(self._runs)), *written]
         session = self._session(ending, lost)
         if self._results or due:

@@ -34,9 +34,14 @@ def describe(*, label: str, region: str | None, root: Path) -> Environment:
         commit=_git(root, "rev-parse", "HEAD"),
         branch=_git(root, "rev-parse", "--abbrev-ref", "HEAD"),
         dirty=None if status is None else bool(status),
-        ci=next((name for variable, name in _CI.items() if os.environ.get(variable)), None),
+        ci=ci(),
         region=region,
     )
+
+
+def ci() -> str | None:
+    """Return the name of the CI in which this process runs."""
+    return next((name for variable, name in _CI.items() if os.environ.get(variable)), None)
 
 
 def _versions() -> dict[str, str]:

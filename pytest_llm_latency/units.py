@@ -10,6 +10,7 @@ import re
 from pytest_llm_latency.errors import SettingsError
 
 NANOSECONDS = 1_000_000_000
+MILLISECONDS = 1_000
 
 _SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"

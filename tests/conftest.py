@@ -13,6 +13,10 @@ import warm_process
 
 pytest_plugins = ["pytester"]
 
+# Where the tests run themselves: what they measure must not show up there.
+for _variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITLAB_CI", "JENKINS_URL"):
+    os.environ.pop(_variable, None)
+
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose commands are not installed; fail it where ``CI`` is true."""

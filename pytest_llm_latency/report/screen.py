@@ -5,6 +5,7 @@ from typing import Any
 
 from pytest_llm_latency.model import Session
 from pytest_llm_latency.report.terminal import lines
+from pytest_llm_latency.report.text import encodable
 
 
 def write(writer: Any, session: Session, *, verbosity: int, artefacts: Sequence[tuple[str, str]]) -> None:  # noqa: ANN401  (pytest's own writer)
@@ -20,6 +21,11 @@ def write(writer: Any, session: Session, *, verbosity: int, artefacts: Sequence[
         for span in line.spans:
             writer.write(span.text, **dict.fromkeys(span.markup, True))
         writer.write("\n")
+
+
+def write_plain(writer: Any, text: str) -> None:  # noqa: ANN401  (the same)
+    """Write lines that something else than a person reads, such as a CI."""
+    writer.write(encodable(text, unicode=_takes_unicode(writer)))
 
 
 def _takes_unicode(writer: Any) -> bool:  # noqa: ANN401  (the same)

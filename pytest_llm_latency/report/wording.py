@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pytest_llm_latency import units
 from pytest_llm_latency.metrics import ERROR_RATE
-from pytest_llm_latency.model import Comparison, Environment, Notice, Result, Session, VerdictStatus
+from pytest_llm_latency.model import Comparison, Environment, LimitCheck, Notice, Result, Session, VerdictStatus
 from pytest_llm_latency.report.rows import NOT_COMPARED, SEVERITY, Row, rows
 
 TOOL = "pytest-llm-latency"
@@ -30,12 +30,17 @@ TITLES: Mapping[VerdictStatus, str] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing to say of a test: a sentence, the reasons below it. A limit's sentence names its subject."""
+    """One thing to say of a test: a sentence, the reasons below it. A limit's sentence names its subject.
+
+    ``about`` names what was judged without a figure of the run: a metric, a limit as it was written.
+    """
 
     status: VerdictStatus
+    about: str
     subject: str | None
     sentence: str
     reasons: tuple[str, ...]
+    ratio: float | None
 
     @property
     def text(self) -> str:
@@ -102,6 +107,13 @@ def verdict(session: Session) -> str:
     return f"Nothing got slower in {benchmarks(len(results))}"
 
 
+def status(session: Session) -> VerdictStatus | None:
+    """Return the gravest verdict of a session, ``invalid`` where something is missing, ``None`` without any."""
+    if session.problems or (missing(session) and not session.interrupted):
+        return "invalid"
+    return next((each for each, _ in counts(session.results)), None)
+
+
 def _severity(counted: tuple[VerdictStatus, int]) -> int:
     return SEVERITY[counted[0]]
 
@@ -145,7 +157,7 @@ def findings(result: Result, *, passing: bool = False) -> list[Finding]:
     found = [_of_row(row) for row in judged]
     if result.status not in NOT_COMPARED:
         found += [_of_errors(each) for each in result.comparisons if each.metric == ERROR_RATE]
-    found += [Finding(status=each.status, subject=None, sentence=each.message, reasons=()) for each in result.limits]
+    found += [_of_limit(each) for each in result.limits]
     found.sort(key=lambda each: SEVERITY[each.status])
     return [each for each in found if passing or each.status != "pass"]
 
@@ -162,7 +174,10 @@ def unsaid(found: Iterable[Finding], said: set[str]) -> list[Finding]:
 def _of_row(row: Row) -> Finding:
     said = () if row.verdict is None or row.status == "no_baseline" else row.verdict.reasons
     sentence, *reasons = said or (change(row),)
-    return Finding(status=row.status, subject=subject(row), sentence=sentence, reasons=tuple(reasons))
+    name = subject(row)
+    return Finding(
+        status=row.status, about=name, subject=name, sentence=sentence, reasons=tuple(reasons), ratio=row.ratio
+    )
 
 
 def _of_errors(comparison: Comparison) -> Finding:
@@ -170,7 +185,14 @@ def _of_errors(comparison: Comparison) -> Finding:
     before, now = units.format_percent(verdict.baseline), units.format_percent(verdict.candidate)
     sentence, *reasons = verdict.reasons or (f"{before} → {now}",)
     name = ERROR_RATE if comparison.step is None else f"{ERROR_RATE} of step {comparison.step!r}"
-    return Finding(status=verdict.status, subject=name, sentence=sentence, reasons=tuple(reasons))
+    return Finding(
+        status=verdict.status, about=name, subject=name, sentence=sentence, reasons=tuple(reasons), ratio=None
+    )
+
+
+def _of_limit(check: LimitCheck) -> Finding:
+    about = check.limit if check.step is None else f"{check.limit} of step {check.step!r}"
+    return Finding(status=check.status, about=about, subject=None, sentence=check.message, reasons=(), ratio=None)
 
 
 def reasons(result: Result) -> list[str]:

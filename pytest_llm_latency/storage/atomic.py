@@ -67,6 +67,18 @@ def replace_all(files: Mapping[Path, bytes]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def append_text(path: Path, text: str) -> None:
+    """Add ``text`` to the end of a file that others write to as well, in one piece."""
+    with _refusals(path), path.open("ab") as stream:
+        stream.write(text.encode())
+
+
+def size(path: Path) -> int:
+    """Return how many bytes a file has that can be added to, and prove that it can."""
+    with _refusals(path), path.open("ab") as stream:
+        return stream.tell()
+
+
 def remove(path: Path) -> None:
     """Remove a file, absent or not; raise ``UnwritableError`` where that is refused."""
     with _refusals(path):

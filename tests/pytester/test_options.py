@@ -44,7 +44,7 @@ def test_the_marker_counts_before_the_ini_file_and_the_command_line_before_both(
     assert requests(suite) == 12
     suite.measure("--llm-latency-requests=13").assert_outcomes(passed=1)
     assert requests(suite) == 13
-    assert suite.document["config"]["concurrency"] == "11"
+    assert suite.document["config"]["concurrency"] == 11
 
 
 def test_the_environment_is_named_by_flag_before_variable_before_ini_file(

@@ -106,25 +106,6 @@ def test_pytest_skip_and_exit_in_a_body_are_what_they_are_anywhere() -> None:
     assert not isinstance(benchmark.raised, Exception)
 
 
-def test_properties_are_texts_with_the_figures_that_there_are() -> None:
-    """A step's name stands before its metric; what is unknown is left out."""
-    result = nouns.result(
-        "regressed",
-        comparisons=(
-            nouns.comparison("ttft", "regressed"),
-            nouns.comparison("e2e", "no_baseline", step="answer", ratio=None, p_value=None, candidate=1.23456789),
-        ),
-    )
-    assert dict(latency_tests.properties(result)) == {
-        "llm_latency_verdict": "regressed",
-        "llm_latency_run": "run-2",
-        "llm_latency_ttft_p95": "0.561",
-        "llm_latency_ttft_ratio": "1.36",
-        "llm_latency_ttft_p_value": "0.0004",
-        "llm_latency_answer.e2e_p95": "1.23457",
-    }
-
-
 def test_a_late_report_is_a_failure_of_its_test() -> None:
     """With the message as it is, without a traceback."""
     report = latency_tests.late_report(Late(test_id="tests/test_a.py::test_b", message="lost"))

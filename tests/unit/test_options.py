@@ -21,6 +21,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "environment": ("ci", "ci", " "),
     "baselines": ("kept", ROOT / "kept", None),
     "results": ("/elsewhere", Path("/elsewhere"), None),
+    "ci": ("jenkins", "jenkins", "travis"),
     "accept": ("1", True, "2"),
     "reason": ("new prompt", "new prompt", " "),
     "keep": ("3", 3, "0"),
