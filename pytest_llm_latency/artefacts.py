@@ -58,6 +58,9 @@ class StoredEvidence(Mapping[str, Evidence]):
     def __getitem__(self, test_id: str) -> Evidence:
         test = self._tests[test_id]
         (run,) = self._session.columns(test)
+        if run.run.plan.ab is not None:
+            beside, own = self._session.sides(test)
+            return Evidence(run=own, baseline=(beside,))
         try:
             baseline = self._session.baseline_columns(test)
         except StorageError:  # the session was moved away from them: the charts have its run alone

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_llm_latency import load
+from pytest_llm_latency import interleaving, load
 from pytest_llm_latency.errors import BodyError
 from pytest_llm_latency.execution import event_loop, machine
 from pytest_llm_latency.execution.client import Client
@@ -132,7 +132,8 @@ class Benchmark:
     def run_in_threads(self, body: Callable[[], object]) -> None:
         """Run a plain body under the plan's load, each iteration in a thread."""
         users = load.concurrency(self.plan.load)
-        threads = min(self.plan.ramp_in + self.plan.requests, _MOST_THREADS) if users is None else users
+        whole = interleaving.iterations(self.plan)
+        threads = min(whole.ramp_in + whole.requests, _MOST_THREADS) if users is None else users
         with (
             ThreadPoolExecutor(max_workers=threads, thread_name_prefix="llm-latency") as pool,
             asyncio.Runner(loop_factory=event_loop.factory()) as runner,

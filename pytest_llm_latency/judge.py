@@ -1,11 +1,11 @@
 """From a run and its accepted runs to a result: compare, check limits, combine, decide what fails."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pytest_llm_latency import metrics
+from pytest_llm_latency import interleaving, metrics
 from pytest_llm_latency.limits import check_error_limit, check_limits, parse_limit
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
@@ -14,6 +14,7 @@ from pytest_llm_latency.model import (
     Comparison,
     LimitCheck,
     Notice,
+    Plan,
     Result,
     Run,
     Summary,
@@ -21,7 +22,8 @@ from pytest_llm_latency.model import (
 )
 from pytest_llm_latency.plan import STOPPED
 from pytest_llm_latency.stats import GatePolicy, Noise, caching
-from pytest_llm_latency.stats.comparable import differences, environment_changes, missing_steps
+from pytest_llm_latency.stats.against import against
+from pytest_llm_latency.stats.comparable import environment_changes
 from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
 from pytest_llm_latency.stats.distrust import distrusted, strained
 from pytest_llm_latency.stats.quantiles import needed_for
@@ -34,6 +36,7 @@ __all__ = [
     "Reaction",
     "digest",
     "family",
+    "interleaved",
     "judge",
     "knowing",
     "session_policy",
@@ -81,6 +84,11 @@ def family(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]]
     return sum(len(baseline.gated(gates[test_id])) for test_id, baseline in baselines.items())
 
 
+def interleaved(plans: Iterable[Plan]) -> int:
+    """Return how many series tests with two sides have at least: those of one step."""
+    return sum(len(plan.gate) for plan in plans if plan.ab is not None)
+
+
 def shared_noise(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]], policy: GatePolicy) -> Noise:
     """Return the run-to-run noise, pooled over every gated series of the selected tests."""
     series = [each for test_id in sorted(baselines) for each in baselines[test_id].gated(gates[test_id])]
@@ -91,12 +99,15 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     """Return the result of one test.
 
     With ``policy.gate.family`` set to the number of series of the whole session, a ``regressed``
-    that is given here stays one when the other tests are known.
+    that is given here stays one when the other tests are known. A run with two sides is judged
+    against its other one, and becomes no baseline.
     """
-    summaries = summarise(run, monthly_requests=policy.monthly_requests)
-    differing = () if baseline is None else differences(baseline.conditions, run.conditions)
-    comparisons = compare(run, None if differing else baseline, policy.gate, noise)
-    limits = _limits(run, summaries)
+    found = against(run, baseline)
+    own, baseline, differing = found.run, found.baseline, found.differing
+    policy = policy if run.plan.ab is None else _of_sides(own, policy)
+    summaries = summarise(own, monthly_requests=policy.monthly_requests)
+    comparisons = compare(own, None if differing else baseline, policy.gate, noise)
+    limits = _limits(own, summaries)
     distrust = (
         *distrusted(run.trust, summaries, run.plan.gate, allowed_s=policy.allowed_error_s),
         *_incomplete(run),
@@ -115,11 +126,11 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         started_at=run.started_at,
         duration_s=run.duration_s,
         environment=run.environment,
-        conditions=run.conditions,
+        conditions=own.conditions,
         trust=run.trust,
         workers=run.workers,
         summaries=summaries,
-        regions=by_region(run),
+        regions=by_region(own),
         baseline=() if baseline is None else baseline.summaries,
         baseline_runs=0 if baseline is None else baseline.runs,
         comparisons=comparisons,
@@ -127,10 +138,10 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         environment_changes=() if baseline is None else environment_changes(baseline.environment, run.environment),
         warnings=(
             *run.warnings,
-            *strained(run.trust, run.conditions),
-            *drifts(run),
-            *caching.notices(run, () if baseline is None or differing else baseline.summaries),
-            *(() if baseline is None or differing else _missing(baseline, run)),
+            *strained(run.trust, own.conditions),
+            *drifts(own),
+            *caching.notices(own, () if baseline is None or differing else baseline.summaries),
+            *found.notices,
         ),
         accepting=policy.accepting,
         folders=policy.folders,
@@ -141,6 +152,13 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
         return _concluded(result, policy, "incomparable", differing)
     short = _stopped_short(run)
     return _concluded(result, policy, "inconclusive" if short else "pass", short)
+
+
+def _of_sides(own: Run, policy: Policy) -> Policy:
+    """Return the policy for a run with two sides: its further steps, which none could know before, count too."""
+    known, further = policy.gate.family, len(own.plan.gate) * (len(metrics.steps(own)) - 1)
+    family = None if known is None else known + max(0, further)
+    return replace(policy, accepting=False, gate=replace(policy.gate, family=family))
 
 
 def undecided(results: Sequence[Result], policy: GatePolicy) -> tuple[str, ...]:
@@ -207,7 +225,9 @@ def _stopped(run: Run) -> Notice | None:
 
 def _stopped_short(run: Run) -> tuple[str, ...]:
     """Say that a run was stopped too early to pass; empty where it was not."""
-    measured, needed = len({each.iteration for each in run.samples if each.phase == MEASURE}), needed_for(0.95)
+    sides = (run,) if run.plan.ab is None else interleaving.split(run)
+    measured = min(len({each.iteration for each in side.samples if each.phase == MEASURE}) for side in sides)
+    needed = needed_for(0.95)
     if _stopped(run) is None or measured >= needed:
         return ()
     return (f"stopped after {measured} of {run.plan.requests} iterations: p95 needs {needed} requests",)
@@ -222,15 +242,17 @@ def _incomplete(run: Run) -> tuple[Notice, ...]:
     return (
         Notice(
             code="interrupted",
-            message=f"the run was interrupted after {done} of {run.plan.requests} requests. Run it again.",
+            message=f"the run was interrupted after {done} of {interleaving.iterations(run.plan).requests} requests. "
+            "Run it again.",
         ),
     )
 
 
 def _lost(run: Run) -> tuple[Notice, ...]:
     """Say how many iterations of a run to its end left no trace: the others would be judged for all."""
-    first = run.plan.warmup + run.plan.ramp_in
-    count = run.looks[-1] if run.looks else run.plan.requests
+    plan = interleaving.iterations(run.plan)
+    first = plan.warmup + plan.ramp_in
+    count = run.looks[-1] if run.looks else plan.requests
     planned = set(range(first, first + count))
     measured = {sample.iteration for sample in run.samples if sample.phase == MEASURE}
     lost = len(planned - measured - {iteration for iteration, _ in run.iteration_failures})
@@ -242,17 +264,6 @@ def _lost(run: Run) -> tuple[Notice, ...]:
             message=f"{lost} of {count} iterations left neither a request nor a failure. Wait in the body "
             "for every call of llm(...), and run it again.",
         ),
-    )
-
-
-def _missing(baseline: Baseline, run: Run) -> tuple[Notice, ...]:
-    return tuple(
-        Notice(
-            code="step_missing",
-            message=f"{'the step without a name' if step is None else f'step {step!r}'} is in the baseline, not in "
-            "this run, so that it was not compared. If it is gone for good, accept this run.",
-        )
-        for step in missing_steps(baseline.conditions, run.conditions)
     )
 
 

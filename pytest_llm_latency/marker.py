@@ -39,6 +39,7 @@ class Arguments:
     gate: tuple[str, ...] | None
     tolerance: float | str | None
     version: str | None
+    ab: str | None
 
 
 def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
@@ -61,6 +62,7 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     gate: str | Sequence[str] | bool | None = None,
     tolerance: float | str | None = None,
     version: str | None = None,
+    ab: str | None = None,
 ) -> Arguments:
     """Measure the LLM calls of a test.
 
@@ -75,7 +77,9 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     as in ``{"seconds": 30, "dollars": "$0.50"}``. ``gate`` names the metrics that are compared with
     the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts (``0.2``
     or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new ``version`` says
-    that the benchmark has changed and its old baseline does not count.
+    that the benchmark has changed and its old baseline does not count. ``ab`` is another model, or
+    a base URL, that stands in for the baseline: it is measured interleaved with the test's own, each
+    as often as ``requests`` says, and a red test is slower than it.
     """
     return Arguments(
         model=_text("model", model),
@@ -96,6 +100,7 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
         gate=() if gate is False else _texts("gate", None if gate is True else gate),
         tolerance=tolerance,
         version=_text("version", version),
+        ab=_text("ab", ab),
     )
 
 
@@ -148,6 +153,8 @@ def _plan(
     arguments: Arguments, settings: Settings, chosen: Callable[..., Any], load: Load, source: Source | None
 ) -> Plan:
     users, total = loads.concurrency(load), loads.total(load)
+    if total is not None and chosen("ab") is not None:  # half of them for each side
+        total //= 2
     ramp_in = chosen("ramp_in", 0)
     requests = chosen("requests", plans.DEFAULT_REQUESTS)
     warmup = DEFAULT_OPEN_WARMUP if users is None else max(2, users)
@@ -176,7 +183,7 @@ def _plan(
         ),
         budget=plans.DEFAULT_BUDGET if arguments.budget is None else plans.read_budget(arguments.budget),
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
-        ab=None,
+        ab=chosen("ab"),
     )
 
 

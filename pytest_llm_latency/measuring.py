@@ -103,13 +103,13 @@ class Accepted:
 
 
 def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
-    """Read the baselines of the tests with these plans, and pool their noise."""
+    """Read the baselines of the tests with these plans, and pool their noise; a test with two sides needs none."""
     from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
 
     settings = origin.settings
     found: dict[str, Baseline] = {}
     unreadable: dict[str, LatencyError] = {}
-    for test_id in plans:
+    for test_id in (test_id for test_id, plan in plans.items() if plan.ab is None):
         try:
             digest = judge.digest(baselines.find(settings["baselines"], settings.environment, test_id))
         except LatencyError as error:
@@ -118,7 +118,8 @@ def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
             if digest is not None:
                 found[test_id] = digest
     gates = {test_id: plan.gate for test_id, plan in plans.items()}
-    policy = judge.session_policy(settings.values, judge.family(found, gates), origin.folders)
+    family = judge.family(found, gates) + judge.interleaved(plans.values())
+    policy = judge.session_policy(settings.values, family, origin.folders)
     noise = judge.shared_noise(found, gates, policy.gate)
     return Accepted(baselines=found, unreadable=unreadable, policy=policy, noise=noise)
 
@@ -136,7 +137,7 @@ class Measuring:
     def client(self, plan: Plan) -> "Client":
         """Return the client of one benchmark, which keeps to the limits and budgets of plan and session.
 
-        Raises ``ProviderError`` for a model that is unknown or not simulated, and ``BudgetError``
+        Raises ``ProviderError`` for a model that is unknown, not simulated or without its key, and ``BudgetError``
         where the session's budget is used up.
         """
         from pytest_llm_latency.execution.litellm_client import LiteLLMClient  # noqa: PLC0415  (litellm takes seconds)
@@ -146,6 +147,7 @@ class Measuring:
             prices = read_prices(self._origin.settings)
             self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
         self._client.prepare(plan.model)
+        self._client.prepare_beside(plan)
         return self._limits.client(self._client, plan)
 
     @functools.cached_property
@@ -239,7 +241,16 @@ def new_session_id() -> str:
 def check_files(settings: Settings) -> None:
     """Refuse a profile of the simulator and prices that cannot be read, before anything is measured."""
     check_simulator_options(settings)
+    _check_accepting(settings)
     read_prices(settings)
+
+
+def _check_accepting(settings: Settings) -> None:
+    if settings["accept"] and settings["ab"] is not None:
+        raise SettingsError(
+            "--llm-latency-accept and --llm-latency-ab do not go together: a run with two sides is no baseline. "
+            "Leave one of them out."
+        )
 
 
 def check_simulator_options(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from pytest_llm_latency import plan, units
+from pytest_llm_latency import interleaving, plan, units
 from pytest_llm_latency.errors import LatencyError, SettingsError
 
 Policy = Literal["warn", "fail", "pass"]
@@ -118,6 +118,10 @@ def _switch(text: str) -> bool:
     raise SettingsError(f"{text!r} is neither true nor false.")
 
 
+def _beside(text: str) -> str:
+    return interleaving.check(_text(text).strip())
+
+
 def _text(text: str) -> str:
     if not text.strip():
         raise SettingsError("the value is empty.")
@@ -173,6 +177,9 @@ OPTIONS: tuple[Option, ...] = (
            help="tokens, of prompts and answers, that the session may use"),
     Option(name="budget-dollars", read=_above_zero(units.parse_dollars), default=None, metavar="AMOUNT",
            help="what the session may cost, as in '$0.50'"),
+    Option(name="ab", read=_beside, default=None, metavar="MODEL_OR_BASE_URL",
+           help="measure every test interleaved with this model, or with its own model at this base URL, and judge it "
+                "against that in place of its baseline"),
     Option(name="tolerance", read=_positive, default=None, metavar="SHARE",
            help="the p95 increase that a regression must at least have (default 10%%)"),
     Option(name="margin", read=_positive, default=0.30, metavar="SHARE",

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llm_latency import judge
+from pytest_llm_latency import interleaving, judge
 from pytest_llm_latency.model import Notice, Result, Run
 from pytest_llm_latency.stats.comparable import differences
 
@@ -52,40 +52,55 @@ class Pairs:
 
 
 def trusted(runs: Sequence[Run], values: Mapping[str, Any]) -> Trusted:
-    """Divide runs by what a session would say of each alone: an invalid one is no baseline."""
+    """Divide runs by what a session would say of each alone: an invalid one is no baseline, nor one with two sides."""
     policy = judge.session_policy(values, 0, {})
-    alone = [judge.judge(run, None, policy, None) for run in runs]
+    faults = [_fault(run, policy) for run in runs]
     return Trusted(
-        runs=tuple(run for run, result in zip(runs, alone, strict=True) if result.status != "invalid"),
+        runs=tuple(run for run, fault in zip(runs, faults, strict=True) if fault is None),
         refused=tuple(
-            Refused(run=run, reason=" ".join(result.reasons))
-            for run, result in zip(runs, alone, strict=True)
-            if result.status == "invalid"
+            Refused(run=run, reason=fault) for run, fault in zip(runs, faults, strict=True) if fault is not None
         ),
     )
+
+
+def _fault(run: Run, policy: judge.Policy) -> str | None:
+    if run.plan.ab is not None:
+        return f"measured {interleaving.told(run.plan)}, it is judged against that alone."
+    alone = judge.judge(run, None, policy, None)
+    return " ".join(alone.reasons) if alone.status == "invalid" else None
 
 
 def pair(before: Sequence[Run], now: Sequence[Run], refused: Sequence[Refused] = ()) -> Pairs:
     """Put each later run beside the earlier ones of its test; nothing is left out without a notice.
 
     A run is never its own baseline. Where some of the earlier runs were measured as the later one
-    was, only those count; where none was, all stay, so that the verdict says what differs.
+    was, only those count; where none was, all stay, so that the verdict says what differs. A later
+    run with two sides stands alone: it is judged against its other one.
     """
     earlier = _by_test(before)
     spoilt = dict.fromkeys(each.run.test_id for each in refused if each.run.test_id not in earlier)
     notices = _refusals(refused)
     found = []
+    alone = {run.test_id for run in now if run.plan.ab is not None}
     for run in now:
-        chosen, left_out = _baseline(run, earlier.get(run.test_id, []))
+        chosen, left_out = ([], [_alone(run)]) if run.plan.ab else _baseline(run, earlier.get(run.test_id, []))
         found.append(Pair(run=run, baseline=tuple(chosen)))
         notices += left_out
     tests = dict.fromkeys(run.test_id for run in now)
     return Pairs(
         pairs=tuple(found),
         only_before=tuple(test_id for test_id in (*earlier, *spoilt) if test_id not in tests),
-        only_now=tuple(test_id for test_id in tests if test_id not in {*earlier, *spoilt}),
-        spoilt=tuple(test_id for test_id in spoilt if test_id in tests),
+        only_now=tuple(test_id for test_id in tests if test_id not in {*earlier, *spoilt, *alone}),
+        spoilt=tuple(test_id for test_id in spoilt if test_id in tests and test_id not in alone),
         notices=(*_same_runs(before, now), *dict.fromkeys(notices), *_environments(before, now)),
+    )
+
+
+def _alone(run: Run) -> Notice:
+    return Notice(
+        code="two_sides",
+        message=f"{run.test_id}: measured {interleaving.told(run.plan)}, so that it was judged against that and not "
+        "against A.",
     )
 
 
@@ -96,7 +111,8 @@ def judge_pairs(pairs: Sequence[Pair], values: Mapping[str, Any]) -> tuple[Resul
     found = [digests.get(_ids(each)) for each in planned]
     gates = {str(place): each.run.plan.gate for place, each in enumerate(planned)}
     known = {str(place): digest for place, digest in enumerate(found) if digest is not None}
-    policy = judge.session_policy(values, judge.family(known, gates), {})
+    family = judge.family(known, gates) + judge.interleaved(each.run.plan for each in planned)
+    policy = judge.session_policy(values, family, {})
     # Runs that several pairs share tell of the noise between runs once.
     once = {str(_ids(each)): str(place) for place, each in reversed(list(enumerate(planned))) if str(place) in known}
     noise = judge.shared_noise(
@@ -136,7 +152,7 @@ def _refusals(refused: Sequence[Refused]) -> list[Notice]:
     return [
         Notice(
             code="refused",
-            message=f"{test_id}: {count} run{'' if count == 1 else 's'} of A cannot be trusted and "
+            message=f"{test_id}: {count} run{'' if count == 1 else 's'} of A cannot be a baseline and "
             f"{'was' if count == 1 else 'were'} left out: {reason}",
         )
         for (test_id, reason), count in counted.items()

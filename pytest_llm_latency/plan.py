@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from pytest_llm_latency import load, units
+from pytest_llm_latency import interleaving, load, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
 from pytest_llm_latency.model import Budget, Pacing, Plan
@@ -45,6 +45,7 @@ def check(plan: Plan) -> Plan:
     for metric in plan.gate:
         if metric not in GATED:
             raise MarkerError(f"gate names the metric {metric!r}: {nearest(metric, GATED)}")
+    _check_sides(plan)
     users = load.concurrency(plan.load)
     if users is not None and "e2e_scheduled" in plan.gate:
         raise MarkerError(
@@ -73,6 +74,26 @@ def halves(requests: int) -> tuple[int, ...]:
     while (requests := requests // 2) >= LEAST_LOOK:
         found.append(requests)
     return tuple(reversed(found))
+
+
+def _check_sides(plan: Plan) -> None:
+    """Check what is to be measured interleaved with the test."""
+    if plan.ab is None:
+        return
+    interleaving.check(plan.ab)
+    if not plan.gate:
+        raise MarkerError(
+            f"ab names {plan.ab!r}, and with gate=False nothing is compared with it: gate a metric, or leave ab out."
+        )
+    if plan.adaptive:
+        raise MarkerError(
+            f"ab names {plan.ab!r} and the run is adaptive, which do not go together yet: leave one of the two out."
+        )
+    if plan.model is None and not interleaving.is_address(plan.ab):
+        raise MarkerError(
+            f"ab names the model {plan.ab!r}, and the marker none that it could take the place of: write "
+            "model='provider/model' in the marker, or give ab a base URL."
+        )
 
 
 def _check_pacing(pacing: Pacing) -> None:
@@ -128,6 +149,8 @@ def _check_counts(plan: Plan) -> None:
     require_count("warmup", plan.warmup, least=0)
     require_count("ramp_in", plan.ramp_in, least=0)
     total = load.total(plan.load)
+    if total is not None and plan.ab is not None:  # half of them for each side
+        total //= 2
     if total is None:
         require_count("requests", plan.requests, least=1)
         return

@@ -204,6 +204,12 @@ class Collecting:
                 "the session stopped early, so that nothing was accepted: run it to its end, or accept what was "
                 "measured with 'llm-latency baseline accept'."
             )
+        elif self._with_two_sides and self._origin.settings["accept"]:
+            code = "not_accepted"
+            message = (
+                f"runs with two sides are no baselines, so that nothing was accepted of "
+                f"{', '.join(self._with_two_sides)}: measure without ab to accept."
+            )
         else:
             return ()
         return (Notice(code=code, message=message),)
@@ -240,7 +246,8 @@ class Collecting:
 
     def _keep_baselines(self) -> None:
         settings = self._origin.settings
-        self._kept = accepted.keep(self._folder, (settings["baselines"], settings.environment), self._files)
+        compared = [test_id for test_id in self._files if self._results[test_id].plan.ab is None]
+        self._kept = accepted.keep(self._folder, (settings["baselines"], settings.environment), compared)
         results.write_manifest(self._folder, self._manifest(None))
 
     def _write_reports(self, ending: Ending, lost: Sequence[Late]) -> list[tuple[str, str]]:
@@ -253,12 +260,17 @@ class Collecting:
                 written.append((each.title, self._origin.shown(path)))
         return written
 
+    @property
+    def _with_two_sides(self) -> list[str]:
+        return [test_id for test_id, result in self._results.items() if result.plan.ab is not None]
+
     def _accept(self) -> str:
         from pytest_llm_latency.storage import acceptance  # noqa: PLC0415  (pyarrow is slow to import)
 
         settings = self._origin.settings
         session = results.read_session(self._runs)
-        runs = [run for test in session.tests for run in session.runs(test)]
+        alone = [test for test in session.tests if test.test_id not in self._with_two_sides]
+        runs = [run for test in alone for run in session.runs(test)]
         terms = acceptance.Acceptance(
             accepted=datetime.now(UTC).date().isoformat(),
             reason=settings["reason"],

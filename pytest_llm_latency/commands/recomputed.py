@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_llm_latency import units
+from pytest_llm_latency import interleaving, units
 from pytest_llm_latency.commands import naming, tables
 from pytest_llm_latency.definitions import TOOLS
 from pytest_llm_latency.storage import results
@@ -40,7 +40,7 @@ def _runs(arguments: argparse.Namespace) -> "list[Run]":
     file = Path(arguments.run)
     path = file if file.suffix == ".parquet" else naming.session(arguments.run, arguments.results)
     session = results.read_session(path)
-    return [run for test in session.tests for run in session.runs(test)]
+    return [interleaving.own(run) for test in session.tests for run in session.runs(test)]
 
 
 def _cells(rows: "Sequence[Row]", tool: str) -> Iterator[tuple[str, ...]]:

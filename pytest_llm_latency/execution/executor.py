@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pytest_llm_latency import load
+from pytest_llm_latency import interleaving, load
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import BodyError, LatencyError, ProviderError, RequestFailedError
 from pytest_llm_latency.execution import redaction
@@ -83,7 +83,9 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, comp
     Raises ``LatencyError`` for what no further iteration would mend. A run that is stopped ends
     when the requests under way have finished; ``stopped`` then says why. At the looks of the plan
     the company's ``look`` is asked whether the run goes on: the load is drained before, and goes on after.
+    Where two sides are measured, the counts are those of both together.
     """
+    plan = interleaving.iterations(plan)
     loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
     warmup = _warmup(plan, company.share)
     await loop.run(warmup, first=0)
@@ -107,8 +109,8 @@ class _Dealt:
     users: int | None
 
 
-def _deal(schedule: Schedule, share: load.Share) -> _Dealt:
-    positions = load.positions(schedule, share)
+def _deal(plan: Plan, schedule: Schedule, share: load.Share) -> _Dealt:
+    positions = load.positions(schedule, share, interleaving.block(plan))
     return _Dealt(
         positions=positions,
         offsets_s=tuple(schedule.offsets_s[position] for position in positions),
@@ -119,8 +121,9 @@ def _deal(schedule: Schedule, share: load.Share) -> _Dealt:
 def _warmup(plan: Plan, share: load.Share) -> _Dealt:
     """Return a process's own warm-up: whoever measures runs at least one iteration before."""
     schedule = load.schedule(plan.load, plan.warmup)
-    dealt = _deal(schedule, share)
-    idle = dealt.users == 0 or not load.positions(load.schedule(plan.load, plan.requests), share)
+    dealt = _deal(plan, schedule, share)
+    measured = load.positions(load.schedule(plan.load, plan.requests), share, interleaving.block(plan))
+    idle = dealt.users == 0 or not measured
     if dealt.positions or not plan.warmup or idle:
         return dealt
     return replace(dealt, positions=(share.position % plan.warmup,), offsets_s=(0.0,))
@@ -132,7 +135,8 @@ async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Pro
     begin = 0
     for measured in () if company.look is None else plans.looks(plan):
         end = plan.ramp_in + measured
-        await _together(_deal(_part(schedule, begin, end), company.share), loop, company, first=plan.warmup + begin)
+        dealt = _deal(plan, _part(schedule, begin, end), company.share)
+        await _together(dealt, loop, company, first=plan.warmup + begin)
         if progress.stopped is not None:
             return
         began_ns = clock.now_ns()
@@ -142,7 +146,7 @@ async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Pro
         if progress.settled is not None:
             return
         begin = end
-    await _together(_deal(_part(schedule, begin, None), company.share), loop, company, first=plan.warmup + begin)
+    await _together(_deal(plan, _part(schedule, begin, None), company.share), loop, company, first=plan.warmup + begin)
 
 
 async def _together(dealt: _Dealt, loop: "_Iterations", company: Company, *, first: int) -> None:

@@ -8,17 +8,22 @@ from typing import TypeVar
 from pytest_llm_latency.execution.fingerprints import Asked, Fingerprints
 from pytest_llm_latency.execution.spool import Entry
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION
-from pytest_llm_latency.model import Conditions, Decoded, Plan, TokenSource
+from pytest_llm_latency.model import Conditions, Decoded, Plan, Side, TokenSource
 from pytest_llm_latency.plan import describe_load
 
 Name = TypeVar("Name", bound=str)
+StepOfSide = tuple[str | None, Side | None]  # of a run with one side, the second is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFacts:
-    """Those of one step. The facts of several processes that divided a load are those of one that ran it all."""
+    """Those of one step, of one side where there are two.
+
+    The facts of several processes that divided a load are those of one that ran it all.
+    """
 
     step: str | None
+    side: Side | None
     asked: Asked
     models: tuple[str, ...]
     providers: tuple[str, ...]
@@ -29,10 +34,10 @@ class StepFacts:
 
 
 class Gathering:
-    """Gathers the facts of one step, request by request."""
+    """Gathers the facts of one step of one side, request by request."""
 
-    def __init__(self, step: str | None, fingerprints: Fingerprints) -> None:
-        self._step = step
+    def __init__(self, of: StepOfSide, fingerprints: Fingerprints) -> None:
+        self._step, self._side = of
         self._fingerprints = fingerprints
         self._models: set[str] = set()
         self._providers: set[str] = set()
@@ -61,6 +66,7 @@ class Gathering:
         """What was gathered so far."""
         return StepFacts(
             step=self._step,
+            side=self._side,
             asked=self._fingerprints.asked,
             models=tuple(sorted(self._models)),
             providers=tuple(sorted(self._providers)),
@@ -73,10 +79,10 @@ class Gathering:
 
 def together(parts: Iterable[StepFacts]) -> tuple[StepFacts, ...]:
     """Return the facts of several processes as those of one, step by step."""
-    steps: defaultdict[str | None, list[StepFacts]] = defaultdict(list)
+    steps: defaultdict[StepOfSide, list[StepFacts]] = defaultdict(list)
     for part in parts:
-        steps[part.step].append(part)
-    return tuple(_sum(step, found) for step, found in steps.items())
+        steps[part.step, part.side].append(part)
+    return tuple(_sum(of, found) for of, found in steps.items())
 
 
 def conditions(facts: StepFacts, plan: Plan) -> Conditions:
@@ -94,13 +100,15 @@ def conditions(facts: StepFacts, plan: Plan) -> Conditions:
         load=describe_load(plan),
         version=plan.version,
         definitions=DEFINITIONS_VERSION,
-        side=None,
+        side=facts.side,
     )
 
 
-def _sum(step: str | None, parts: Sequence[StepFacts]) -> StepFacts:
+def _sum(of: StepOfSide, parts: Sequence[StepFacts]) -> StepFacts:
+    step, side = of
     return StepFacts(
         step=step,
+        side=side,
         asked=Asked(
             prompts=_counts(part.asked.prompts for part in parts),
             parameters=_counts(part.asked.parameters for part in parts),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.model import Plan, Request
 from pytest_llm_latency.plan import DEFAULT_HTTP_VERSION
 from pytest_llm_latency.prompts import Input, Message, Source, hashed, without_nonce
@@ -85,7 +86,7 @@ class Fingerprints:
 
     def add(self, request: Request, iteration: int) -> None:
         """Count one request."""
-        given = None if self._source is None else self._source.input(iteration - self._plan.warmup)
+        given = None if self._source is None else self._source.input(interleaving.place(self._plan, iteration))
         written = _written(request.messages, nonce=self._plan.nonce)
         if given is not None:
             bare = written

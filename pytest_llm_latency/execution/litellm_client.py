@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.errors import BypassError, LatencyError, MissingKeyError, ProviderError
 from pytest_llm_latency.execution import (
     arguments,
@@ -29,6 +30,7 @@ from pytest_llm_latency.execution import (
     providers,
     redaction,
 )
+from pytest_llm_latency.execution.aim import shares_access
 from pytest_llm_latency.execution.built import BuiltRequests
 from pytest_llm_latency.execution.chain import send_chain
 from pytest_llm_latency.execution.client import CancelledRequest, rehearsal
@@ -39,7 +41,7 @@ from pytest_llm_latency.execution.quiet import Quiet
 from pytest_llm_latency.execution.seam import BUILDING, Handover, Seam, to_its_end
 from pytest_llm_latency.execution.templates import Templates
 from pytest_llm_latency.execution.transport import CancelledExchange, Exchange, Transport, WireRequest
-from pytest_llm_latency.model import Decoded, Recording, Request
+from pytest_llm_latency.model import Decoded, Plan, Recording, Request
 
 SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 
@@ -56,6 +58,7 @@ class LiteLLMClient:
         self._rehearsed: set[str] = set()
         self._built = BuiltRequests()
         self._templates = Templates()
+        self._beside: str | None = None
         self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
         with Quiet():
             self._handler = library.handler(Seam())
@@ -71,6 +74,21 @@ class LiteLLMClient:
         self._rehearsed.add(provider)
         with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.suppress(ProviderError):
             loop.run_until_complete(self._handed_over(request))
+
+    def prepare_beside(self, plan: Plan) -> None:
+        """Check what a plan measures interleaved with its model; raises ``MissingKeyError`` for a model without a key.
+
+        A base URL is asked for real in a dry run too, without a key of the user's.
+        """
+        self._beside = plan.ab if plan.ab is not None and interleaving.is_address(plan.ab) else None
+        if plan.ab is None or self._beside is not None:
+            return
+        self.prepare(plan.ab)
+        if self._api_bases is None:
+            row = providers.row(_resolved(rehearsal(plan.ab))[1])
+            if not shares_access(plan):
+                _require_server(rehearsal(plan.ab), row)
+                _require_key(plan.ab, row)
 
     def _checked(self, request: Request) -> str:
         name, provider = _resolved(request)
@@ -100,7 +118,7 @@ class LiteLLMClient:
             handover.recording,
             request,
             provider=provider,
-            endpoint=wire.endpoint if self._api_bases is None else SIMULATOR,
+            endpoint=SIMULATOR if self._is_simulated(request) else wire.endpoint,
             build_ns=time.monotonic_ns() - began_ns,
         )
         try:
@@ -119,7 +137,8 @@ class LiteLLMClient:
 
     def _check_home(self, model: str, endpoint: str) -> None:
         if self._api_bases is not None:
-            arguments.check_home(model, endpoint, self._api_bases.values())
+            beside = () if self._beside is None else (self._beside,)
+            arguments.check_home(model, endpoint, (*self._api_bases.values(), *beside))
 
     def decode(self, recording: Recording) -> Decoded:
         """Read a recording with litellm's parser for its provider; add the cost."""
@@ -189,8 +208,19 @@ class LiteLLMClient:
         if amended is None:
             return built
         given = request.parameters.get("api_base") or request.parameters.get("base_url")
-        api_base = given if self._api_bases is None else self._api_bases[provider]
+        api_base = self._home(request, provider) or given
         return amended(built, api_base=api_base, stream=request.parameters.get("stream") is True)
+
+    def _is_simulated(self, request: Request) -> bool:
+        """Whether a request goes to the simulator: all of a dry run do but those to the other side's address."""
+        asked = request.parameters.get("api_base")
+        return self._api_bases is not None and (self._beside is None or asked != self._beside)
+
+    def _home(self, request: Request, provider: str) -> str | None:
+        """Return the only address that a request of a dry run goes to, ``None`` where it is no dry run."""
+        if self._api_bases is None:
+            return None
+        return self._api_bases[provider] if self._is_simulated(request) else self._beside
 
     async def _handed_over(self, request: Request) -> httpx.Request:
         given = self._arguments(request, self._checked(request))
@@ -216,7 +246,7 @@ class LiteLLMClient:
     def _arguments(self, request: Request, provider: str) -> dict[str, Any]:
         row, given = providers.row(provider), arguments.of_call(request)
         if self._api_bases is not None:
-            given = arguments.for_simulator(given, row.access(self._api_bases[provider]))
+            given = arguments.for_simulator(given, row.access(str(self._home(request, provider))))
         else:
             _require_server(request, row)
             if not arguments.OWN_ACCESS & given.keys():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.model import MEASURE, Notice, Plan, Sample
 from pytest_llm_latency.units import format_seconds, seconds
 
@@ -17,9 +18,10 @@ def notices(plan: Plan, samples: Sequence[Sample], stopped: Notice | None) -> tu
 
 def _stopped(plan: Plan, samples: Sequence[Sample], stopped: Notice) -> Notice:
     measured = len({sample.iteration for sample in samples if sample.phase == MEASURE})
+    planned = interleaving.iterations(plan).requests
     return Notice(
         code=stopped.code,
-        message=f"the run was stopped after {measured:,} of {plan.requests:,} iterations: {stopped.message}",
+        message=f"the run was stopped after {measured:,} of {planned:,} iterations: {stopped.message}",
     )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.errors import BodyError, MarkerError, RequestFailedError
+from pytest_llm_latency.execution.aim import Aim, aimed
 from pytest_llm_latency.execution.client import CancelledRequest, Client
 from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
@@ -90,7 +92,9 @@ class Recorder:
     async def _ask(self, question: "_Question", *, name: str | None, model: str | None) -> Reply:
         iteration = _under_way()
         scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
-        request = self._request(question, step=_step(iteration, name), model=model)
+        side = interleaving.side(self._plan, iteration.index)
+        aim = aimed(self._plan, side, model, question.parameters)
+        request = self._request(question, aim, step=_step(iteration, name))
         keep = functools.partial(self._keep, iteration, scheduled_ns)
         try:
             recording = keep(await self._client.send(request))
@@ -109,7 +113,7 @@ class Recorder:
             raise BodyError(
                 "the call has no prompt and the marker names none: write llm('...'), or prompts=['...'] in the marker."
             )
-        return self._source.input(_under_way().index - self._plan.warmup)
+        return self._source.input(interleaving.place(self._plan, _under_way().index))
 
     def _keep(self, iteration: Iteration, scheduled_ns: int | None, recording: Recording) -> Recording:
         if scheduled_ns is not None:
@@ -118,17 +122,16 @@ class Recorder:
         self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
         return recording
 
-    def _request(self, question: "_Question", *, step: str | None, model: str | None) -> Request:
-        chosen = model or self._plan.model
-        if chosen is None:
+    def _request(self, question: "_Question", aim: Aim, *, step: str | None) -> Request:
+        if aim.model is None:
             raise MarkerError(
                 "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...)."
             )
         return Request(
             api=question.api,
-            model=chosen,
+            model=aim.model,
             messages=with_nonce(question.messages) if self._plan.nonce else question.messages,
-            parameters=_sendable(question.parameters),
+            parameters=_sendable(aim.parameters),
             step=step,
             deadline_s=_deadline(question.parameters, self._plan.timeout_s),
             http_version=self._plan.http_version,

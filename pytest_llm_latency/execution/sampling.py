@@ -4,9 +4,10 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.execution import server_timing
 from pytest_llm_latency.execution.client import Client
-from pytest_llm_latency.execution.facts import Gathering, StepFacts, conditions
+from pytest_llm_latency.execution.facts import Gathering, StepFacts, StepOfSide, conditions
 from pytest_llm_latency.execution.fingerprints import Fingerprints
 from pytest_llm_latency.execution.spool import Entry
 from pytest_llm_latency.model import (
@@ -48,12 +49,14 @@ def collect(
 ) -> Collected:
     """Decode every entry, one after another; ``source`` is what gave the iterations their prompts."""
     samples: list[Sample] = []
-    steps: dict[str | None, Gathering] = {}
+    steps: dict[StepOfSide, Gathering] = {}
     for entry in entries:
         decoded = client.settle(entry.recording, client.decode(entry.recording))
-        samples.append(_sample(entry, decoded, place))
+        side = interleaving.side(plan, entry.iteration)
+        samples.append(replace(_sample(entry, decoded, place), side=side))
         if entry.phase == MEASURE:
-            steps.setdefault(entry.step, Gathering(entry.step, Fingerprints(plan, source))).add(entry, decoded)
+            asked = (entry.step, side)
+            steps.setdefault(asked, Gathering(asked, Fingerprints(plan, source))).add(entry, decoded)
     samples.sort(key=lambda sample: sample.iteration)  # stable: the calls of an iteration stay in their order
     return Collected(
         plan=plan,

@@ -121,6 +121,7 @@ def _environment() -> Environment:
         "benchmark_count": wording.benchmarks,
         "errors": wording.errors,
         "cost": wording.cost,
+        "compared_with": wording.compared_with,
         "commit": wording.commit,
         "change_sentence": wording.change,
         "probability": wording.probability,

@@ -18,6 +18,14 @@ _ADVICE: Mapping[VerdictStatus, str] = MappingProxyType({
 })
 
 
+# What to do about a run with two sides, which becomes no baseline.
+_OF_SIDES: Mapping[VerdictStatus, str] = MappingProxyType({
+    "regressed": "The test's own side is slower than {ab} is now. Find out why, or keep {ab}.",
+    "incomparable": "Let the body ask both sides the same, and measure again.",
+    "invalid": "Remove the cause and measure again.",
+})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
     """What to do next, and the command that does it."""
@@ -49,6 +57,9 @@ def advice(result: Result, *, command: str) -> Advice | None:
     if result.status == "inconclusive":
         more = _more_requests(result)
         return None if more is None else Advice(sentence=more)
+    if result.plan.ab is not None:
+        told = _OF_SIDES.get(result.status)
+        return None if told is None else Advice(sentence=told.format(ab=result.plan.ab))
     sentence = _ADVICE.get(result.status)
     return None if sentence is None else Advice(sentence=sentence, command=command if sentence.endswith(":") else None)
 

@@ -154,7 +154,8 @@ def _too_few(shown: Iterable[Row], screen: Screen) -> list[Line]:
 
 
 def _title(result: Result, row: Row) -> str:
-    return result.test_id if row.step is None else f"{result.test_id} · {row.step}"
+    named = result.test_id if row.step is None else f"{result.test_id} · {row.step}"
+    return named if result.plan.ab is None else f"{named} ({wording.compared_with(result)})"
 
 
 def _fitted(sizes: Mapping[str, int], width: int) -> tuple[list[Column], int]:
@@ -281,11 +282,10 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
 def _facts(result: Result) -> list[str]:
     totals = wording.totals([result])
     model = "any model" if result.plan.model is None else result.plan.model
-    baseline = f"{result.baseline_runs} baseline run{'' if result.baseline_runs == 1 else 's'}"
     requests = (
         f"{units.format_count(totals.requests)} requests, {wording.errors(totals.requests, totals.errors)} errors"
     )
-    return [result.test_id, f"{model}, {load.describe(result.plan.load)}, {requests}, {baseline}"]
+    return [result.test_id, f"{model}, {load.describe(result.plan.load)}, {requests}, {wording.compared_with(result)}"]
 
 
 def section(result: Result, *, unicode: bool = True) -> str:

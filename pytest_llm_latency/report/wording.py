@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from pytest_llm_latency import units
+from pytest_llm_latency import interleaving, units
 from pytest_llm_latency.metrics import ERROR_RATE
-from pytest_llm_latency.model import Comparison, Environment, LimitCheck, Notice, Result, Session, VerdictStatus
+from pytest_llm_latency.model import (
+    Comparison,
+    Environment,
+    LimitCheck,
+    Notice,
+    Result,
+    Session,
+    Summary,
+    VerdictStatus,
+)
 from pytest_llm_latency.report.rows import NOT_COMPARED, SEVERITY, Row, rows
 
 TOOL = "pytest-llm-latency"
@@ -61,8 +70,8 @@ class Totals:
 
 
 def totals(results: Sequence[Result]) -> Totals:
-    """Add up requests, errors and cost."""
-    summaries = [summary for result in results for summary in result.summaries]
+    """Add up requests, errors and cost: of both sides, where a run measured two."""
+    summaries = [summary for result in results for summary in (*result.summaries, *_beside(result))]
     known = [summary.cost_usd for summary in summaries if summary.cost_usd is not None]
     return Totals(
         requests=sum(summary.requests for summary in summaries),
@@ -70,6 +79,17 @@ def totals(results: Sequence[Result]) -> Totals:
         cost_usd=math.fsum(known) if known else None,
         cost_complete=len(known) == len(summaries),
     )
+
+
+def _beside(result: Result) -> tuple[Summary, ...]:
+    return () if result.plan.ab is None else result.baseline
+
+
+def compared_with(result: Result) -> str:
+    """Say what a test is compared with: how many accepted runs, or what it took turns with."""
+    if result.plan.ab is not None:
+        return interleaving.told(result.plan)
+    return f"{result.baseline_runs} baseline run{'' if result.baseline_runs == 1 else 's'}"
 
 
 def cost(found: Totals) -> str:

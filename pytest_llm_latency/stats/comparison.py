@@ -9,7 +9,7 @@ import numpy as np
 from pytest_llm_latency import load, metrics
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS
 from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
-from pytest_llm_latency.stats import drafts, messages
+from pytest_llm_latency.stats import drafts, messages, paired
 from pytest_llm_latency.stats.error_rate import gate_error_rate
 from pytest_llm_latency.stats.gate import gate
 from pytest_llm_latency.stats.policy import GatePolicy, Looks, Series
@@ -26,7 +26,8 @@ class Baseline:
 
     ``conditions`` has the newest of each step. ``series`` has one array a run for each step and
     metric; ``errors`` has failed and all requests of each run for each step. A run that lacks a
-    step has no part in it.
+    step has no part in it. ``beside`` is the one run that it is where that was interleaved with the
+    run to judge.
     """
 
     runs: int
@@ -35,6 +36,7 @@ class Baseline:
     series: Mapping[Place, tuple[Floats, ...]]
     errors: Mapping[str | None, tuple[tuple[int, int], ...]]
     summaries: tuple[Summary, ...]
+    beside: Run | None = None
 
     def gated(self, names: Sequence[str]) -> list[tuple[str, tuple[Floats, ...]]]:
         """Return the metric and the arrays of each series of the named metrics that was measured."""
@@ -86,10 +88,9 @@ def compare(run: Run, baseline: Baseline | None, policy: GatePolicy, noise: Nois
     known = () if baseline is None else tuple(baseline.errors)
     steps = metrics.steps(run) or known or (None,)
     places = [(step, name) for step in steps for name in run.plan.gate if _applies(run, step, name)]
-    candidates = {place: _array(run, *place) for place in places}
-    measured = [place for place in places if candidates[place].size]
-    series = [_series(run, place, baseline, candidates[place]) for place in measured]
-    verdicts = dict(zip(measured, gate(series, policy, noise=noise), strict=True))
+    series = {place: _series(run, place, baseline) for place in places}
+    measured = [place for place in places if np.size(series[place].candidate)]
+    verdicts = dict(zip(measured, gate([series[place] for place in measured], policy, noise=noise), strict=True))
     compared = [
         Comparison(
             step=step, metric=name, verdict=verdicts.get((step, name)) or _unmeasured(run, (step, name), baseline)
@@ -107,9 +108,13 @@ def _applies(run: Run, step: str | None, name: str) -> bool:
     return name != "e2e_scheduled" or not planned or step in planned
 
 
-def _series(run: Run, place: Place, baseline: Baseline | None, candidate: Floats) -> Series:
-    accepted = () if baseline is None else baseline.series.get(place, ())
-    if run.looks and _depends_on_order(run):
+def _series(run: Run, place: Place, baseline: Baseline | None) -> Series:
+    beside = None if baseline is None else baseline.beside
+    candidate, accepted = _array(run, *place), () if baseline is None else baseline.series.get(place, ())
+    if beside is not None:
+        before, candidate = paired.arrays(beside, run, *place)
+        accepted = (before,)
+    elif run.looks and _depends_on_order(run):
         accepted = tuple(array[: candidate.size] for array in accepted)
     return Series(
         key=_key(run, place),
@@ -119,6 +124,7 @@ def _series(run: Run, place: Place, baseline: Baseline | None, candidate: Floats
         tolerance=run.plan.tolerance,
         unit=METRICS[place[1]].unit,
         looks=_looks(run, place[0], lambda asked: len(asked.series(METRICS[place[1]]))),
+        paired=beside is not None,
     )
 
 

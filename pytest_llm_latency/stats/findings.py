@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pytest_llm_latency.model import Verdict
-from pytest_llm_latency.stats import drafts, messages
+from pytest_llm_latency.stats import drafts, messages, paired
 from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
 from pytest_llm_latency.stats.policy import MINIMUM_REQUESTS, GatePolicy, Series
@@ -45,9 +45,11 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
     candidate = logarithms(series.candidate, series.direction)
     draft = drafts.draft(series.key, runs=len(baseline))
     if not baseline:
-        return _settled(series, replace(draft, status="no_baseline"), messages.NO_BASELINE)
+        return _without_baseline(series, draft)
     if not candidate.size:
         return _settled(series, draft, messages.NOT_MEASURED)
+    if series.paired:
+        paired.check(series.key, [run.size for run in baseline], candidate.size)
     failed = _count_failures(baseline, candidate)
     if _fails(candidate, policy.quantile):
         return _failures(series, draft, (baseline, candidate), policy, noise)
@@ -59,11 +61,18 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
         candidate=_figure(candidate, series, policy),
     )
     *levelled, last = level_failures([*baseline, candidate])
-    change = compare(Runs(baseline=levelled, candidate=last, seed=_seed(series.key, policy)), policy, noise)
+    change = _compared(series, (levelled, last), policy, noise)
     if min(failed.baseline, failed.candidate) < MINIMUM_REQUESTS:
         too_few = messages.too_few(min(failed.baseline, failed.candidate), MINIMUM_REQUESTS)
         return _settled(series, replace(_measured(series, draft, change), needed=needed_for(policy.quantile)), too_few)
     return _changed(series, draft, change, failed)
+
+
+def _without_baseline(series: Series, draft: Verdict) -> Finding:
+    """Settle a series without anything to compare it with, which of two sides is lost data."""
+    if series.paired:
+        return _settled(series, draft, messages.NOTHING_BESIDE)
+    return _settled(series, replace(draft, status="no_baseline"), messages.NO_BASELINE)
 
 
 def _changed(series: Series, draft: Verdict, change: Change, failed: Counts, *, left_out: bool = False) -> Finding:
@@ -154,17 +163,25 @@ def _without_failures(series: Series, draft: Verdict, parts: _Parts, policy: Gat
     if change is not None:
         runs = sum(bool(np.isfinite(run).any()) for run in parts[0])
         return _changed(series, replace(draft, baseline_runs=runs), change, failed, left_out=True)
-    reason = messages.baseline_fails(name(policy.quantile), failed)
+    reason = messages.baseline_fails(name(policy.quantile), failed, paired=series.paired)
     return _settled(series, _with_quantiles(series, draft, policy, parts), reason)
 
 
 def _successes(series: Series, parts: _Parts, policy: GatePolicy, noise: Noise) -> Change | None:
     """Return the change of the requests that did not fail; ``None`` where they are too few."""
-    before, now = ([run[np.isfinite(run)] for run in runs] for runs in (parts[0], [parts[1]]))
+    if series.paired:  # of a pair with a failure, neither side has its counterpart
+        both = np.isfinite(parts[0][0]) & np.isfinite(parts[1])
+        before, now = [parts[0][0][both]], [parts[1][both]]
+    else:
+        before, now = ([run[np.isfinite(run)] for run in runs] for runs in (parts[0], [parts[1]]))
     if min(sum(run.size for run in before), now[0].size) < MINIMUM_REQUESTS:
         return None
-    baseline = [run for run in before if run.size]
-    return compare(Runs(baseline=baseline, candidate=now[0], seed=_seed(series.key, policy)), policy, noise)
+    return _compared(series, ([run for run in before if run.size], now[0]), policy, noise)
+
+
+def _compared(series: Series, parts: _Parts, policy: GatePolicy, noise: Noise) -> Change:
+    runs = Runs(baseline=parts[0], candidate=parts[1], seed=_seed(series.key, policy))
+    return paired.compare(runs, policy) if series.paired else compare(runs, policy, noise)
 
 
 def _is_worse(change: Change, series: Series, policy: GatePolicy) -> bool:

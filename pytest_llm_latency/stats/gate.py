@@ -194,9 +194,11 @@ def _question(case: _Case, failed: Counts | None) -> power.Question:
 def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None) -> tuple[str, ...]:
     policy, series = case.policy, case.finding.series
     quantile = name(policy.quantile)
-    reasons = [messages.change(quantile, verdict, series.unit, policy.alpha)]
+    failed = case.finding.failed
+    pairs = failed.candidate if failed is not None and series.paired else None
+    reasons = [messages.change(quantile, verdict, series.unit, policy.alpha, pairs=pairs)]
     if verdict.status == "inconclusive":
-        reasons.append(messages.inconclusive(verdict, target))
+        reasons.append(messages.inconclusive(verdict, target, paired=series.paired))
     if series.looks is not None:
         reasons.append(messages.looks(len(case.looked_at)))
     alone = _ratio(change.candidate - change.baseline, series)
@@ -204,13 +206,14 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
         alone = verdict.candidate / verdict.baseline
     if verdict.ratio is not None and abs(alone - verdict.ratio) > _VISIBLE * verdict.ratio:
         reasons.append(messages.together(policy.quantiles, alone))
-    if case.noise.runs < ASSUMED_DEGREES:
+    if series.paired:
+        reasons.append(messages.INTERLEAVED)
+    elif case.noise.runs < ASSUMED_DEGREES:
         reasons.append(messages.assumed_noise(case.noise.run_variance**0.5, case.noise.runs))
     elif verdict.baseline_runs == 1:
         reasons.append(messages.borrowed_noise(case.noise.run_variance**0.5))
-    failed = case.finding.failed
     if failed is not None and case.finding.left_out:
-        reasons.append(messages.left_out(quantile, failed))
+        reasons.append(messages.left_out(quantile, failed, paired=series.paired))
     elif failed is not None and failed.candidate_failed:
         reasons.append(messages.failures_rank(failed.candidate_failed, failed.candidate))
     return tuple(reasons)
@@ -228,7 +231,7 @@ def _judge_failures(case: _Case, failed: Counts) -> Verdict:
         information=case.looked_at[-1] if series.looks is not None else None,
     )
     quantile = name(case.policy.quantile)
-    reasons = (messages.failures(quantile, verdict, failed),)
+    reasons = (messages.failures(quantile, verdict, failed, paired=series.paired),)
     if change is None:
         return replace(verdict, reasons=reasons)
     before, now = natural(change.baseline, series), natural(change.candidate, series)

@@ -23,6 +23,12 @@ _MULTIPLE = 100.0  # from here on a percentage is harder to read
 
 NO_BASELINE = "no accepted run to compare with: accept this one with `llm-latency baseline accept`"
 NOT_MEASURED = "no request of this run has the figure, so that there is nothing to compare: see the run's errors"
+NOTHING_BESIDE = (
+    "inconclusive: nothing was measured beside this run to compare it with: see its errors and run it again"
+)
+INTERLEAVED = "both sides took turns in this run, so that the difference is that of now: it says nothing of other days"
+_ACCEPT = "accept a run without failures"
+_MEASURE = "repair them and measure both sides again"
 
 
 def unmeasured(metric: Metric, *, in_baseline: bool) -> str:
@@ -39,21 +45,23 @@ def too_few(requests: int, least: int) -> str:
     return f"inconclusive: {_requests(requests)} cannot be compared; raise requests to at least {least}"
 
 
-def change(quantile: str, verdict: Verdict, unit: Unit, alpha: float) -> str:
+def change(quantile: str, verdict: Verdict, unit: Unit, alpha: float, *, pairs: int | None = None) -> str:
     """Say what the quantile was and is, by how much it changed, and how sure that is."""
+    over = _runs(verdict.baseline_runs) if pairs is None else f"{format_count(pairs)} pairs"
     before, now = format_value(verdict.baseline, unit), format_value(verdict.candidate, unit)
     interval = f"{format_percent(1 - alpha)} interval {_interval(verdict.interval)}"
     return (
         f"{quantile} {before} → {now} ({_change(verdict.ratio)}, {interval}), "
-        f"{_probability(verdict.p_value)} over {_runs(verdict.baseline_runs)}"
+        f"{_probability(verdict.p_value)} over {over}"
     )
 
 
-def inconclusive(verdict: Verdict, target: float | None) -> str:
+def inconclusive(verdict: Verdict, target: float | None, *, paired: bool = False) -> str:
     """Say what the run could have seen, and which change the needed requests would show."""
     seen = f"inconclusive: this run could have seen {_change(verdict.detectable)} or more"
     if verdict.needed is None:
-        return f"{seen}; more requests alone would not settle it: run it again, or accept more baseline runs"
+        or_accept = "" if paired else ", or accept more baseline runs"
+        return f"{seen}; more requests alone would not settle it: run it again{or_accept}"
     return f"{seen}; about {_requests(verdict.needed)} would show {_change(target)}"
 
 
@@ -96,14 +104,14 @@ def failures_rank(failed: int, requests: int) -> str:
     return f"{format_count(failed)} of {_requests(requests)} failed and rank as slower than every success"
 
 
-def failures(quantile: str, verdict: Verdict, counts: "Counts") -> str:
+def failures(quantile: str, verdict: Verdict, counts: "Counts", *, paired: bool = False) -> str:
     """Say that the quantile falls on failed requests, and what follows."""
     then = _share(counts.baseline_failed, counts.baseline)
     now = _share(counts.candidate_failed, counts.candidate)
     shares = f"{now} failed, {then} in the baseline ({_probability(verdict.p_value)})"
     if verdict.baseline is None:
         where = f"{quantile} falls on failed requests in this run and in its baseline"
-        remedy = "repair the errors and accept a run without them"
+        remedy = _MEASURE if paired else "repair the errors and accept a run without them"
     else:
         where = f"{quantile} falls on failed requests"
         remedy = "repair the errors first"
@@ -117,16 +125,16 @@ def successes(quantile: str, values: tuple[float, float], ratio: float, unit: Un
     return f"the successes alone got slower: {quantile} {before} → {now} ({_change(ratio)})"
 
 
-def left_out(quantile: str, counts: "Counts") -> str:
+def left_out(quantile: str, counts: "Counts", *, paired: bool = False) -> str:
     """Say that the successes alone were compared, and why."""
-    return f"{_failed_baseline(quantile, counts)}: failed requests were left out; accept a run without failures"
+    return f"{_failed_baseline(quantile, counts)}: failed requests were left out; {_MEASURE if paired else _ACCEPT}"
 
 
-def baseline_fails(quantile: str, counts: "Counts") -> str:
+def baseline_fails(quantile: str, counts: "Counts", *, paired: bool = False) -> str:
     """Say that the baseline's quantile is a failure and its successes are too few to compare."""
     return (
         f"inconclusive: {_failed_baseline(quantile, counts)}, and too few requests succeeded to be compared; "
-        "accept a run without failures"
+        f"{_MEASURE if paired else _ACCEPT}"
     )
 
 

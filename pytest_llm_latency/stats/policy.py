@@ -60,6 +60,8 @@ class Series:
     Each run is one-dimensional. A failed request is ``math.inf``; where higher is better, ``0.0``
     is a failed request too. ``tolerance`` stands before the policy's. ``unit`` is for the reasons.
     ``looks`` is how a candidate was looked at while it grew, ``None`` for once, at its end.
+    ``paired`` says that the baseline is one run that was interleaved with the one to judge: request
+    ``i`` of it was measured right beside request ``i`` of the other.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Series:
     tolerance: float | None = None
     unit: Unit = "s"
     looks: Looks | None = None
+    paired: bool = False
 
     def change(self, policy: GatePolicy) -> float:
         """Return the logarithm of the smallest change that counts."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pytest_llm_latency import metrics
+from pytest_llm_latency import interleaving, metrics
 from pytest_llm_latency.errors import RefusedBaselineError, UsageError
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.plan import STOPPED
@@ -117,6 +117,8 @@ def _refuse(runs: Iterable[Run], verdicts: Mapping[str, VerdictStatus]) -> None:
 
 
 def _fault(run: Run, verdict: VerdictStatus | None) -> str | None:
+    if run.plan.ab is not None:
+        return f"it was measured {interleaving.told(run.plan)}, so that half of its requests are not the test's own"
     if not run.complete and (fault := _cut_off(run)) is not None:
         return fault
     if verdict == "invalid":

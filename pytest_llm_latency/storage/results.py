@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_llm_latency import interleaving
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, UsageError, WireError
 from pytest_llm_latency.model import Result, Run, Session, VerdictStatus
 from pytest_llm_latency.storage import accepted, atomic
@@ -93,6 +94,13 @@ class StoredSession:
 
         path = self.folder / test.file
         return by_column.decode(samples.read_bytes(path), path)
+
+    def sides(self, test: StoredTest) -> "tuple[Columns, ...]":
+        """Read by column the two sides of a run that measured both, what stood in for the baseline first."""
+        from pytest_llm_latency.storage import by_column, samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+        (run,) = self.runs(test)
+        return by_column.decode(samples.encode(interleaving.split(run)), self.folder / test.file)
 
     def result(self, test: StoredTest) -> Result:
         """Read what was said of one of the tests; raise ``StorageError`` where that is not stored."""

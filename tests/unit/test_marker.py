@@ -259,7 +259,7 @@ def test_the_error_limit_is_an_option_of_the_whole_run() -> None:
     [
         (("openai/a",), {}, r"named arguments only: write llm_latency\(model='openai/a'\)\."),
         ((), {"requests_": 3}, r"has no argument 'requests_': did you mean 'requests'\?"),
-        ((), {"x": 3}, r"has no argument 'x': known are model, requests, .*, version\."),
+        ((), {"x": 3}, r"has no argument 'x': known are model, requests, .*, ab\."),
         ((), {"model": 3}, r"model is 3: it must be a text that is not empty\."),
         ((), {"limits": 3}, r"limits is 3: it must be a text or a list of texts\."),
         ((), {"gate": [1]}, r"gate is \[1\]: it must be a text or a list of texts\."),

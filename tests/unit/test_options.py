@@ -42,6 +42,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "budget-seconds": ("10min", 600.0, "0s"),
     "budget-tokens": ("100000", 100_000, "-1"),
     "budget-dollars": ("$0.50", 0.5, "nan"),
+    "ab": ("https://api.example.com/v1", "https://api.example.com/v1", "localhost:8000"),
     "tolerance": ("20%", 0.2, "-5%"),
     "margin": ("0.5", 0.5, "0"),
     "alpha": ("1%", 0.01, "101%"),

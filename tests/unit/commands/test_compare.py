@@ -166,7 +166,7 @@ def test_a_baseline_that_cannot_be_trusted_fails(capsys: pytest.CaptureFixture[s
     session(tmp_path, 1, CHAT, trust=nouns.trust(send_lag_p99_s=3.0))
     status, out, _ = called(capsys, str(tmp_path), "same", "--filter", "chat")
     assert status == 1
-    assert "1 run of A cannot be trusted and was left out: the client was overloaded" in " ".join(out.split())
+    assert "1 run of A cannot be a baseline and was left out: the client was overloaded" in " ".join(out.split())
 
 
 def test_an_invalid_run_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

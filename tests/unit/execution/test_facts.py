@@ -15,7 +15,7 @@ PLAN = nouns.plan(warmup=0)
 
 def gathered(iterations: range, *, source: Listed | None = None) -> StepFacts:
     """Return the facts of these iterations, whose prompts and served models take turns."""
-    gathering = Gathering("step", Fingerprints(PLAN, source))
+    gathering = Gathering(("step", None), Fingerprints(PLAN, source))
     for iteration in iterations:
         asked = request(messages=({"role": "user", "content": f"question {iteration % 3}"},))
         entry = Entry(iteration=iteration, phase="measure", step="step", recording=recording(request=asked))
