@@ -9,9 +9,10 @@ from pytest_llm_latency.model import Distribution, Result, Summary
 from pytest_llm_latency.report.rows import rows
 from pytest_llm_latency.report.text import Line, line
 
-_GAP = "  "
+_GAP = _INDENT = "  "
 _TITLES = ("", "region", "p50", "p95", "requests", "errors")
 _WORDS = 2  # the columns that stand left
+_LEAST = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +51,28 @@ def by_region(result: Result) -> tuple[RegionRow, ...]:
     )
 
 
-def lines(results: Sequence[Result], text: Callable[[str], str], title: Callable[[str], str]) -> list[Line]:
-    """Return the table of all tests that several regions saw; ``text`` and ``title`` fit words to the screen."""
+def lines(results: Sequence[Result], width: int, text: Callable[[str], str], title: Callable[[str], str]) -> list[Line]:
+    """Return the table of all tests that several regions saw, without the columns for which the width is too small.
+
+    ``text`` and ``title`` fit words to the screen.
+    """
     told = [(result, by_region(result)) for result in results if result.regions]
     cells = [[text(cell) for cell in row.cells] for _, found in told for row in found]
     if not cells:
         return []
     sizes = [max(map(len, column)) for column in zip(_TITLES, *cells, strict=True)]
+    while len(_INDENT) + sum(sizes) + len(_GAP) * (len(sizes) - 1) > width and len(sizes) > _LEAST:
+        sizes.pop()
     written = iter(cells)
-    table = [line(f"  {_aligned(_TITLES, sizes)}".rstrip(), "bold")]
+    table = [line(f"{_INDENT}{_aligned(_TITLES, sizes)}".rstrip(), "bold")]
     for result, found in told:
         table.append(line(title(result.test_id)))
-        table += [line(f"  {_aligned(next(written), sizes)}") for _ in found]
+        table += [line(f"{_INDENT}{_aligned(next(written), sizes)}") for _ in found]
     return table
 
 
 def _aligned(cells: Iterable[str], sizes: Sequence[int]) -> str:
-    placed = zip(cells, sizes, strict=True)
+    placed = zip(cells, sizes, strict=False)  # the last columns may be left out
     return _GAP.join(
         cell.ljust(size) if place < _WORDS else cell.rjust(size) for place, (cell, size) in enumerate(placed)
     )

@@ -108,7 +108,7 @@ def lines(
         return [*_findings(session, screen), *_missing(session, screen), _closing(session, screen)]
     blocks = (
         _table(session.results, screen),
-        regions.lines(session.results, screen.text, screen.id),
+        regions.lines(session.results, screen.width, screen.text, screen.id),
         _findings(session, screen),
         _missing(session, screen),
         _surroundings(session, screen),
