@@ -28,14 +28,8 @@ JUDGING = ("tolerance", "margin", "alpha", "error-limit", "on-inconclusive", "on
            "monthly-requests")  # fmt: skip
 
 
-def _by(place: str) -> Callable[[Run], str]:
-    """Return what says where a run's samples were taken: its workers, hosts or regions."""
-
-    def name(run: Run) -> str:
-        found = {getattr(each, place) or "none" for each in run.samples if each.phase == MEASURE}
-        return ", ".join(sorted(found)) or "none"
-
-    return name
+def _worker(run: Run) -> str:
+    return ", ".join(sorted({each.worker or "none" for each in run.samples if each.phase == MEASURE})) or "none"
 
 
 # By what benchmarks can be put together; a benchmark of several models stands under all of them at once.
@@ -43,9 +37,7 @@ GROUPS: Mapping[str, Callable[[Run], str]] = MappingProxyType({
     "model": lambda run: ", ".join(dict.fromkeys(each.model for each in run.conditions)) or "unknown",
     "provider": lambda run: ", ".join(dict.fromkeys(each.provider for each in run.conditions)) or "unknown",
     "test": lambda run: run.test_id.partition("[")[0],
-    "worker": _by("worker"),
-    "host": _by("host"),
-    "region": _by("region"),
+    "worker": _worker,
     "session": lambda run: f"{run.session_id} ({run.started_at})",
 })
 

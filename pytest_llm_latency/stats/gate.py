@@ -142,7 +142,7 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
     question = _question(case, case.finding.failed)
     information = case.looked_at[-1] if series.looks is not None else None
     saturated = information is not None and information >= sequential.SATURATED
-    needed = power.needed(change, question) if status == "inconclusive" and not saturated else None
+    needed = _needed(case, change, question) if status == "inconclusive" and not saturated else None
     verdict = replace(
         draft,
         status=status,
@@ -156,6 +156,17 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
     )
     target = None if needed is None else _ratio(needed.target, series)
     return replace(verdict, reasons=_reasons(case, change, verdict, target))
+
+
+def _needed(case: _Case, change: Change, question: power.Question) -> power.Needed | None:
+    if change.tail is not None and _only_tail_is_open(case, change):
+        return power.needed_for_tail(change.tail, question)
+    return power.needed(change, question)
+
+
+def _only_tail_is_open(case: _Case, change: Change) -> bool:
+    """Say whether nothing but a slower tail keeps the change from being excluded."""
+    return change.interval(case.confidence)[1] < math.log1p(case.policy.margin)
 
 
 def _status(case: _Case, change: Change) -> VerdictStatus:
@@ -172,7 +183,9 @@ def _status(case: _Case, change: Change) -> VerdictStatus:
         return "regressed"
     if case.faster < policy.alpha and -change.size >= enough and large:
         return "improved"
-    _, high = change.interval(case.confidence)
+    high = change.interval(case.confidence)[1]
+    if change.tail is not None:
+        high = max(high, change.tail.highest(power.TAIL_CONFIDENCE))
     small = policy.floor_s > 0 and max(moved(high), moved(change.size)) <= policy.floor_s
     return "pass" if high < math.log1p(policy.margin) or small else "inconclusive"
 
@@ -198,7 +211,7 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     pairs = failed.candidate if failed is not None and series.paired else None
     reasons = [messages.change(quantile, verdict, series.unit, policy.alpha, pairs=pairs)]
     if verdict.status == "inconclusive":
-        reasons.append(messages.inconclusive(verdict, target, paired=series.paired))
+        reasons.append(_open(case, change, verdict, target))
     if series.looks is not None:
         reasons.append(messages.looks(len(case.looked_at)))
     alone = _ratio(change.candidate - change.baseline, series)
@@ -217,6 +230,14 @@ def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None
     elif failed is not None and failed.candidate_failed:
         reasons.append(messages.failures_rank(failed.candidate_failed, failed.candidate))
     return tuple(reasons)
+
+
+def _open(case: _Case, change: Change, verdict: Verdict, target: float | None) -> str:
+    """Say what an inconclusive series leaves open, and what would settle it."""
+    if change.tail is None or not _only_tail_is_open(case, change):
+        return messages.inconclusive(verdict, target, paired=case.finding.series.paired)
+    most = _ratio(change.tail.highest(power.TAIL_CONFIDENCE), case.finding.series)
+    return messages.open_tail(case.policy.quantile, most, verdict.needed)
 
 
 def _judge_failures(case: _Case, failed: Counts) -> Verdict:

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_llm_latency.stats.policy import GatePolicy
+from pytest_llm_latency.stats.probabilities import t_quantile, upper
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
 from pytest_llm_latency.stats.variance import Noise, Scatter, scatter
 
 _OWN_WEIGHT = 12.0  # the suite's noise counts as much as twelve runs of the series itself
 _RESTLESS = 0.05  # the chance with which a series of the suite's noise is taken for a noisier one
-_TAIL_DEGREES = 1.5  # degrees of freedom of a tail's variance that one run brings (two are measured)
 _BODY_SHARE = 4  # requests for each degree of freedom of a location's variance
+_BODY_BLOCKS = 2  # and groups of requests that hang together
+_LEAST_DEGREES = 4.0  # what a variance is known with at least
+_TAIL_SHARE, _TAIL_BLOCKS = 25, 4  # the same of a tail's,
+_SURE_TAIL_DEGREES, _FURTHER_TAIL_SHARE = 9.0, 50  # from which on more requests tell less
 _FEW_RUNS = 3  # below it, the candidate joins the resampled runs, so that a slower tail widens its own variance:
-_JOINED_TAIL_DEGREES = 8.0  # that alone holds the level
+_JOINED_TAIL_DEGREES, _JOINED_TAIL_SHARE = 8.0, 5  # of each run, and its requests for each: that alone holds the level
 _LEAST_VARIANCE = 1e-12
-_HANDICAP = 0.2  # the tail alone must be so much clearer: most changes are of everything
+_HANDICAP = 0.45  # the tail must be so much clearer: most changes are of everything
 _KNOWN_TAIL = 0.012  # the variance of a departure (0.11²) below which one within its noise counts as none
-_MOST_RELATED = 1 - 1e-9
-_BESIDE_ZERO = 1e-12
-_LARGEST_SCORE = 37.0  # beyond it a normal probability is no float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class Change:
     ``size`` is the estimated change of the judged quantile and ``error`` its standard error.
     ``slower`` and ``faster`` are the p values of the two directions. ``between`` and ``within``
     are the parts of the location's variance that runs and requests make, with its ``degrees``.
+    ``tail`` is how much slower the tail got beyond the body, ``None`` where there is no body.
     """
 
     baseline: float
@@ -56,6 +58,7 @@ class Change:
     between: float
     within: float
     degrees: float
+    tail: "Contrast | None"
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided interval of the size."""
@@ -64,13 +67,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Contrast:
+class Contrast:
     """One difference with its variance, degrees of freedom and third central moment."""
 
     value: float
     variance: float
     degrees: float
     third: float
+
+    def highest(self, confidence: float) -> float:
+        """Return the one-sided upper bound of the difference."""
+        return self.value + math.sqrt(self.variance) * t_quantile(confidence, self.degrees)
 
     def score(self, sign: int) -> float:
         """Return the normal score of the difference in one direction, corrected for a skewed tail.
@@ -109,15 +116,15 @@ class Uncertainty:
         """Return how two contrasts of the difference vary together, by its requests."""
         return self.within * float(one @ self.resampled.covariance @ other)
 
-    def contrast(self, difference: Floats, contrast: Floats, own_degrees: float) -> _Contrast:
+    def contrast(self, difference: Floats, contrast: Floats, own_degrees: float) -> Contrast:
         """Return a contrast that a noisy run shifts as a whole."""
         within = self.covariance(contrast, contrast)
         variance = max(within + self.between, _LEAST_VARIANCE)
-        return _Contrast(
+        return Contrast(
             value=float(difference @ contrast),
             variance=variance,
             degrees=self._degrees(within, own_degrees),
-            third=self.third * float(np.mean((self.resampled.draws @ contrast) ** 3)),
+            third=self.third_moment(contrast),
         )
 
     def _degrees(self, within: float, own: float) -> float:
@@ -125,21 +132,33 @@ class Uncertainty:
         parts = within**2 / own + self.between**2 / self.noise.degrees
         return max(1.0, (within + self.between) ** 2 / parts) if parts > 0 else self.noise.degrees
 
-    def location(self, difference: Floats) -> _Contrast:
+    def location(self, difference: Floats) -> Contrast:
         """Return the shift of all quantiles."""
-        own = max(self.tail_degrees, min(self.requests / _BODY_SHARE, self.resampled.blocks))
+        own = max(_LEAST_DEGREES, min(self.requests / _BODY_SHARE, self.resampled.blocks / _BODY_BLOCKS))
         return self.contrast(difference, self.resampled.weights, own)
 
-    def judged(self, difference: Floats) -> _Contrast:
-        """Return the shift of the judged quantile alone."""
-        last = self.resampled.weights + self.resampled.departure
-        found = self.contrast(difference, last, self.tail_degrees)
-        return _Contrast(
-            value=found.value,
-            variance=found.variance + self.departure_variance() * (1 - 1 / self.noise.tail_inflation),
-            degrees=found.degrees,
-            third=found.third,
+    def tail(self, difference: Floats) -> Contrast | None:
+        """Return the shift of the tail beyond the body, which no noise that moves all of a run shifts."""
+        weights = self.resampled.tail
+        if not weights.any():
+            return None
+        within = self.noise.tail_inflation * self.covariance(weights, weights)
+        return Contrast(
+            value=float(difference @ weights),
+            variance=max(within + self.between_tails, _LEAST_VARIANCE),
+            degrees=self.tail_degrees,
+            third=self.third_moment(weights),
         )
+
+    @property
+    def between_tails(self) -> float:
+        """The part of the tail's variance that runs make, as far as runs do not show it."""
+        runs = self.between / self.noise.run_variance if self.noise.run_variance > 0 else 0.0
+        return self.noise.tail_variance * runs
+
+    def third_moment(self, contrast: Floats) -> float:
+        """Return the third central moment of a contrast of the difference."""
+        return self.third * float(np.mean((self.resampled.draws @ contrast) ** 3))
 
     def departure_variance(self) -> float:
         """Return the variance of what the judged quantile moved beyond the location."""
@@ -157,25 +176,24 @@ def compare(runs: Runs, policy: GatePolicy, noise: Noise) -> Change:
 def tested(before: Floats, now: Floats, uncertainty: Uncertainty) -> Change:
     """Return the change between two estimates of the quantiles, whose difference scatters as ``uncertainty`` says.
 
-    Two contrasts are tested together, the location (everything is slower) and the judged quantile
-    alone (the tail is), which must be clearer by a handicap: the larger normal score counts, and
-    its p value allows for both.
+    Two contrasts are tested together, the location (everything is slower) and the tail (it alone
+    is), which must be clearer by a handicap: the larger normal score counts, and its p value
+    allows for both.
     """
     difference = now - before
-    location, judged = uncertainty.location(difference), uncertainty.judged(difference)
-    shared = uncertainty.covariance(uncertainty.resampled.weights, uncertainty.resampled.departure)
-    correlation = (location.variance + shared) / math.sqrt(location.variance * judged.variance)
-    size, error = _size(location, judged, uncertainty)
+    location, tail = uncertainty.location(difference), uncertainty.tail(difference)
+    size, error = _size(difference, location, uncertainty)
     return Change(
         baseline=float(before[-1]),
         candidate=float(now[-1]),
         size=size,
         error=error,
-        slower=_larger(location.score(1), judged.score(1), correlation),
-        faster=_larger(location.score(-1), judged.score(-1), correlation),
+        slower=_larger(location, tail, 1),
+        faster=_larger(location, tail, -1),
         between=uncertainty.between,
         within=location.variance - uncertainty.between,
         degrees=location.degrees,
+        tail=tail,
     )
 
 
@@ -183,7 +201,7 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
     few = len(runs.baseline) < _FEW_RUNS
     sources = [*runs.baseline, runs.candidate] if few else runs.baseline
     resampled = scatter(sources, runs.candidate.size, policy.quantiles, runs.seed)
-    number, shares = len(runs.baseline), runs.shares
+    number, shares, requests = len(runs.baseline), runs.shares, sum(run.size for run in sources)
     expected = noise.run_variance + resampled.variance(resampled.weights) * float(shares.mean())
     return Uncertainty(
         resampled=resampled,
@@ -191,9 +209,24 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
         third=max(0.0, 1 - float((shares**2).sum()) / number**3),
         between=(noise.run_variance + _excess(accepted @ resampled.weights, expected)) * (1 + 1 / number),
         noise=noise,
-        tail_degrees=len(sources) * (_JOINED_TAIL_DEGREES if few else _TAIL_DEGREES),
-        requests=sum(run.size for run in sources),
+        tail_degrees=_joined_tail_degrees(sources) if few else _tail_degrees(requests, resampled.blocks),
+        requests=requests,
     )
+
+
+def _tail_degrees(requests: int, blocks: float) -> float:
+    """Return the degrees of freedom of a tail's variance.
+
+    Few of the requests are of the tail, and the fewest of them carry most of its variance; what
+    this returns keeps the level of simulated tails of all weights.
+    """
+    known = max(min(requests / _TAIL_SHARE, _SURE_TAIL_DEGREES), requests / _FURTHER_TAIL_SHARE)
+    return max(_LEAST_DEGREES, min(known, blocks / _TAIL_BLOCKS))
+
+
+def _joined_tail_degrees(sources: Sequence[Floats]) -> float:
+    requests = sum(run.size for run in sources)
+    return max(_LEAST_DEGREES, min(len(sources) * _JOINED_TAIL_DEGREES, requests / _JOINED_TAIL_SHARE))
 
 
 def _excess(locations: Floats, expected: float) -> float:
@@ -211,7 +244,7 @@ def _excess(locations: Floats, expected: float) -> float:
     return (_OWN_WEIGHT * expected + scattered) / (_OWN_WEIGHT + own) - expected
 
 
-def _size(location: _Contrast, judged: _Contrast, uncertainty: Uncertainty) -> tuple[float, float]:
+def _size(difference: Floats, location: Contrast, uncertainty: Uncertainty) -> tuple[float, float]:
     """Return the change of the judged quantile and its standard error.
 
     The quantiles agree in a location as far as the judged one does not depart from it by more
@@ -219,7 +252,7 @@ def _size(location: _Contrast, judged: _Contrast, uncertainty: Uncertainty) -> t
     none below one (James & Stein 1961); where the tail is not known well enough to say that it
     does not depart, by ``t² / (1 + t²)``, so that the interval stays open.
     """
-    departure = judged.value - location.value
+    departure = float(difference @ uncertainty.resampled.departure)
     variance = max(uncertainty.departure_variance(), _LEAST_VARIANCE)
     share = max(0.0, 1 - variance / max(departure**2, _LEAST_VARIANCE))
     if variance > _KNOWN_TAIL:
@@ -229,39 +262,18 @@ def _size(location: _Contrast, judged: _Contrast, uncertainty: Uncertainty) -> t
     return location.value + share * departure, math.sqrt(max(total, _LEAST_VARIANCE))
 
 
-def _larger(location: float, judged: float, correlation: float) -> float:
-    """Return the probability that one of two correlated normal scores is as large as the larger was.
+def _larger(location: Contrast, tail: Contrast | None, sign: int) -> float:
+    """Return the p value of one direction: the chance of a score as large as the larger of the two was.
 
-    The judged quantile's counts less its handicap.
+    The tail's counts less its handicap. Their weights are made so that they are uncorrelated.
     """
-    first = min(max(location, judged - _HANDICAP, -_LARGEST_SCORE), _LARGEST_SCORE)
-    return either(first, _off_zero(first) + _HANDICAP, correlation)
+    first = location.score(sign)
+    if tail is None:
+        return upper(first)
+    return one_of_two(max(first, tail.score(sign) - _HANDICAP))
 
 
-def either(first: float, second: float, correlation: float) -> float:
-    """Return the probability that one of two correlated normal scores reaches its own bound or more.
-
-    That of the normal plane by Owen (1956), written for the upper tail, where it keeps its digits.
-    """
-    from scipy.special import ndtr, owens_t  # noqa: PLC0415  (slow to import)
-
-    first, second = _off_zero(first), _off_zero(second)
-    related = min(_MOST_RELATED, max(-_MOST_RELATED, correlation))
-    apart = math.sqrt(1 - related**2)
-    found = (float(ndtr(-first)) + float(ndtr(-second))) / 2
-    found += float(owens_t(first, (second - related * first) / (first * apart)))
-    found += float(owens_t(second, (first - related * second) / (second * apart)))
-    found += 0.5 if first * second < 0 else 0.0
-    return min(1.0, max(0.0, found))
-
-
-def _off_zero(score: float) -> float:
-    """Return a score beside zero, where Owen's function is not continuous."""
-    return _BESIDE_ZERO if score == 0 else score
-
-
-def t_quantile(probability: float, degrees: float) -> float:
-    """Return the quantile of Student's distribution."""
-    from scipy.special import stdtrit  # noqa: PLC0415  (slow to import)
-
-    return float(stdtrit(degrees, probability))
+def one_of_two(score: float) -> float:
+    """Return the chance that the location reaches a score, or the tail one that is above it by its handicap."""
+    one, other = upper(score), upper(score + _HANDICAP)
+    return one + other - one * other

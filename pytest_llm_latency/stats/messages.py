@@ -71,6 +71,16 @@ def looks(count: int) -> str:
     return f"p and the interval allow for {times} at the run as it grew"
 
 
+def open_tail(quantile: float, most: float, needed: int | None) -> str:
+    """Say that the slowest requests alone may have got slower, by how much, and what would tell."""
+    tail = format_percent(2 * (1 - quantile))
+    enough = "run it again" if needed is None else f"about {_requests(needed)} would tell"
+    return (
+        f"inconclusive: everything else is as it was, but the slowest {tail} may have got slower by up to "
+        f"{_change(most)}; {enough}"
+    )
+
+
 def together(quantiles: Sequence[float], alone: float) -> str:
     """Say that the change is an estimate from several quantiles."""
     names = [name(each) for each in quantiles]

@@ -1,11 +1,15 @@
 """Power: the smallest change that a run could have shown, and the requests that would show one."""
 
+import functools
 import math
 from dataclasses import dataclass, replace
 
-from pytest_llm_latency.stats.joint import Change, t_quantile
+from pytest_llm_latency.stats.joint import Change, Contrast, one_of_two
+from pytest_llm_latency.stats.probabilities import t_quantile, upper
 
 POWER = 0.8
+TAIL_CONFIDENCE = 0.85  # with which a pass excludes that the tail alone got slower by the margin
+_FAR, _HALVINGS = 37.0, 60  # a score beyond all others, and the steps to a score of which no digit is lost
 MOST_REQUESTS = 10_000  # beyond it the answer is to accept more baseline runs
 
 
@@ -65,6 +69,20 @@ def needed(change: Change, question: Question) -> Needed | None:
     return None
 
 
+def needed_for_tail(tail: Contrast, question: Question) -> Needed | None:
+    """Return the requests that would exclude a tail that got slower by the margin, if it did by no more than now.
+
+    ``None`` where it did by the margin already, and where they would be more than ``MOST_REQUESTS``.
+    """
+    room = question.margin - max(0.0, tail.value)
+    if room <= 0:
+        return None
+    found = math.ceil(question.requests * ((tail.highest(TAIL_CONFIDENCE) - tail.value) / room) ** 2)
+    return (
+        Needed(requests=_rounded(found), target=question.margin) if question.requests < found <= MOST_REQUESTS else None
+    )
+
+
 def _allowed(change: Change, question: Question, target: float) -> float:
     """Return the largest variance of the location with which a target shows in 80 of 100 cases."""
     large = (target - question.tolerance) / t_quantile(POWER, change.degrees)
@@ -84,4 +102,15 @@ def _clearance(change: Change, question: Question) -> float:
 
 def _sum_of_quantiles(change: Change, question: Question) -> float:
     level = question.alpha / question.hypotheses
-    return t_quantile(1 - level, change.degrees) + t_quantile(POWER, change.degrees)
+    alone = level if change.tail is None else _level_of_location(level)
+    return t_quantile(1 - alone, change.degrees) + t_quantile(POWER, change.degrees)
+
+
+@functools.lru_cache(maxsize=64)
+def _level_of_location(level: float) -> float:
+    """Return the level of the location alone, where the tail is tested with it at a level for both."""
+    low, high = -_FAR, _FAR
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if one_of_two(middle) > level else (low, middle)
+    return upper(high)

@@ -9,8 +9,9 @@ Turnbull 1989), which hold at whichever look a run is stopped, for whatever reas
 import math
 from collections.abc import Callable, Sequence
 
-from pytest_llm_latency.stats.joint import Change, either
+from pytest_llm_latency.stats.joint import Change
 from pytest_llm_latency.stats.policy import MINIMUM_REQUESTS, Looks
+from pytest_llm_latency.stats.probabilities import either
 
 SINGLE = (1.0,)  # the fractions of a sample that was looked at once, at its end
 SATURATED = 0.95  # of the information: what is left would narrow an interval by less than 3 %

@@ -3,7 +3,6 @@
 Everything here is on the logarithm of the values, so that a difference is a ratio.
 """
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pytest_llm_latency.metrics import Direction
+from pytest_llm_latency.stats import contrasts
 from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis, harrell_davis_weights
 
 RESAMPLES = 300
 SMALLEST = 1e-9  # one nanosecond, the resolution of a stamp: what zero counts as
 NOISE_FLOOR = 0.01  # no two runs are trusted to agree closer than this
-ASSUMPTION_WEIGHT = 4.0  # against observed runs, the assumed noise counts as much as four
-ASSUMED_DEGREES = 8.0  # where nothing is observed, it is relied on as if it came from eight
-_RIDGE = 0.1
+ASSUMPTION_WEIGHT = 3.0  # against observed runs, the assumed noise counts as much as three
+ASSUMED_DEGREES = 8.0  # where little is observed, it is relied on as if it came from eight
+_TAIL_SHARE = 0.25  # of the variance between runs that their tails are assumed to have beyond it
 _BLOCKS = 2.0
+_MOST_CORRELATED = 0.9
+_LEAST_SHARE = 0.25
 _MOST_INFLATION = 10.0
 _CANDIDATES = 400
 
@@ -40,6 +42,11 @@ class Noise:
     runs: int
     tail_inflation: float
 
+    @property
+    def tail_variance(self) -> float:
+        """The variance between runs of the tail beyond the location, as far as runs do not show it."""
+        return _TAIL_SHARE * self.run_variance * ASSUMPTION_WEIGHT / (ASSUMPTION_WEIGHT + self.runs)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scatter:
@@ -47,8 +54,8 @@ class Scatter:
 
     ``blocks`` is the number of groups of requests that hang together. ``draws`` has one row a
     resample and one column a quantile, centred. ``weights`` turns the quantiles into the location,
-    a shift of all of them; ``departure`` into what the judged quantile has beyond the location.
-    Variances go as one over the count.
+    a shift of all of them; ``tail`` into what a slower tail moved the judged quantile beyond the
+    body; ``departure`` into what it has beyond the location. Variances go as one over the count.
     """
 
     count: int
@@ -56,6 +63,7 @@ class Scatter:
     draws: Floats
     covariance: Floats
     weights: Floats
+    tail: Floats
 
     @property
     def departure(self) -> Floats:
@@ -90,18 +98,30 @@ def block_length(runs: Sequence[Floats]) -> int:
     correlation (Carlstein 1986), because a variance that is too small costs more than one that
     varies: 1 where requests are independent.
     """
-    correlation = min(0.9, max(0.0, float(np.mean([_lag_one(run) for run in runs]))))
-    count = min(run.size for run in runs)
+    correlation, count = _correlation(runs), min(run.size for run in runs)
     length = math.ceil(_BLOCKS * (2 * correlation / (1 - correlation**2)) ** (2 / 3) * count ** (1 / 3))
     return int(min(max(1, length), max(1, count // 4)))
+
+
+def _correlation(runs: Sequence[Floats]) -> float:
+    """Return the mean correlation of neighbours, less the bias of a short series (Kendall 1954)."""
+    count = float(np.mean([run.size for run in runs]))
+    found = (float(np.mean([_lag_one(run) for run in runs])) + 1 / count) / max(1 - 3 / count, _LEAST_SHARE)
+    return min(_MOST_CORRELATED, max(0.0, found))
 
 
 def _lag_one(run: Floats) -> float:
     centred = run - run.mean()
     total = float(centred @ centred)
     if run.size < 2 or total <= 1e-12:  # noqa: PLR2004  (a pair; and what rounding leaves of a constant)
-        return 0.0
-    return float(centred[1:] @ centred[:-1]) / total + 1 / run.size
+        return -1 / run.size
+    return float(centred[1:] @ centred[:-1]) / total
+
+
+def _lost_to_blocks(correlation: float, length: int) -> float:
+    """Return the variance of a mean over that of one of blocks, which lose what hangs together across their ends."""
+    apart = np.arange(1, length)
+    return (1 + correlation) / (1 - correlation) / (1 + 2 * float(((1 - apart / length) * correlation**apart).sum()))
 
 
 def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], seed: Sequence[int]) -> Scatter:
@@ -115,7 +135,7 @@ def scatter(runs: Sequence[Floats], count: int, quantiles: tuple[float, ...], se
         random = np.random.default_rng(list(seed))
         chosen = _positions([run.size for run in runs], count, length, random)
         draws = np.sort(pooled[chosen], axis=1) @ harrell_davis_weights(count, quantiles).T
-        draws *= math.sqrt(count / max(1, count - length))  # what blocks lose at their ends
+        draws *= math.sqrt(_lost_to_blocks(_correlation(runs), length))
     return scatter_of(draws, count=count, blocks=pooled.size / length, quantiles=quantiles)
 
 
@@ -128,7 +148,8 @@ def scatter_of(draws: Floats, *, count: int, blocks: float, quantiles: tuple[flo
         blocks=blocks,
         draws=centred,
         covariance=covariance,
-        weights=_location_weights(covariance, quantiles),
+        weights=contrasts.location(covariance, quantiles),
+        tail=contrasts.tail(covariance, quantiles),
     )
 
 
@@ -143,26 +164,6 @@ def _positions(sizes: Sequence[int], count: int, length: int, random: np.random.
     inside = offsets % np.asarray(sizes)[run][:, :, np.newaxis]
     chosen: NDArray[np.int64] = (starts[run][:, :, np.newaxis] + inside).reshape(RESAMPLES, -1)[:, :count]
     return chosen
-
-
-def _location_weights(covariance: Floats, quantiles: tuple[float, ...]) -> Floats:
-    """Return generalised least-squares weights of a common shift, none negative."""
-    spread = np.diag(np.diag(covariance))
-    reference = _normal_covariance(quantiles) * (1e-3 * float(np.trace(covariance)) / len(quantiles) + 1e-12)
-    solved = np.linalg.solve(covariance + _RIDGE * spread + reference, np.ones(len(quantiles)))
-    weights = np.maximum(solved, 0.0)
-    return np.asarray(weights / weights.sum(), dtype=np.float64)
-
-
-@functools.lru_cache(maxsize=16)
-def _normal_covariance(quantiles: tuple[float, ...]) -> Floats:
-    """Return the large-sample covariance of a normal sample's quantiles."""
-    from scipy.special import ndtri  # noqa: PLC0415  (slow to import)
-
-    at = np.asarray(quantiles)
-    density = np.exp(-(ndtri(at) ** 2) / 2) / math.sqrt(2 * math.pi)
-    joint = np.minimum.outer(at, at) - np.outer(at, at)
-    return np.asarray(joint / np.outer(density, density), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -192,15 +193,14 @@ def pool_noise(
     ]
     observed = sorted(each for runs in slowness if (each := _observe(runs, policy)) is not None)
     assumed = max(policy.assumed_noise, NOISE_FLOOR) ** 2
-    variance = _run_variance(observed, assumed)
-    information = math.fsum(each.degrees * (variance / (variance + each.expected)) ** 2 for each in observed)
+    variance, degrees = _run_variance(observed, assumed)
     tails = [(each.tail, each.degrees) for each in observed if each.tail is not None]
     inflation = (ASSUMPTION_WEIGHT + math.fsum(tail * degrees for tail, degrees in tails)) / (
         ASSUMPTION_WEIGHT + sum(degrees for _, degrees in tails)
     )
     return Noise(
         run_variance=variance,
-        degrees=ASSUMED_DEGREES + information,
+        degrees=max(ASSUMED_DEGREES, degrees),
         runs=sum(each.degrees for each in observed),
         tail_inflation=max(1.0, inflation),
     )
@@ -215,8 +215,8 @@ def _observe(baseline: Sequence[Floats], policy: GatePolicy) -> _Observed | None
     resampled = scatter(runs, count, policy.quantiles, (policy.seed, count))
     estimates = np.array([harrell_davis(run, policy.quantiles) for run in runs])
     scale = float(np.mean([count / run.size for run in runs]))
-    tail = resampled.variance(resampled.departure) * scale
-    ratio = float((estimates @ resampled.departure).var(ddof=1)) / tail if tail > 1e-10 else None  # noqa: PLR2004  (none)
+    tail = resampled.variance(resampled.tail) * scale
+    ratio = float((estimates @ resampled.tail).var(ddof=1)) / tail if tail > 1e-10 else None  # noqa: PLR2004  (none)
     return _Observed(
         expected=resampled.variance(resampled.weights) * scale,
         location=float((estimates @ resampled.weights).var(ddof=1)),
@@ -225,14 +225,20 @@ def _observe(baseline: Sequence[Floats], policy: GatePolicy) -> _Observed | None
     )
 
 
-def _run_variance(observed: Sequence[_Observed], assumed: float) -> float:
-    """Return the mean of the variance given the observations, after an inverse-χ² belief in the assumed one."""
+def _run_variance(observed: Sequence[_Observed], assumed: float) -> tuple[float, float]:
+    """Return the variance between runs and the degrees of freedom that it is known with.
+
+    They are the mean given the observations, after an inverse-χ² belief in the assumed one, and
+    those of a χ² with the same mean and variance (Satterthwaite 1946).
+    """
     if not observed:
-        return assumed
+        return assumed, ASSUMED_DEGREES
     variances = np.geomspace(NOISE_FLOOR, 2.0, _CANDIDATES) ** 2
     loss = ASSUMPTION_WEIGHT * (np.log(variances) + assumed / variances)
     for each in observed:
         total = variances + each.expected
         loss += each.degrees * (np.log(total) + each.location / total)
     likelihood = np.exp((loss.min() - loss) / 2)
-    return float(variances @ likelihood / likelihood.sum())
+    likelihood /= likelihood.sum()
+    mean = float(variances @ likelihood)
+    return mean, 2 * mean**2 / max(float((variances - mean) ** 2 @ likelihood), 1e-300)

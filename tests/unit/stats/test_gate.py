@@ -132,6 +132,24 @@ def test_what_a_run_cannot_tell_is_inconclusive_with_what_would() -> None:
     assert any("could have seen" in reason and str(verdict.needed) in reason for reason in verdict.reasons)
 
 
+def test_a_tail_that_may_have_got_slower_is_no_pass() -> None:
+    """One request in twenty takes three times as long: fifty cannot tell whether those got slower still."""
+
+    def heavy(seed: int, count: int) -> Floats:
+        run = latencies(seed, count, deviation=0.15)
+        run[::20] *= 3
+        return run
+
+    few, many = (judge([heavy(seed, count) for seed in range(5)], heavy(9, count)) for count in (50, 400))
+
+    assert (few.status, many.status) == ("inconclusive", "pass")
+    assert few.interval is not None
+    assert few.interval[1] < 1.3
+    assert few.needed is not None
+    assert any("the slowest 10 % may have got slower by up to" in reason for reason in few.reasons)
+    assert any(f"about {few.needed} requests would tell" in reason for reason in few.reasons)
+
+
 def test_noise_between_runs_makes_a_single_difference_inconclusive() -> None:
     """Runs that differ by a third say that a third is nothing."""
     factors = [0.7, 1.0, 1.35, 0.8, 1.25]

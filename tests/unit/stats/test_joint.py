@@ -1,32 +1,75 @@
 """The joint test of two contrasts."""
 
+import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from pytest_llm_latency.stats.joint import _HANDICAP, _Contrast, _larger
+from pytest_llm_latency.stats.joint import _HANDICAP, Contrast, Runs, compare, one_of_two
+from pytest_llm_latency.stats.policy import GatePolicy
+from pytest_llm_latency.stats.probabilities import either, upper
+from pytest_llm_latency.stats.quantiles import Floats
+from pytest_llm_latency.stats.variance import Noise
+
+POLICY = GatePolicy()
 
 
 @pytest.mark.parametrize("correlation", [-0.5, 0.0, 0.7, 1.0])
 @pytest.mark.parametrize("score", [-1.0, 0.0, 0.5, 2.0, 3.5])
-def test_the_larger_of_two_scores_has_the_probability_of_the_normal_plane(score: float, correlation: float) -> None:
-    """The oracle integrates the bivariate normal distribution; the tail alone must be clearer."""
+def test_one_of_two_scores_has_the_probability_of_the_normal_plane(score: float, correlation: float) -> None:
+    """The oracle integrates the bivariate normal distribution."""
     plane = multivariate_normal(cov=[[1, correlation], [correlation, 1]], allow_singular=True)
-    expected = pytest.approx(1 - plane.cdf([score, score + _HANDICAP]), abs=1e-4)
 
-    assert _larger(score, score - 1, correlation) == expected
-    assert _larger(score - 1, score + _HANDICAP, correlation) == expected
+    assert either(score, score + 0.2, correlation) == pytest.approx(1 - plane.cdf([score, score + 0.2]), abs=1e-4)
+
+
+@pytest.mark.parametrize("score", [-1.0, 0.0, 0.5, 2.0, 3.5])
+def test_the_tail_alone_must_be_clearer(score: float) -> None:
+    """By its handicap; both looks are paid for."""
+    assert one_of_two(score) == pytest.approx(either(score, score + _HANDICAP, 0.0))
+    assert upper(score) < one_of_two(score) < 2 * upper(score)
 
 
 def test_a_score_far_out_has_a_probability_and_no_warning() -> None:
     """A deterministic service that slows down is forty standard errors away."""
-    assert 0 < _larger(1e9, 0.0, 0.5) < 1e-200
-    assert _larger(-1e9, -1e9, 0.5) == pytest.approx(1.0)
+    assert 0 < one_of_two(1e9) < 1e-200
+    assert one_of_two(-1e9) == pytest.approx(1.0)
+
+
+def run(seed: int, count: int = 200) -> Floats:
+    """Return logarithms of latencies."""
+    values: Floats = 0.3 * np.random.default_rng(seed).standard_normal(count)
+    return values
+
+
+BASELINE = [run(seed) for seed in range(5)]
+NOISE = Noise(run_variance=0.1**2, degrees=40.0, runs=80, tail_inflation=1.0)
+
+
+def test_noise_that_moves_all_of_a_run_hides_no_slower_tail() -> None:
+    """Runs differ by 10 %; the slowest tenth by half is found all the same, and everything +15 % is not."""
+    slow = run(9)
+    tail = np.where(slow >= np.quantile(slow, 0.9), slow + np.log(1.5), slow)
+
+    changes = [compare(Runs(baseline=BASELINE, candidate=now, seed=(1,)), POLICY, NOISE) for now in (tail, slow + 0.14)]
+
+    assert changes[0].slower < 0.001
+    assert changes[1].slower > 0.02
+    assert changes[0].tail is not None
+    assert changes[0].tail.value == pytest.approx(np.log(1.5), abs=0.15)
+
+
+def test_a_quantile_without_a_body_has_no_tail() -> None:
+    """The median is judged alone, and nothing is paid for a second look."""
+    found = compare(Runs(baseline=BASELINE, candidate=run(9) + 0.14, seed=(1,)), GatePolicy(quantile=0.5), NOISE)
+
+    assert found.tail is None
+    assert found.slower < 0.2
 
 
 def test_a_tail_that_leans_towards_slow_lowers_the_score_of_slower() -> None:
     """The other direction stands, and no skewness changes nothing."""
-    even = _Contrast(value=3.0, variance=1.0, degrees=1e6, third=0.0)
-    leaning = _Contrast(value=3.0, variance=1.0, degrees=1e6, third=0.5)
+    even = Contrast(value=3.0, variance=1.0, degrees=1e6, third=0.0)
+    leaning = Contrast(value=3.0, variance=1.0, degrees=1e6, third=0.5)
 
     assert even.score(1) == pytest.approx(3.0, abs=1e-3)
     assert 2.0 < leaning.score(1) < 2.7
@@ -35,6 +78,6 @@ def test_a_tail_that_leans_towards_slow_lowers_the_score_of_slower() -> None:
 
 def test_few_degrees_of_freedom_lower_the_score() -> None:
     """Student's distribution, as a normal score."""
-    found = _Contrast(value=3.0, variance=1.0, degrees=5.0, third=0.0).score(1)
+    found = Contrast(value=3.0, variance=1.0, degrees=5.0, third=0.0).score(1)
 
     assert found == pytest.approx(norm.isf(0.0150496), abs=1e-4)

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from pytest_llm_latency.stats.joint import Change
-from pytest_llm_latency.stats.power import MOST_REQUESTS, Question, detectable, needed
+from pytest_llm_latency.stats.joint import Change, Contrast
+from pytest_llm_latency.stats.power import MOST_REQUESTS, TAIL_CONFIDENCE, Question, detectable, needed, needed_for_tail
 
 CHANGE = Change(
     baseline=0.0,
@@ -18,6 +18,7 @@ CHANGE = Change(
     between=0.0025,
     within=0.0175,
     degrees=200.0,
+    tail=None,
 )
 QUESTION = Question(alpha=0.05, hypotheses=1, tolerance=math.log(1.1), margin=math.log(1.3), requests=50)
 
@@ -25,6 +26,33 @@ QUESTION = Question(alpha=0.05, hypotheses=1, tolerance=math.log(1.1), margin=ma
 def test_the_detectable_change_is_significant_and_large_in_four_of_five_cases() -> None:
     """Normal theory: (1.65 + 0.84) standard errors, here 0.141."""
     assert detectable(CHANGE, QUESTION) == pytest.approx(math.exp(2.5 * math.sqrt(0.02)), rel=0.01)
+
+
+def test_a_second_look_at_the_tail_is_paid_for() -> None:
+    """With a tail to be tested beside it, a change of everything must be a little larger."""
+    tail = Contrast(value=0.0, variance=0.01, degrees=10.0, third=0.0)
+
+    alone, beside = (detectable(each, QUESTION) for each in (CHANGE, dataclasses.replace(CHANGE, tail=tail)))
+
+    assert alone < beside < 1.1 * alone
+
+
+def test_the_needed_requests_would_exclude_a_tail_as_slow_as_the_margin() -> None:
+    """With that many, the upper bound of the same estimate is at the margin or below it."""
+    tail = Contrast(value=0.05, variance=0.09, degrees=10.0, third=0.0)
+
+    found = needed_for_tail(tail, QUESTION)
+
+    assert found is not None
+    then = dataclasses.replace(tail, variance=tail.variance * QUESTION.requests / found.requests)
+    assert 0.95 * QUESTION.margin < then.highest(TAIL_CONFIDENCE) <= QUESTION.margin
+
+
+def test_a_tail_that_got_slower_by_the_margin_is_not_excluded_by_more_requests() -> None:
+    """No number is made up."""
+    tail = Contrast(value=0.3, variance=0.09, degrees=10.0, third=0.0)
+
+    assert needed_for_tail(tail, QUESTION) is None
 
 
 def test_more_tests_make_less_detectable() -> None:

@@ -32,6 +32,7 @@ CHANGE = Change(
     between=0.003,
     within=0.003,
     degrees=20.0,
+    tail=None,
 )
 
 

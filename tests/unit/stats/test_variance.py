@@ -8,6 +8,7 @@ import pytest
 from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
 from pytest_llm_latency.stats.variance import (
+    ASSUMED_DEGREES,
     NOISE_FLOOR,
     SMALLEST,
     block_length,
@@ -73,6 +74,22 @@ def test_resampling_finds_the_standard_error_of_the_quantiles(correlation: float
     found = scatter([correlated(random, 200, correlation) for _ in range(20)], 200, POLICY.quantiles, (1,))
 
     assert np.sqrt(np.diag(found.covariance)) == pytest.approx(truth, rel=tolerance)
+
+
+def test_the_noise_is_known_the_better_the_more_runs_show_it() -> None:
+    """And never less well than it is assumed."""
+    degrees = [pool_noise([runs(0.1, seed=seed) for seed in range(count)], POLICY).degrees for count in (1, 10, 40)]
+
+    assert degrees[0] == ASSUMED_DEGREES
+    assert degrees[0] < degrees[1] < degrees[2]
+
+
+def test_tails_are_assumed_to_differ_between_runs_until_runs_show_it() -> None:
+    """Half as much as the runs themselves do."""
+    unknown, known = (pool_noise([runs(0.1, count=count, seed=seed) for seed in range(20)], POLICY) for count in (1, 5))
+
+    assert unknown.tail_variance == pytest.approx(0.05**2 / 4)
+    assert known.tail_variance < 0.05 * known.run_variance
 
 
 def test_resampling_is_the_same_for_the_same_seed() -> None:
