@@ -1,8 +1,7 @@
 """The hooks that act only with ``--llm-latency``: one object for each process of a session."""
 
 import inspect
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +13,12 @@ from pytest_llm_latency.model import Plan
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.session import Closing, Collecting, Ending
 from pytest_llm_latency.storage import atomic, baselines, results
+from pytest_llm_latency.xdist_hooks import Crew, member_of
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
+    from pytest_llm_latency.member import Member
+    from pytest_llm_latency.model import Result
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 # Attributes of a report: whether it may turn red at the end, and the outcome in exact builtins.
@@ -45,8 +47,12 @@ class Active:
         self._collecting = Collecting(self._origin, narrowed=latency_tests.is_narrowed(config))
         self._closing: Closing | None = None
         self._held: dict[str, list[pytest.TestReport]] = {}
+        self._crew = None if self._given else Crew(config, self._origin, self._collecting, self._api_bases)
+        if self._crew is not None:
+            config.pluginmanager.register(self._crew, "llm_latency_crew")
         baselines.check_label(settings.environment)
         measuring.check_files(settings)
+        self._member: Member | None = member_of(self._given)
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""
@@ -86,12 +92,15 @@ class Active:
         if self._wrong and self._given is None:
             raise pytest.UsageError(f"llm-latency: wrong latency tests\n{latency_tests.told(self._wrong)}")
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note which latency tests the run has to report on."""
+        """Note which latency tests the run has to report on; the controller hears it before it hands out tests."""
         selected = [item.nodeid for item in session.items if item.nodeid in self._plans]
         self._plans = {test_id: self._plans[test_id] for test_id in selected}
         if selected:
             self._collecting.expected = tuple(selected)
+        if self._member is not None and not self._config.getoption("collectonly"):
+            self._member.collected([item.nodeid for item in session.items if _is_latency_test(item)], self._plans)
 
     # Each test.
 
@@ -106,8 +115,11 @@ class Active:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Hold the reports of a test back whose verdict needs the other tests' p values; pass on all others."""
-        if self._given is not None or not item.get_closest_marker(latency_tests.MARKER):
+        if not _is_latency_test(item) or (self._given is not None and self._member is None):
             return None
+        if self._member is not None:
+            self._member.protocol(item, nextitem)
+            return True
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
         if any(getattr(report, _UNDECIDED, False) for report in reports):
@@ -122,9 +134,9 @@ class Active:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run the body of a latency test under its load, then judge it."""
-        if not isinstance(item, pytest.Function) or not item.get_closest_marker(latency_tests.MARKER):
+        if not isinstance(item, pytest.Function) or not _is_latency_test(item):
             return (yield)
-        with _as_failures():
+        with latency_tests.as_failures():
             benchmark, test = self._begin(item)
             body = item.obj
             item.obj = latency_tests.driver(benchmark, body)
@@ -135,7 +147,7 @@ class Active:
                 raise
             finally:
                 item.obj = body
-            self._end(item, self._judging().conclude(benchmark, test))
+            self._end(item, benchmark, test)
         return outcome
 
     def _begin(self, item: pytest.Function) -> "tuple[Benchmark, parts.Test]":
@@ -148,14 +160,27 @@ class Active:
         plan = self._plans[item.nodeid]
         self._judging().prepare(test)
         client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
-        return Benchmark(plan, client, item.stash[_CALLER], source), test
+        benchmark = Benchmark(plan, client, item.stash[_CALLER], source)
+        if self._member is not None:
+            benchmark.company = self._member.arrive(plan, benchmark.progress)
+        return benchmark, test
 
-    def _end(self, item: pytest.Function, outcome: measuring.Outcome) -> None:
+    def _end(self, item: pytest.Function, benchmark: "Benchmark", test: parts.Test) -> None:
+        if self._member is not None:
+            result = self._member.done(self._judging().part(benchmark, test))
+            if result is not None:
+                self._tell(item, result)
+            return
+        outcome = self._judging().conclude(benchmark, test)
+        item.stash[_OUTCOME] = outcome.pack()
+        self._tell(item, outcome.result)
+
+    @staticmethod
+    def _tell(item: pytest.Function, result: "Result") -> None:
+        """Let a test's report say what its result is; the test fails where that does."""
         from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only a measuring process)
         from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
 
-        result = outcome.result
-        item.stash[_OUTCOME] = outcome.pack()
         item.add_report_section("call", "llm latency", section(result))
         item.user_properties.extend(properties(result))
         if result.fails:
@@ -202,8 +227,9 @@ class Active:
             self._collecting.begin()
         try:
             finished = yield
-        except (KeyboardInterrupt, pytest.exit.Exception):
-            self._close(Ending(interrupted=True, stopped_early=True))
+        except (KeyboardInterrupt, pytest.exit.Exception) as end:
+            interrupted = self._crew is None or not self._crew.stopped_by(end)
+            self._close(Ending(interrupted=interrupted, stopped_early=True))
             raise
         except pytest.Session.Failed:  # -x and --maxfail
             self._close(Ending(interrupted=False, stopped_early=True))
@@ -213,6 +239,8 @@ class Active:
         return finished
 
     def _close(self, ending: Ending) -> None:
+        if self._crew is not None:
+            self._held.update(self._crew.close())
         self._closing = self._collecting.close(ending)
         results = {result.test_id: result for result in self._closing.session.results}
         late = {each.test_id: each for each in self._closing.late}
@@ -238,30 +266,17 @@ class Active:
         screen.write(writer, closing.session, verbosity=self._config.get_verbosity(), artefacts=closing.artefacts)
         screen.write_plain(writer, self._collecting.publishing.printed)
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Stop measuring and the simulator; a worker says what it has collected."""
         for running in (self._measuring, self._simulator):
             if running is not None:
                 running.close()
+        if self._crew is not None:
+            self._crew.close()
+        if self._member is not None:
+            self._member.close(session.shouldfail or session.shouldstop)
         if self._given is not None:
             self._config.workeroutput["llm_latency_expected"] = list(self._plans)  # type: ignore[attr-defined]
-
-    # With workers.
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401  (xdist's, which may be absent)
-        """Tell a worker which session it belongs to, and where the session's simulator is."""
-        node.workerinput["llm_latency_session"] = self._origin.session_id
-        try:
-            node.workerinput["llm_latency_api_bases"] = self._api_bases()
-        except LatencyError as error:
-            raise pytest.UsageError(f"llm-latency: {error}") from None
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401  (the same)
-        """Take over what a worker has collected, so that a lost result is noticed."""
-        expected = getattr(node, "workeroutput", {}).get("llm_latency_expected", ())
-        self._collecting.expected = self._collecting.expected or tuple(expected)
 
     def _judging(self) -> measuring.Measuring:
         if self._measuring is None:
@@ -276,10 +291,5 @@ class Active:
         return self._simulator.api_bases
 
 
-@contextmanager
-def _as_failures() -> Iterator[None]:
-    """Turn what a user can mend into a failure of the test with one message and no traceback."""
-    try:
-        yield
-    except LatencyError as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+def _is_latency_test(item: pytest.Item) -> bool:
+    return item.get_closest_marker(latency_tests.MARKER) is not None

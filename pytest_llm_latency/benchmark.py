@@ -15,7 +15,7 @@ from pytest_llm_latency.execution import event_loop, machine
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.collector import quiet_collector
-from pytest_llm_latency.execution.executor import Progress, measure
+from pytest_llm_latency.execution.executor import ALONE, Company, Progress, measure
 from pytest_llm_latency.execution.recorder import Prompt, Recorder
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
@@ -102,6 +102,7 @@ class Benchmark:
         self, plan: Plan, client: Client, caller: AsyncCaller | SyncCaller, source: Source | None = None
     ) -> None:
         self.plan = plan
+        self.company: Company = ALONE
         self.started_at = datetime.now(UTC)
         self.progress = Progress()
         self.warnings: tuple[Notice, ...] = ()
@@ -116,11 +117,15 @@ class Benchmark:
         self._draw()
         try:
             with quiet_collector(), machine.most_open_files():
-                self.warnings = machine.shortage(load.concurrency(self.plan.load))
-                await measure(self.plan, body, MonotonicClock(), self.progress)
+                self.warnings = machine.shortage(self._users())
+                await measure(self.plan, body, MonotonicClock(), self.progress, self.company)
         finally:
             self._caller.bind(None, None)
             self._client.close()
+
+    def _users(self) -> int | None:
+        """Return how many iterations this process keeps under way, ``None`` in an open loop."""
+        return load.users(load.schedule(self.plan.load, 0), self.company.share)
 
     def _draw(self) -> None:
         """Ask for every prompt once: what takes its time then, as shuffling, takes none while it is measured."""
@@ -131,9 +136,8 @@ class Benchmark:
 
     def run_in_threads(self, body: Callable[[], object]) -> None:
         """Run a plain body under the plan's load, each iteration in a thread."""
-        users = load.concurrency(self.plan.load)
-        whole = interleaving.iterations(self.plan)
-        threads = min(whole.ramp_in + whole.requests, _MOST_THREADS) if users is None else users
+        users, whole = self._users(), interleaving.iterations(self.plan)
+        threads = min(whole.ramp_in + whole.requests, _MOST_THREADS) if users is None else max(1, users)
         with (
             ThreadPoolExecutor(max_workers=threads, thread_name_prefix="llm-latency") as pool,
             asyncio.Runner(loop_factory=event_loop.factory()) as runner,

@@ -20,12 +20,12 @@ from pytest_llm_latency.model import (
     Summary,
     VerdictStatus,
 )
-from pytest_llm_latency.plan import STOPPED
+from pytest_llm_latency.plan import LOST, STOPPED
 from pytest_llm_latency.stats import GatePolicy, Noise, caching
 from pytest_llm_latency.stats.against import against
 from pytest_llm_latency.stats.comparable import environment_changes
 from pytest_llm_latency.stats.comparison import Baseline, compare, digest, noise_between_runs
-from pytest_llm_latency.stats.distrust import distrusted, strained
+from pytest_llm_latency.stats.distrust import distrusted, skewed, strained
 from pytest_llm_latency.stats.quantiles import needed_for
 from pytest_llm_latency.stats.steady import drifts
 from pytest_llm_latency.stats.summary import by_region, summarise
@@ -110,6 +110,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     limits = _limits(own, summaries)
     distrust = (
         *distrusted(run.trust, summaries, run.plan.gate, allowed_s=policy.allowed_error_s),
+        *skewed(run.workers),
         *_incomplete(run),
         *_lost(run),
     )
@@ -239,7 +240,8 @@ def _incomplete(run: Run) -> tuple[Notice, ...]:
         return ()
     if stopped is not None:
         return (stopped,)
-    return (
+    lost = tuple(each for each in run.warnings if each.code == LOST)
+    return lost or (
         Notice(
             code="interrupted",
             message=f"the run was interrupted after {done} of {interleaving.iterations(run.plan).requests} requests. "

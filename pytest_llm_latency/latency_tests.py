@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llm_latency import marker
-from pytest_llm_latency.errors import MarkerError
+from pytest_llm_latency.errors import LatencyError, MarkerError
 from pytest_llm_latency.model import Plan, Result
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.prompts import Source
@@ -114,6 +114,15 @@ def _leaving() -> Iterator[None]:
         yield
     except _Leave as carried:
         raise carried.leave from None
+
+
+@contextmanager
+def as_failures() -> Iterator[None]:
+    """Turn what a user can mend into a failure of the test with one message and no traceback."""
+    try:
+        yield
+    except LatencyError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def turn_red(reports: list[pytest.TestReport], late: Late, result: Result) -> None:

@@ -47,7 +47,16 @@ class Origin:
     @property
     def share(self) -> float:
         """This process's part of what the whole session may use."""
-        return 1.0 if self.worker is None else 1 / int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        return 1 / self._workers
+
+    @property
+    def beside(self) -> int:
+        """How many other workers measure other tests at the same time."""
+        return self._workers - 1 if self.settings["workers"] == "parallel" else 0
+
+    @property
+    def _workers(self) -> int:
+        return 1 if self.worker is None else int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
     def shown(self, path: Path) -> str:
         """Return a path as a person below the root would write it."""
@@ -203,6 +212,7 @@ class Measuring:
         return Part(
             test=test,
             worker=_worker(place, progress.skew_ns),
+            beside=self._origin.beside,
             plan=benchmark.plan,
             started_at=benchmark.started_at.isoformat(timespec="seconds"),
             began_ns=progress.began_ns,

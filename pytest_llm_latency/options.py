@@ -15,6 +15,8 @@ from pytest_llm_latency.errors import LatencyError, SettingsError
 Policy = Literal["warn", "fail", "pass"]
 POLICIES: tuple[Policy, ...] = ("warn", "fail", "pass")
 CIS = ("auto", "github", "gitlab", "jenkins", "none")
+Workers = Literal["gang", "parallel"]
+WORKERS: tuple[Workers, ...] = ("gang", "parallel")
 SIMULATOR_ENVIRONMENT = "simulator"
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
@@ -112,6 +114,13 @@ def _ci(text: str) -> str:
     return text
 
 
+def _mode(text: str) -> Workers:
+    for mode in WORKERS:
+        if text == mode:
+            return mode
+    raise SettingsError(f"{text!r} is nothing that workers do: write one of {', '.join(WORKERS)}.")
+
+
 def _switch(text: str) -> bool:
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
@@ -194,6 +203,9 @@ OPTIONS: tuple[Option, ...] = (
            help="what a missing or incomparable baseline does: warn (default), fail or pass"),
     Option(name="max-error", read=_positive_duration, default=0.010, metavar="TIME", variable="LLM_LATENCY_MAX_ERROR",
            help="error of the stamps up to which a run is valid (default 10ms, or 5%% of its median latencies)"),
+    Option(name="workers", read=_mode, default="gang", metavar="MODE",
+           help="what the workers of pytest -n do: gang (default), all measure each benchmark together, one after "
+           "another; or parallel, each measures others"),
     Option(name="prices", read=Path, default=None, metavar="FILE",
            help="your own prices of models (YAML or JSON), in USD a million tokens"),
     Option(name="monthly-requests", read=_count(1), default=None, metavar="N",

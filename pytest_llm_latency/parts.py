@@ -8,7 +8,8 @@ from typing import Any
 from pytest_llm_latency.errors import WireError
 from pytest_llm_latency.execution.facts import StepFacts, conditions, together
 from pytest_llm_latency.execution.notices import notices
-from pytest_llm_latency.model import Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
+from pytest_llm_latency.model import Conditions, Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
+from pytest_llm_latency.plan import LOST
 from pytest_llm_latency.units import nanoseconds, seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
@@ -27,10 +28,12 @@ class Part:
     """What one process measured of a benchmark, by its own monotonic clock.
 
     ``began_ns`` is ``None`` where it measured nothing. ``stopped`` is why it ended before its plan.
+    ``beside`` is how many other workers measured other tests at the same time.
     """
 
     test: Test
     worker: Worker | None
+    beside: int
     plan: Plan
     started_at: str
     began_ns: int | None
@@ -71,7 +74,7 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
     """
     first = parts[0]
     samples = _in_order(parts) if len(parts) > 1 else first.samples
-    stopped = next((part.stopped for part in parts if part.stopped is not None), None)
+    stopped = next((part.stopped for part in parts if part.stopped is not None and part.stopped.code != LOST), None)
     missing = tuple(lost)
     return Run(
         id=f"{session_id}-{secrets.token_hex(4)}",
@@ -87,7 +90,7 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
         samples=samples,
         iteration_failures=tuple(sorted(failure for part in parts for failure in part.failures)),
         conditions=tuple(
-            conditions(each, first.plan) for each in together(each for part in parts for each in part.facts)
+            _conditions(first, facts) for facts in together(each for part in parts for each in part.facts)
         ),
         environment=first.environment,
         trust=_worst([part.trust for part in parts]),
@@ -98,6 +101,15 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
             *dict.fromkeys(warning for part in parts for warning in part.warnings),
         ),
     )
+
+
+def _conditions(part: Part, facts: StepFacts) -> Conditions:
+    """Return what another run must share; other tests that ran at the same time are a part of the load."""
+    found = conditions(facts, part.plan)
+    if not part.beside:
+        return found
+    others = f"{part.beside} other worker{'' if part.beside == 1 else 's'}"
+    return replace(found, load=f"{found.load}, beside the tests of {others}")
 
 
 def _in_order(parts: Sequence[Part]) -> tuple[Sample, ...]:

@@ -28,6 +28,7 @@ HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
 BUDGETS = tuple(field.name for field in fields(Budget))
 LEAST_LOOK = 60  # as many as a run measures by default: a p95 needs 59
 LEAST_ADAPTIVE = 2 * LEAST_LOOK
+LOST = "worker_lost"  # the notice that one of several processes did not measure to its end
 STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from pytest_llm_latency import units
-from pytest_llm_latency.model import Conditions, Notice, Summary, Trust
+from pytest_llm_latency.model import Conditions, Notice, Summary, Trust, Worker
 
 RELATIVE_ERROR = 0.05  # of the median of a latency
 SEND_LAG_LIMIT_S = 0.1
+START_SKEW_LIMIT_S = 0.05  # between the workers that measure one load
 LOOP_LAG_LIMIT_S = 0.2
 MACHINE_CPU_LIMIT = 0.95
 
@@ -78,6 +79,27 @@ def distrusted(
     ``allowed_s`` is the error that every latency may have, however short it is.
     """
     return (*_over(_INVALID, trust), *_too_wrong(trust, summaries, gate, allowed_s))
+
+
+def skewed(workers: Sequence[Worker]) -> tuple[Notice, ...]:
+    """Return a reason not to judge a run whose workers did not begin together: the load was another one.
+
+    What a worker's clock may be wrong by is allowed on top.
+    """
+    late = [
+        (abs(each.start_skew_s), each)
+        for each in workers
+        if each.start_skew_s is not None and abs(each.start_skew_s) > START_SKEW_LIMIT_S + (each.clock_error_s or 0.0)
+    ]
+    if not late:
+        return ()
+    skew_s, worker = max(late, key=lambda each: each[0])
+    message = (
+        f"the workers did not begin together: {worker.id} began {units.format_seconds(skew_s)} beside the moment that "
+        f"was agreed on (limit {units.format_seconds(START_SKEW_LIMIT_S)}). Measure with fewer workers, or on machines "
+        "with more free CPU."
+    )
+    return (Notice(code="start_skew", message=message),)
 
 
 def strained(trust: Trust, conditions: Sequence[Conditions]) -> tuple[Notice, ...]:

@@ -13,15 +13,20 @@ from pytest_llm_latency.workers import channel
 from pytest_llm_latency.workers.channel import Message
 
 _CONNECT_S = 20.0
-_ALIVE_EVERY_S = 2.0
+_PULSE_S = 1.0
 _ENDLESS_S = 10.0**8  # a controller may have nothing to say for as long as a benchmark takes
+
+
+def _alive() -> Message:
+    return Message(kind=channel.ALIVE, body={})
 
 
 class Link:
     """The connection of the worker ``name`` to its controller; every method may be called from any thread.
 
-    ``handlers`` are for what the controller sends unasked; they are called in the link's thread and
-    must be brief. Raises ``ChannelError`` where the controller cannot be reached.
+    ``handlers`` are for what the controller sends unasked, ``pulse`` returns what is sent every
+    second; they are called in the link's thread and must be brief. Raises ``ChannelError`` where the
+    controller cannot be reached.
     """
 
     def __init__(
@@ -30,8 +35,11 @@ class Link:
         address: tuple[str, int],
         token: str,
         handlers: Mapping[str, Callable[[Message], None]] | None = None,
+        *,
+        pulse: Callable[[], Message] = _alive,
     ) -> None:
         self._name = name
+        self._pulse = pulse
         self._handlers = handlers or {}
         self._numbers = itertools.count(1)
         self._asked: dict[int, Future[Message]] = {}
@@ -142,8 +150,8 @@ class Link:
 
     async def _breathe(self, writer: asyncio.StreamWriter) -> None:
         while True:
-            await asyncio.sleep(_ALIVE_EVERY_S)
-            writer.write(channel.encode(Message(kind=channel.ALIVE, body={})))
+            await asyncio.sleep(_PULSE_S)
+            writer.write(channel.encode(self._pulse()))
 
     def _error(self) -> ChannelError:
         return ChannelError(f"the connection to the controller is lost ({self._lost}): the session cannot go on.")

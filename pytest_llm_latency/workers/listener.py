@@ -12,7 +12,7 @@ from pytest_llm_latency.workers import channel
 from pytest_llm_latency.workers.channel import Message
 
 LOOPBACK = "127.0.0.1"
-SILENCE_S = 30.0  # a worker says every two seconds that it is alive
+SILENCE_S = 30.0  # a worker says something every second
 _GREETING_S = 10.0
 _BACKLOG = 128
 _MOST_STRANGERS = 64  # connections at once that have not proved anything yet

@@ -1,5 +1,6 @@
 """With workers of xdist: results arrive at the controller, which alone stores them and says the same."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -74,8 +75,8 @@ def test_workers_measure_and_the_controller_says_and_stores_the_same(suite: Suit
     assert suite.accepted == {"test_async": 1, "test_plain": 1, "test_steps": 1, "test_limit": 1}
 
 
-def test_what_goes_wrong_on_a_worker_turns_the_session_red(suite: Suite) -> None:
-    """A wrong marker, a worker that dies, a result that does not arrive: nothing hangs, nothing passes silently."""
+def test_a_worker_that_dies_in_each_attempt_fails_its_test_and_no_other(suite: Suite) -> None:
+    """A wrong marker is said once; nothing hangs, nothing passes silently."""
     suite.write(
         f"""
 import os
@@ -88,6 +89,18 @@ async def test_killer(llm):
     os._exit(7)
 """
     )
+    result = suite.measure("-n2", "--llm-latency-accept")
+    result.assert_outcomes(passed=2, failed=2)
+    text = " ".join(printed(result).split())
+    assert text.count("llm_latency has no argument 'request': did you mean 'requests'?") == 1
+    assert re.search(r"invalid: (worker gw\d was|its workers were) lost ", text)
+    assert set(suite.verdicts) == {"test_one", "test_two"}
+    assert suite.accepted == {"test_one": 1, "test_two": 1}
+
+
+def test_workers_may_measure_different_tests_at_the_same_time(suite: Suite) -> None:
+    """Which is another load, and a result that does not arrive fails the session."""
+    suite.write(f"import os\n{QUICKER}\nasync def test_killer(llm):\n    os._exit(7)\n")
     suite.pytester.makeconftest(
         """
         import pytest
@@ -99,16 +112,53 @@ async def test_killer(llm):
             return (yield)
         """
     )
-    result = suite.measure("-n2", "--llm-latency-accept")
+    result = suite.measure("-n2", "--llm-latency-workers=parallel", "--llm-latency-accept")
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     text = " ".join(printed(result).split())
-    assert "llm_latency has no argument 'request': did you mean 'requests'?" in text
     assert "crashed while running 'test_suite.py::test_killer'" in text
     assert "FAILED test_suite.py::test_one - the result of this latency test was lost" in text
     assert "test_killer - the result" not in text
     assert list(suite.verdicts) == ["test_two"]
     assert "test_suite.py::test_one" in suite.document["summary"]["missing"]
     assert suite.accepted == {"test_two": 1}
+    (run,) = (run for test in suite.session.tests for run in suite.session.runs(test))
+    assert run.conditions[0].load == "closed, concurrency 1, beside the tests of 1 other worker"
+
+
+def test_a_load_is_divided_and_comes_to_the_same_requests_and_verdicts(suite: Suite) -> None:
+    """Without workers and with two or four: ids, prompts, schedule, and what is said of them."""
+    suite.profile(ttft="60ms", inter_token="2ms", output_tokens=3)
+    suite.write(
+        """
+import pytest
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=61, warmup=4, load="poisson 400/s seed 3")
+async def test_open(llm):
+    await llm("hi")
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=61, warmup=4, concurrency=10, prompts=["a", "b", "c"])
+def test_closed(llm):
+    if llm.prompt == "b":
+        assert llm().text == "no"
+    llm()
+"""
+    )
+    suite.ini("llm_latency_error_limit = 50%")
+    suite.measure("--llm-latency-accept").assert_outcomes(passed=2)
+    found = {}
+    for workers in ("-n0", "-n2", "-n4"):
+        suite.measure(workers, "--llm-latency-simulate-slowdown=2").assert_outcomes(passed=1, failed=1)
+        runs = {test.test_id: suite.session.runs(test)[0] for test in suite.session.tests}
+        planned = {}
+        for name, run in runs.items():
+            began_ns = min(sample.stamps.scheduled or sample.stamps.started for sample in run.samples[4:])
+            offsets = [round(((sample.stamps.scheduled or began_ns) - began_ns) / 1e9, 6) for sample in run.samples[4:]]
+            asked = sorted((sample.iteration, sample.step, sample.status) for sample in run.samples)
+            planned[name] = asked, sorted(offsets), run.conditions, sorted(dict(run.iteration_failures))
+            assert [sample.index for sample in run.samples] == list(range(len(run.samples)))
+            assert len(run.workers) == int(workers[-1])
+        found[workers] = planned, suite.verdicts
+    assert found["-n0"] == found["-n2"] == found["-n4"]
 
 
 def test_the_plugin_works_where_xdist_is_switched_off(suite: Suite) -> None:

@@ -50,6 +50,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "on-inconclusive": ("fail", "fail", "Fail"),
     "on-no-baseline": ("pass", "pass", "maybe"),
     "max-error": ("20ms", 0.02, "0"),
+    "workers": ("parallel", "parallel", "together"),
     "prices": ("prices.yaml", ROOT / "prices.yaml", None),
     "monthly-requests": ("250000", 250_000, "0"),
     "region": ("eu", "eu", " "),

@@ -3,7 +3,8 @@
 import pytest
 
 import nouns
-from pytest_llm_latency.stats.distrust import distrusted, strained
+from pytest_llm_latency.model import Worker
+from pytest_llm_latency.stats.distrust import distrusted, skewed, strained
 
 TTFT = nouns.summaries(nouns.run([0.4] * 60))  # e2e is 1.34 s, the longest stall 0.235 s
 GATE = ("ttft", "e2e")
@@ -72,3 +73,17 @@ def test_a_busy_machine_is_a_warning_where_the_server_runs_on_it(endpoint: str) 
 def test_a_busy_machine_is_no_warning_where_the_server_is_elsewhere(endpoint: str) -> None:
     """What it does to the client is in the estimated error; a dry run measures nothing."""
     assert strained(nouns.trust(machine_cpu_share=1.0), [nouns.conditions(endpoint=endpoint)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "error_s", "fails"), [(0.05, None, False), (-0.051, None, True), (0.07, 0.02, False)]
+)
+def test_workers_must_begin_together(skew_s: float, error_s: float | None, fails: bool) -> None:  # noqa: FBT001  (a case)
+    """Within 50 ms, and what their clocks may be wrong by."""
+    workers = [
+        Worker(id="gw0", host=None, region=None, clock_offset_s=None, clock_error_s=None, start_skew_s=0.001),
+        Worker(id="gw1", host=None, region=None, clock_offset_s=0.1, clock_error_s=error_s, start_skew_s=skew_s),
+    ]
+    found = skewed(workers)
+    assert bool(found) == fails
+    assert not fails or found[0].message.startswith("the workers did not begin together: gw1 began 51")

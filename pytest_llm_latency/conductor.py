@@ -1,0 +1,192 @@
+"""The controller of a gang: hears its workers, judges what they measured together, and hands out their tests.
+
+Three threads touch it. pytest's own calls the hooks, the listener's hands messages over, and one of
+its own has the gang and everything that is decided, judged and stored for it.
+"""
+
+import functools
+import queue
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from pytest_llm_latency import parts
+from pytest_llm_latency.errors import LatencyError
+from pytest_llm_latency.measuring import Measuring, Origin
+from pytest_llm_latency.model import Notice, Plan
+from pytest_llm_latency.session import Collecting
+from pytest_llm_latency.units import nanoseconds
+from pytest_llm_latency.wire import from_builtins, to_builtins
+from pytest_llm_latency.workers import clocks, rounds
+from pytest_llm_latency.workers.channel import Message
+from pytest_llm_latency.workers.gang import Gang
+from pytest_llm_latency.workers.listener import Handler, Listener, Peer
+from pytest_llm_latency.workers.rounds import Duties, Verdict
+from pytest_llm_latency.workers.scheduling import Node
+
+BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
+LEAD_S = 0.05  # in so long a time the answer to the last question of a meeting has reached every worker
+_TICK_S = 1.0
+
+_Act = Callable[[float], None]
+
+
+class Conductor:
+    """One session's gang as pytest's process sees it; ``expected`` are the latency tests that were collected."""
+
+    def __init__(self, origin: Origin, collecting: Collecting) -> None:
+        self._origin = origin
+        self._collecting = collecting
+        self._plans: dict[str, Plan] = {}
+        self._measuring = Measuring(origin, self._plans, None)
+        self._nodes: dict[str, Node] = {}
+        self._names: set[str] = set()
+        self._down: list[str] = []
+        self._acts: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
+        self._gang = Gang(Duties(judge=self._judge, end=self._end, begin_ns=_soon))
+        self.held: dict[str, tuple[Node, list[dict[str, Any]]]] = {}
+        self.together: tuple[str, ...] = ()
+        self._handlers: dict[str, Handler] = {
+            rounds.ARRIVE: self._ask,
+            rounds.MEET: self._ask,
+            rounds.DONE: self._ask,
+            rounds.LEAVE: self._ask,
+            rounds.PART: lambda peer, message: self._do(lambda _: self._gang.part(peer, message)),
+            clocks.CLOCK: clocks.tell,
+            PROGRESS: self._on_progress,
+            COLLECTED: self._on_collected,
+            HELD: self._on_held,
+            BYE: self._on_bye,
+        }
+        self._listener = Listener(self._handlers, came=lambda _: None, gone=self._on_gone)
+        self._thread = threading.Thread(target=self._run, name="llm-latency-gang", daemon=True)
+        self._thread.start()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What a worker needs to reach this process."""
+        return {"address": list(self._listener.address), "token": self._listener.token}
+
+    # What the scheduler wants to know.
+
+    @property
+    def finished(self) -> Collection[str]:
+        """The tests that nobody is to run any more."""
+        return self._gang.finished
+
+    @property
+    def names(self) -> Collection[str]:
+        """The workers that were started and have not ended."""
+        return frozenset(self._names)
+
+    def sign(self, name: str) -> None:
+        """Take note that a worker has run a test."""
+        self._do(lambda now_s: self._gang.sign(name, now_s))
+
+    def settled(self) -> None:
+        """Take note that every worker that has ended was replaced, if it is at all."""
+        for name in self._down:
+            self._do(functools.partial(self._gang.settled, name))
+        self._down.clear()
+
+    # What pytest's process tells.
+
+    def start(self, node: Node) -> None:
+        """Expect a worker that is being started."""
+        name = node.gateway.id
+        self._nodes[name] = node
+        self._names.add(name)
+        self._do(lambda now_s: self._gang.joined(name, now_s))
+
+    def down(self, node: Node, error: object) -> None:
+        """Take note that a worker's process has ended."""
+        name = node.gateway.id
+        self._names.discard(name)
+        reason = " ".join(str(error).split()) or "it ended"
+        self._do(lambda now_s: self._gang.lose(name, f"its process ended ({reason})", now_s))
+        self._down.append(name)
+
+    def stop(self, reason: str) -> None:
+        """Begin no further test."""
+        self._do(lambda now_s: self._gang.stop(reason, now_s))
+
+    def close(self) -> None:
+        """Hear nobody any more; what has arrived is judged and stored before this returns."""
+        self._listener.close()
+        self._acts.put(None)
+        self._thread.join()
+
+    # What workers say, in the listener's thread.
+
+    def _ask(self, peer: Peer, message: Message) -> None:
+        if message.number is None or type(message.body["test"]) is not str:
+            raise TypeError("no question about a test")
+        self._do(lambda now_s: self._gang.ask(peer, message, now_s))
+
+    def _on_progress(self, peer: Peer, message: Message) -> None:
+        done = int(message.body["done"])
+        self._do(lambda now_s: self._gang.sign_of_progress(peer.name, done, now_s))
+
+    def _on_collected(self, peer: Peer, message: Message) -> None:
+        if not self.together:
+            read = {test: from_builtins(Plan, plan) for test, plan in message.body["plans"].items()}
+            self._plans.update(read)
+            self.together = tuple(map(str, message.body["tests"]))
+            self._collecting.expected = self.together
+        peer.reply(message, {})
+
+    def _on_held(self, peer: Peer, message: Message) -> None:
+        self.held[str(message.body["test"])] = (self._nodes[peer.name], list(message.body["reports"]))
+        peer.reply(message, {})
+
+    def _on_bye(self, peer: Peer, message: Message) -> None:
+        stopped = message.body["stopped"]
+        if stopped:
+            self.stop(str(stopped))
+        self._do(lambda now_s: self._gang.left(peer.name, now_s))
+        peer.reply(message, {})
+
+    def _on_gone(self, peer: Peer, reason: str) -> None:
+        self._do(lambda now_s: self._gang.lose(peer.name, reason, now_s))
+
+    # What is decided, in the gang's thread.
+
+    def _do(self, act: _Act) -> None:
+        self._acts.put(act)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                act = self._acts.get(timeout=_TICK_S)
+            except queue.Empty:
+                act = self._gang_tick
+            if act is None:
+                return
+            now_s = time.monotonic()
+            act(now_s)
+            self._gang.tick(now_s)
+
+    @staticmethod
+    def _gang_tick(_: float) -> None:
+        """Do nothing but look at the time."""
+
+    def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: tuple[Notice, ...]) -> Verdict:
+        try:
+            read = [parts.unpack(body, data) for body, data in found.values()]
+            outcome = self._measuring.judged(parts.join(self._origin.session_id, read, lost))
+        except LatencyError as error:
+            return Verdict(body=None, error=str(error))
+        self._collecting.receive(outcome)
+        return Verdict(body={"result": to_builtins(outcome.result), "undecided": outcome.undecided}, error=None)
+
+    def _end(self, name: str) -> None:
+        """End the process of a worker, which may be stopped and hear nothing: xdist then starts another one."""
+        node = self._nodes.get(name)
+        if node is not None:
+            node.gateway._io.kill()  # noqa: SLF001  (execnet has no public way to end a process that does not listen)
+
+
+def _soon(names: Sequence[str]) -> dict[str, int]:
+    """Return a moment that lies ahead, by the clock that the workers of one machine share."""
+    return dict.fromkeys(names, time.monotonic_ns() + nanoseconds(LEAD_S))

@@ -1,0 +1,116 @@
+"""xdist's hooks: what the controller tells its workers, and what it hears of them."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.measuring import Origin
+from pytest_llm_latency.session import Collecting
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.conductor import Conductor
+    from pytest_llm_latency.member import Member
+    from pytest_llm_latency.workers.scheduling import GangScheduling, Node
+
+_SESSION, _BASES, _GANG = "llm_latency_session", "llm_latency_api_bases", "llm_latency_gang"
+
+
+def member_of(given: Mapping[str, Any] | None) -> "Member | None":
+    """Return this process's membership in a gang, by what its controller gave it; ``None`` where there is no gang."""
+    if given is None or _GANG not in given:
+        return None
+    from pytest_llm_latency.member import Member  # noqa: PLC0415  (only a worker of a gang needs it)
+
+    return Member(given["workerid"], given[_GANG])
+
+
+class Crew:
+    """The workers of a session, seen from pytest's own process; without xdist none of the hooks is called."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        origin: Origin,
+        collecting: Collecting,
+        api_bases: Callable[[], dict[str, str] | None],
+    ) -> None:
+        self._config = config
+        self._origin = origin
+        self._collecting = collecting
+        self._api_bases = api_bases
+        self._conductor: Conductor | None = None
+        self._failures = 0
+        if config.getoption("dist", "no") == "each":
+            raise SettingsError(
+                "--dist=each would measure each latency test several times at once and keep one of the results: "
+                "leave it out, so that the workers measure together."
+            )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: "Node") -> None:
+        """Tell a worker which session it belongs to, where its simulator is, and how to reach this process."""
+        node.workerinput[_SESSION] = self._origin.session_id
+        try:
+            node.workerinput[_BASES] = self._api_bases()
+            if self._origin.settings["workers"] == "gang":
+                conductor = self._gang()
+                conductor.start(node)
+                node.workerinput[_GANG] = conductor.given
+        except LatencyError as error:
+            raise pytest.UsageError(f"llm-latency: {error}") from None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: "Node", error: object) -> None:
+        """Take over what a worker has collected, so that a lost result is noticed."""
+        expected = getattr(node, "workeroutput", {}).get("llm_latency_expected", ())
+        self._collecting.expected = self._collecting.expected or tuple(expected)
+        if self._conductor is not None:
+            self._conductor.down(node, error)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> "GangScheduling | None":
+        """Have the workers of a gang run each latency test together, and leave the others to xdist."""
+        if self._origin.settings["workers"] != "gang":
+            return None
+        from pytest_llm_latency.workers.scheduling import GangScheduling  # noqa: PLC0415  (only with workers)
+
+        others = config.pluginmanager.subset_hook_caller("pytest_xdist_make_scheduler", remove_plugins=[self])
+        return GangScheduling(lambda: others(config=config, log=log), self._gang())
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Let no further test begin after as many failures as --maxfail allows."""
+        most = self._config.getvalue("maxfail")
+        self._failures += report.failed
+        if self._conductor is not None and most and report.failed and self._failures >= most:
+            self._conductor.stop(f"stopping after {self._failures} failures")
+
+    def close(self) -> dict[str, list[pytest.TestReport]]:
+        """Hear the workers no more; return the reports of the tests whose verdicts the others decide."""
+        if self._conductor is None:
+            return {}
+        self._conductor.close()
+        return {
+            test: [self._report(node, data) for data in found] for test, (node, found) in self._conductor.held.items()
+        }
+
+    def stopped_by(self, end: BaseException) -> bool:
+        """Whether xdist ended the session because of failures, which looks like an interruption by a person."""
+        return (
+            type(end).__module__ == "xdist.dsession" and bool(self._config.getvalue("maxfail")) and self._failures > 0
+        )
+
+    def _report(self, node: "Node", data: dict[str, Any]) -> pytest.TestReport:
+        report = self._config.hook.pytest_report_from_serializable(config=self._config, data=data)
+        report.user_properties = [(name, value) for name, value in report.user_properties]
+        report.node = node
+        made: pytest.TestReport = report
+        return made
+
+    def _gang(self) -> "Conductor":
+        if self._conductor is None:
+            from pytest_llm_latency.conductor import Conductor  # noqa: PLC0415  (only with workers)
+
+            self._conductor = Conductor(self._origin, self._collecting)
+        return self._conductor
