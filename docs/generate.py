@@ -19,6 +19,9 @@ from pytest_llm_latency.report.ci.place import SERVERS
 from pytest_llm_latency.run_figures import RUN_FIGURES, RunFigure
 from pytest_llm_latency.simulator import faults
 from pytest_llm_latency.simulator.protocols import PROTOCOLS, Protocol
+from pytest_llm_latency.storage import messagepack, wide
+from pytest_llm_latency.storage.columns import Column
+from pytest_llm_latency.storage.formats import FORMATS as SAMPLE_FORMATS
 
 DOCS = Path(__file__).parent
 
@@ -232,12 +235,63 @@ def ci_page() -> str:
     ])
 
 
+def column_row(column: Column) -> str:
+    """Return one line of the table of columns."""
+    return f"| `{column.name}` | `{column.type}` | {column.meaning} |"
+
+
+def samples_page() -> str:
+    """Return the reference of the columns of stored samples, and of their formats."""
+    records, _, rest = (messagepack.__doc__ or "").partition("::\n\n")[2].partition("\n\n")
+    head = ["| column | type | what it holds |", "|---|---|---|"]
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/storage/columns.py and wide.py"),
+        "# Samples",
+        "",
+        "Each session writes `.llm-latency/samples.parquet`: a row for each request of its tests. What did not happen",
+        "is null. Stamps are nanoseconds of one monotonic clock, whose zero means nothing: take their differences.",
+        "",
+        "These are computed when a file is written, by the definitions of [the metrics](metrics.md), and stand in",
+        "every file that `llm-latency convert` writes:",
+        "",
+        *head,
+        *map(column_row, wide.DERIVED),
+        "",
+        "These are what was recorded. `.llm-latency/runs/<session>/` and `baselines/` have them alone, a file a test:",
+        "",
+        *head,
+        *map(column_row, wide.STORED),
+        "",
+        "Where every event came with a piece, as nearly always, the files of `runs/` and `baselines/` have",
+        "`event_piece` and no `event_ns`; in the others it is the other way round. What a run was measured with, under",
+        "what and how well, stands as JSON in the metadata of a Parquet file, under `llm_latency.runs`.",
+        "",
+        "## Formats",
+        "",
+        "| ending | format |",
+        "|---|---|",
+        *(f"| `.{name}` | {each.title} |" for name, each in SAMPLE_FORMATS.items()),
+        "",
+        "MessagePack and JSON have the records below; JSON has an object a sample in place of the blocks of columns.",
+        "",
+        "```text",
+        *(line.removeprefix("    ").replace("``", "") for line in records.splitlines()),
+        "```",
+        "",
+        rest.replace("``", "`").rstrip(),
+        "A column of texts has `texts`, each once, and their `places`; one of lists has `lengths` and `values`, or the",
+        "`first` stamp of each list and the `steps` between. Where some of it is null, `valid` has a bit a row.",
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
     "reference/options.md": options_page,
     "reference/marker.md": marker_page,
     "reference/providers.md": providers_page,
+    "reference/samples.md": samples_page,
     "reference/simulated-faults.md": faults_page,
     "reference/ci-artefacts.md": ci_page,
 }

@@ -28,6 +28,12 @@ def _page(session: Session, stored: StoredSession) -> bytes:
     return html.render(session, StoredEvidence(stored)).encode()
 
 
+def _samples(session: Session, stored: StoredSession) -> bytes:  # noqa: ARG001  (it has the requests alone)
+    from pytest_llm_latency.storage import formats  # noqa: PLC0415  (pyarrow is slow to import)
+
+    return formats.gathered(dict.fromkeys(stored.folder / test.file for test in stored.tests))
+
+
 def _document(session: Session, stored: StoredSession) -> bytes:  # noqa: ARG001  (it has the figures alone)
     from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (the same)
     from pytest_llm_latency.report import json_report  # noqa: PLC0415
@@ -38,6 +44,7 @@ def _document(session: Session, stored: StoredSession) -> bytes:  # noqa: ARG001
 # results.json is the last, because it tells what went wrong before it.
 ARTEFACTS = (
     Artefact(title="report", path=Path("report") / "index.html", render=_page),
+    Artefact(title="samples", path=Path("samples.parquet"), render=_samples),
     Artefact(title="json", path=Path("results.json"), render=_document),
 )
 

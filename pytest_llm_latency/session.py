@@ -120,7 +120,7 @@ class Collecting:
             with self._noting_problems():
                 evidence = artefacts.StoredEvidence(self._stored)
                 written = [*self.publishing.publish(self._session(ending, lost), evidence), *written]
-            written = [*self._write_reports(ending, lost), ("samples", self._origin.shown(self._runs)), *written]
+            written = [*self._write_reports(ending, lost), *written]
         session = self._session(ending, lost)
         if self._results or due:
             with self._noting_problems():

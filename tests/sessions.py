@@ -1,9 +1,11 @@
 """Fixed sessions with most of what can happen; their reports stand in tests/golden/files."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import nouns
 from pytest_llm_latency.model import Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.stats.summary import by_region
 
 MARKUP_MESSAGE = '503: <script>alert("1")</script> & a very \x1b[31mred page'
 
@@ -109,5 +111,19 @@ def passing() -> tuple[Session, Mapping[str, Evidence]]:
     return nouns.session(result), {result.test_id: nouns.evidence(run, baseline)}
 
 
-SESSIONS = {"full": full, "empty": empty, "passing": passing}
+def two_regions() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session that workers in two regions measured together, one of which saw fewer than p95 needs."""
+    near, far = nouns.lognormal(60, median=0.2, seed=2), nouns.lognormal(40, median=0.35, seed=3)
+    samples = nouns.samples([*near, *far])
+    placed = [dataclasses.replace(each, region="eu" if each.index < len(near) else "us <east>") for each in samples]
+    workers = (
+        nouns.worker("gw0", host="eu-1", clock_offset_s=0.0, clock_error_s=0.00006),
+        nouns.worker("gw1", host="us-1", region="us <east>", clock_error_s=0.04, start_skew_s=0.021),
+    )
+    run = nouns.run(samples=tuple(placed), workers=workers)
+    result = nouns.result("no_baseline", of=run, regions=by_region(run))
+    return nouns.session(result), {result.test_id: nouns.evidence(run)}
+
+
+SESSIONS = {"full": full, "empty": empty, "passing": passing, "two-regions": two_regions}
 ARTEFACTS = (("HTML", ".llm-latency/report/index.html"), ("JSON", ".llm-latency/report/results.json"))

@@ -28,8 +28,14 @@ JUDGING = ("tolerance", "margin", "alpha", "error-limit", "on-inconclusive", "on
            "monthly-requests")  # fmt: skip
 
 
-def _worker(run: Run) -> str:
-    return ", ".join(sorted({each.worker or "none" for each in run.samples if each.phase == MEASURE})) or "none"
+def _by(place: str) -> Callable[[Run], str]:
+    """Return what says where a run's samples were taken: its workers, hosts or regions."""
+
+    def name(run: Run) -> str:
+        found = {getattr(each, place) or "none" for each in run.samples if each.phase == MEASURE}
+        return ", ".join(sorted(found)) or "none"
+
+    return name
 
 
 # By what benchmarks can be put together; a benchmark of several models stands under all of them at once.
@@ -37,7 +43,9 @@ GROUPS: Mapping[str, Callable[[Run], str]] = MappingProxyType({
     "model": lambda run: ", ".join(dict.fromkeys(each.model for each in run.conditions)) or "unknown",
     "provider": lambda run: ", ".join(dict.fromkeys(each.provider for each in run.conditions)) or "unknown",
     "test": lambda run: run.test_id.partition("[")[0],
-    "worker": _worker,
+    "worker": _by("worker"),
+    "host": _by("host"),
+    "region": _by("region"),
     "session": lambda run: f"{run.session_id} ({run.started_at})",
 })
 

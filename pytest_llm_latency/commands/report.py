@@ -84,7 +84,7 @@ def _write(session: Session, stored: StoredSession, folder: Path) -> list[tuple[
         atomic.check_writable(path.parent)
         atomic.replace_bytes(path, each.render(session, stored))
         written.append((each.title, str(path)))
-    return [*written, ("samples", str(stored.folder))]
+    return written
 
 
 def _show(session: Session, written: list[tuple[str, str]], arguments: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ Tree = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The benchmarks that share a model, a provider, a test, a worker or a session; ``by`` is ``None`` for all."""
+    """The benchmarks that share a model, a provider, a test, a place or a session; ``by`` is ``None`` for all."""
 
     by: str | None
     name: str | None

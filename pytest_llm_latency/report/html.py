@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS
 from pytest_llm_latency.model import Evidence, LimitCheck, Result, Session
-from pytest_llm_latency.report import charts, details, phases, remedies, wording
+from pytest_llm_latency.report import charts, details, phases, regions, remedies, wording
 from pytest_llm_latency.report.charts import RatioBar
 from pytest_llm_latency.report.rows import SEVERITY, Row, by_severity, rows
 
@@ -125,6 +125,7 @@ def _environment() -> Environment:
         "commit": wording.commit,
         "change_sentence": wording.change,
         "probability": wording.probability,
+        "by_region": regions.by_region,
         "limit_value": _limit_value,
         "message_length": details.MESSAGE_LENGTH,
         "plot": {

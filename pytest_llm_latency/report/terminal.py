@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pytest_llm_latency import load, units
 from pytest_llm_latency.model import Result, Session, VerdictStatus
-from pytest_llm_latency.report import remedies, wording
+from pytest_llm_latency.report import regions, remedies, wording
 from pytest_llm_latency.report.rows import Row, by_severity, rows
 from pytest_llm_latency.report.text import Line, Span, encodable, line, plain, shorten, sparkline, wrap
 
@@ -108,6 +108,7 @@ def lines(
         return [*_findings(session, screen), *_missing(session, screen), _closing(session, screen)]
     blocks = (
         _table(session.results, screen),
+        regions.lines(session.results, screen.width, screen.text, screen.id),
         _findings(session, screen),
         _missing(session, screen),
         _surroundings(session, screen),

@@ -33,7 +33,7 @@ def decode(data: bytes, path: Path) -> tuple[Columns, ...]:
     """Return the runs that a file's bytes hold, as ``samples.decode`` does, with the same errors."""
     with samples.reading(data, path):
         described, table = samples.opened(data, path, _READ)
-        return tuple(_columns(run, _own(table, number)) for number, run in enumerate(described))
+        return tuple(of_table(run, _own(table, number)) for number, run in enumerate(described))
 
 
 def _own(table: pa.Table, number: int) -> pa.Table:
@@ -42,7 +42,8 @@ def _own(table: pa.Table, number: int) -> pa.Table:
     return table.filter(mask).combine_chunks()
 
 
-def _columns(run: Run, table: pa.Table) -> Columns:
+def of_table(run: Run, table: pa.Table) -> Columns:
+    """Return the samples of a table, each column of it in one piece, as those of a run."""
     started = table["stamps_started"]
     return Columns(
         run=run,
@@ -85,36 +86,42 @@ def _failures(table: pa.Table) -> Mapping[int, tuple[Failure, int | None]]:
 
 def _events(table: pa.Table) -> Events:
     """Return the generated deltas: those whose kind is not that of control."""
-    piece, own, characters = (_lists(table[name]) for name in ("event_piece", "event_ns", "event_characters"))
+    stamps, characters = event_stamps(table), _lists(table["event_characters"])
     kinds = np.frombuffer("".join(table["event_kinds"].to_pylist()).encode(), dtype=np.uint8)
-    owners = np.repeat(np.arange(table.num_rows), np.diff(characters.offsets))
-    by_piece = np.repeat(np.diff(piece.offsets) > 0, np.diff(characters.offsets))
-    at = np.empty(kinds.size, dtype=np.int64)
-    pieces = _lists(table["piece_ns"])
-    at[by_piece] = pieces.values[pieces.offsets[:-1][owners[by_piece]] + piece.values]
-    at[~by_piece] = own.values
+    owners = np.repeat(np.arange(table.num_rows), np.diff(stamps.offsets))
     generated = kinds != ord(CONTROL)
     counts = np.bincount(owners[generated], minlength=table.num_rows)
     return Events(
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        at_ns=(at - _integers(table["stamps_started"])[owners])[generated].astype(np.float64),
+        at_ns=(stamps.values - _integers(table["stamps_started"])[owners])[generated].astype(np.float64),
         output=np.isin(kinds, [ord(CONTENT), ord(TOOL_CALL)])[generated],
         characters=characters.values[generated].astype(np.float64),
     )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Lists:
+class Lists:
     """Lists of integers, one after the other; an absent list is empty."""
 
     offsets: "Integers"
     values: "Integers"
 
 
-def _lists(column: pa.ChunkedArray) -> _Lists:
+def event_stamps(table: pa.Table) -> Lists:
+    """Return when each event of each sample was complete: at its piece, or at a stamp of its own."""
+    piece, own, pieces = (_lists(table[name]) for name in ("event_piece", "event_ns", "piece_ns"))
+    counts = np.diff(_lists(table["event_characters"]).offsets)
+    owners, by_piece = (np.repeat(each, counts) for each in (np.arange(table.num_rows), np.diff(piece.offsets) > 0))
+    at = np.empty(owners.size, dtype=np.int64)
+    at[by_piece] = pieces.values[pieces.offsets[:-1][owners[by_piece]] + piece.values]
+    at[~by_piece] = own.values
+    return Lists(offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), values=at)
+
+
+def _lists(column: pa.ChunkedArray) -> Lists:
     lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0).to_numpy(), dtype=np.int64)
     flat = np.asarray(pc.list_flatten(column).to_numpy(), dtype=np.int64)
-    return _Lists(offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), values=flat)
+    return Lists(offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), values=flat)
 
 
 def _sums(column: pa.ChunkedArray) -> "Integers":

@@ -4,6 +4,7 @@
 
     .llm-latency/
         .gitignore                      results do not belong in version control
+        results.json, samples.parquet, report/index.html    the last session's
         accepted/<hash>.parquet         baselines that the sessions were judged against
         runs/<session id>/
             <test>-<hash>.parquet       one a benchmark, written when it was measured

@@ -26,6 +26,8 @@ FORMAT = 3
 _OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
 _SINCE_OLDEST = ("side",)  # columns that it does not have
 
+_SMALL = 9  # zstd: what is accepted lies in version control
+
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
 _KEY_DIGEST = b"llm_latency.sha256"
@@ -50,19 +52,27 @@ def encode(runs: Sequence[Run]) -> bytes:
     samples = [(number, sample) for number, run in enumerate(runs) for sample in run.samples]
     numbers = {"run": pa.array([number for number, _ in samples], pa.int32())}
     table = pa.table(numbers | columns.arrays([sample for _, sample in samples]))
+    return as_parquet(runs, table, level=_SMALL)
+
+
+def as_parquet(runs: Sequence[Run], table: pa.Table, *, level: int) -> bytes:
+    """Return runs and the table of their samples as one file, compressed as hard as ``level`` says.
+
+    The table may have further columns, which ``decode`` does not look at.
+    """
     stream = io.BytesIO()
-    with pq.ParquetWriter(stream, table.schema, **_encodings(table.column_names)) as writer:
+    with pq.ParquetWriter(stream, table.schema, **_encodings(table.column_names, level)) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST})
     return _sealed(stream.getvalue())
 
 
-def _encodings(names: Iterable[str]) -> dict[str, Any]:
+def _encodings(names: Iterable[str], level: int) -> dict[str, Any]:
     leaves = {name: f"{name}.list.element" if name in columns.LISTS else name for name in names}
     delta = [leaves[name] for name in leaves if name in _DELTA or name.startswith("stamps_")]
     return {
         "compression": "zstd",
-        "compression_level": 9,
+        "compression_level": level,
         "use_dictionary": [leaf for leaf in leaves.values() if leaf not in delta],
         "column_encoding": dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
         "write_statistics": False,
@@ -71,14 +81,18 @@ def _encodings(names: Iterable[str]) -> dict[str, Any]:
 
 
 def _metadata(runs: Sequence[Run]) -> str:
-    described = [to_builtins(dataclasses.replace(run, samples=())) for run in runs]
     try:
-        return json.dumps(described, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return json.dumps(described(runs), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except ValueError as error:
         raise StorageError(
             f"the run of {', '.join(run.test_id for run in runs)} has a figure that is not a finite number "
             f"({error}): look at its settings for an infinite one."
         ) from error
+
+
+def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return runs without their samples as builtins."""
+    return [to_builtins(dataclasses.replace(run, samples=())) for run in runs]
 
 
 def _sealed(data: bytes) -> bytes:
@@ -100,11 +114,11 @@ def decode(data: bytes, path: Path) -> tuple[Run, ...]:
     ``OlderVersionError`` for one of another format.
     """
     with reading(data, path):
-        described, table = opened(data, path)
-        samples: list[list[Sample]] = [[] for _ in described]
+        runs, table = opened(data, path)
+        samples: list[list[Sample]] = [[] for _ in runs]
         for number, sample in zip(table["run"].to_pylist(), columns.samples(table), strict=True):
             samples[number].append(sample)
-        return tuple(dataclasses.replace(run, samples=tuple(own)) for run, own in zip(described, samples, strict=True))
+        return tuple(dataclasses.replace(run, samples=tuple(own)) for run, own in zip(runs, samples, strict=True))
 
 
 @contextlib.contextmanager
@@ -146,12 +160,12 @@ def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
     stored = names if names is None else [each for each in names if version == FORMAT or each not in _SINCE_OLDEST]
     table = pq.read_table(pa.BufferReader(data), columns=stored, use_threads=False)
-    described = [{**each, "samples": []} for each in json.loads(_entry(footer, _KEY_RUNS))]
+    runs = json.loads(_entry(footer, _KEY_RUNS))
     if version < FORMAT:
-        described = [_as_fixed(each) for each in described]
+        runs = [_as_fixed(each) for each in runs]
         for name in _SINCE_OLDEST:
             table = table.append_column(name, pa.nulls(len(table)))
-    return tuple(from_builtins(Run, each) for each in described), table
+    return tuple(from_builtins(Run, each) for each in runs), table
 
 
 def _as_fixed(described: Mapping[str, Any]) -> dict[str, Any]:

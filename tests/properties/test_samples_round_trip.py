@@ -1,4 +1,4 @@
-"""Whatever a sample holds, it comes back from Parquet as it was."""
+"""Whatever a sample holds, it comes back from Parquet and from MessagePack as it was."""
 
 import dataclasses
 import types
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import nouns
 from pytest_llm_latency.model import Sample
-from pytest_llm_latency.storage import samples
+from pytest_llm_latency.storage import messagepack, samples
+from pytest_llm_latency.storage.wide import Samples
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
@@ -44,3 +45,12 @@ def test_samples_come_back_equal_from_parquet(drawn: list[Sample]) -> None:
     """Every field with every kind of value that its annotation allows, in two runs of one file."""
     runs = (nouns.run([], id="a", samples=tuple(drawn)), nouns.run([], id="b", samples=tuple(drawn[:1])))
     assert samples.decode(samples.encode(runs), Path("a.parquet")) == runs
+
+
+@settings(max_examples=40, derandomize=True, deadline=None)
+@given(drawn=st.lists(values(Sample), max_size=4))
+def test_columns_come_back_equal_from_messagepack(drawn: list[Sample]) -> None:
+    """The same, whatever the lists and their lengths."""
+    runs, table = samples.opened(samples.encode([nouns.run([], samples=tuple(drawn))]), Path("a.parquet"))
+    found = messagepack.decode(messagepack.encode(Samples(runs=runs, table=table)), Path("a.msgpack"))
+    assert (found.runs, found.table.to_pylist()) == (runs, table.to_pylist())

@@ -115,7 +115,7 @@ def test_results_stand_in_the_order_of_their_tests(tmp_path: Path) -> None:
     closing = session.close(DONE)
     assert [result.test_id for result in closing.session.results] == list(TESTS)
     assert closing.late == ()
-    assert [title for title, _ in closing.artefacts] == ["report", "json", "samples"]
+    assert [title for title, _ in closing.artefacts] == ["report", "samples", "json"]
 
 
 def test_a_test_without_a_result_was_lost_unless_it_is_known_to_have_failed_or_been_skipped(tmp_path: Path) -> None:

@@ -206,12 +206,13 @@ def test_results_are_grouped(by: str, names: list[str], capsys: pytest.CaptureFi
     assert called(capsys, "old/runs", "slow", "--group-by", by)[1].startswith(f"{by} {names[0]}\n")
 
 
-def test_workers_are_told_apart(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["worker", "host", "region"])
+def test_places_are_told_apart(capsys: pytest.CaptureFixture[str], tmp_path: Path, by: str) -> None:
     """A run that several shared stands under all of them."""
-    shared = [nouns.sample(number, 0.3, 0.9, worker=f"gw{number % 2}") for number in range(80)]
+    shared = [nouns.sample(number, 0.3, 0.9, **{by: f"x{number % 2}"}) for number in range(80)]
     session(tmp_path, 30, CHAT, samples=tuple(shared))
-    (group,) = tree(capsys, "old", str(tmp_path), "--group-by", "worker")["groups"]
-    assert group["name"] == "gw0, gw1"
+    (group,) = tree(capsys, "old", str(tmp_path), "--group-by", by)["groups"]
+    assert group["name"] == "x0, x1"
 
 
 def test_several_runs_of_a_test_are_judged_each_under_its_session(capsys: pytest.CaptureFixture[str]) -> None:

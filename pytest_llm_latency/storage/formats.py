@@ -1,0 +1,49 @@
+"""The table of the formats that samples are exchanged in: one row makes the suffix, the name and the documentation."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from pytest_llm_latency.storage import json_samples, messagepack, samples, wide
+from pytest_llm_latency.storage.wide import Samples
+
+_QUICK = 3  # zstd: what every session writes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One row: the bytes of samples that have all columns, and the samples of bytes; the path is for messages."""
+
+    title: str
+    encode: Callable[[Samples], bytes]
+    decode: Callable[[bytes, Path], Samples]
+
+
+def _parquet(found: Samples) -> bytes:
+    return samples.as_parquet(found.runs, found.table, level=_QUICK)
+
+
+def _of_parquet(data: bytes, path: Path) -> Samples:
+    with samples.reading(data, path):
+        runs, table = samples.opened(data, path, [column.name for column in wide.STORED])
+        return Samples(runs=runs, table=table)
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType({
+    "parquet": Format(title="Parquet", encode=_parquet, decode=_of_parquet),
+    "msgpack": Format(title="MessagePack, a stream", encode=messagepack.encode, decode=messagepack.decode),
+    "jsonl": Format(title="JSON, a record a line", encode=json_samples.encode_lines, decode=json_samples.decode_lines),
+    "json": Format(title="JSON, one list", encode=json_samples.encode, decode=json_samples.decode),
+})
+
+
+def converted(data: bytes, path: Path, source: str, target: str) -> bytes:
+    """Return the samples of a file's bytes in another format; ``path`` is the name for messages."""
+    return FORMATS[target].encode(wide.widened(wide.joined([FORMATS[source].decode(data, path)])))
+
+
+def gathered(paths: Iterable[Path]) -> bytes:
+    """Return the samples of several files of runs as one Parquet file."""
+    found = (_of_parquet(samples.read_bytes(path), path) for path in paths)
+    return _parquet(wide.widened(wide.joined(found)))
