@@ -9,7 +9,9 @@ from pytest_llm_latency.report import wording
 from pytest_llm_latency.report.rows import Row, by_severity, rows
 from pytest_llm_latency.report.text import plain, shorten
 
-HEADS = ("benchmark", "metric", "p95", "change (95 % interval)", "p", "errors", "verdict")
+# A value stays in one line with its unit, an interval with its other end.
+_SPACE = "\u00a0"
+HEADS = ("benchmark", "metric", "p95", f"change (95{_SPACE}%{_SPACE}interval)", "p", "errors", "verdict")
 _ALIGNED = ("---", "---", "---:", "---:", "---:", "---:", "---")
 _ID_LENGTH = 120
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
@@ -21,7 +23,7 @@ _NO_CODE_SPAN = re.compile(r"[`|\\]|^\s|\s$|^$")
 
 def lines(session: Session) -> list[str]:
     """Return the table, the findings, the warnings and the closing line of a session."""
-    told = [line for result in by_severity(session.results) for line in finding(result)]
+    told = findings(session)
     shown = table((result, row) for result in session.results for row in rows(result))
     blocks = [shown, told, [f"- {escaped(note)}" for note in notes(session)], [escaped(closing(session))]]
     return [line for block in blocks if block for line in (*block, "")][:-1]
@@ -44,12 +46,19 @@ def closing(session: Session) -> str:
     return ", ".join(counted) or "no benchmark was compared"
 
 
-def finding(result: Result) -> list[str]:
-    """Return what is to be said of one test as a list, nothing of one that passed."""
-    if result.silent or (result.status == "pass" and not wording.findings(result)):
+def findings(session: Session) -> list[str]:
+    """Return what is to be said of each test as a list; what many share is said of the first."""
+    said: set[str] = set()
+    return [line for result in by_severity(session.results) for line in _finding(result, said)]
+
+
+def _finding(result: Result, said: set[str]) -> list[str]:
+    found = wording.findings(result)
+    if result.silent or (result.status == "pass" and not found):
         return []
-    found = [f"- **{wording.TITLES[result.status]}**: {code(result.test_id)}"]
-    return found + [f"  - {escaped(reason)}" for reason in wording.reasons(result)]
+    told = [text for each in wording.unsaid(found, said) for text in (each.text, *each.reasons)]
+    head = f"- **{wording.TITLES[result.status]}**: {code(result.test_id)}"
+    return [head, *(f"  - {escaped(each)}" for each in (*result.reasons, *told))]
 
 
 def escaped(text: str) -> str:
@@ -73,16 +82,20 @@ def _line(cells: Sequence[str]) -> str:
 def _cells(result: Result, row: Row) -> tuple[str, ...]:
     title = code(result.test_id)
     verdict, unit = row.verdict, row.metric.unit
-    now, before = (units.format_value(each, unit) for each in (row.p95, row.p95_before))
+    now, before = (_whole(units.format_value(each, unit)) for each in (row.p95, row.p95_before))
     interval = None if verdict is None or verdict.interval is None else units.format_interval(verdict.interval)
-    change = units.format_change(row.ratio)
+    change = _whole(units.format_change(row.ratio))
     bold = "**" if row.status == "regressed" else ""
     return (
         title if row.step is None else f"{title} · {escaped(row.step)}",
         row.metric.id,
-        now if row.p95_before is None else f"{before} → {now}",
-        f"{bold}{change}{bold}" + ("" if interval is None else f" ({interval})"),
+        now if row.p95_before is None else f"{before}{_SPACE}→ {now}",
+        f"{bold}{change}{bold}" + ("" if interval is None else f" ({_whole(interval)})"),
         units.format_probability(None if verdict is None else verdict.p_value),
-        "–" if row.summary is None else units.format_percent(row.summary.error_rate),
+        "–" if row.summary is None else _whole(units.format_percent(row.summary.error_rate)),
         f"{bold}{wording.TITLES[row.status]}{bold}",
     )
+
+
+def _whole(text: str) -> str:
+    return text.replace(" ", _SPACE)

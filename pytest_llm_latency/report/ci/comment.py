@@ -135,11 +135,14 @@ def _to_do(session: Session, shown: Sequence[Problem]) -> list[Block]:
 
 def _advice(sentence: str, commands: Sequence[str], *, before: str = "**What to do.** ") -> tuple[str, ...]:
     shown = [_clipped(plain(each)) for each in commands[:_COMMANDS] if each]
+    told = markdown.escaped(sentence)
+    if shown:
+        told = f"{told.removesuffix(':')}, in a checkout with the `.llm-latency/` of this run:"
     if len(commands) > _COMMANDS:
         shown.append(f"# and the same for {len(commands) - _COMMANDS} more")
     fence = "`" * max(3, 1 + max((len(each) for line in shown for each in _BACKTICKS.findall(line)), default=0))
     code = (f"{fence}console", *shown, fence, "") if shown else ()
-    return (f"{before}{markdown.escaped(sentence)}", "", *code)
+    return (f"{before}{told}", "", *code)
 
 
 def _changes(session: Session) -> list[Block]:
@@ -154,7 +157,7 @@ def _changes(session: Session) -> list[Block]:
 def _details(session: Session) -> list[Block]:
     results = by_severity(session.results)
     pairs: list[tuple[Result, Row]] = [(result, row) for result in results for row in rows(result)]
-    reasons = [line for result in results for line in markdown.finding(result)]
+    reasons = markdown.findings(session)
     warnings = [f"- {markdown.escaped(notice.message)}" for notice, _ in wording.notices(session)]
     head, rule, *lines = markdown.table(pairs)
     blocks = [_folded(f"All {wording.benchmarks(len(results))}", lines, (head, rule))] if pairs else []

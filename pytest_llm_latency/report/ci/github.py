@@ -14,7 +14,7 @@ _PROPERTY = {**_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 
 def annotations(material: Material) -> str:
-    """Return the workflow commands for the worst problems, with a last one that counts the rest."""
+    """Return a workflow command for each of the worst tests, with a last one that counts the rest."""
     found = problems(material.session, material.place)
     failing = [each for each in found if each.fails]
     others = [each for each in found if not each.fails]
@@ -22,15 +22,22 @@ def annotations(material: Material) -> str:
 
 
 def _commands(kind: str, found: Sequence[Problem]) -> list[str]:
-    shown = found if len(found) <= _MOST else found[: _MOST - 1]
+    tests: dict[str | int, list[Problem]] = {}
+    for number, problem in enumerate(found):
+        tests.setdefault(number if problem.test_id is None else problem.test_id, []).append(problem)
+    every = list(tests.values())
+    shown = every if len(every) <= _MOST else every[: _MOST - 1]
     lines = [_command(kind, each) for each in shown]
-    if len(shown) < len(found):
-        lines.append(f"::{kind} title=LLM latency::{len(found) - len(shown)} more: see the summary of the job")
+    if len(shown) < len(every):
+        lines.append(f"::{kind} title=LLM latency::{len(every) - len(shown)} more: see the summary of the job")
     return lines
 
 
-def _command(kind: str, problem: Problem) -> str:
-    text = "\n".join(plain(each) for each in (problem.sentence, *problem.reasons, *_advice(problem)))
+def _command(kind: str, found: Sequence[Problem]) -> str:
+    problem = found[0]
+    told = [text for each in found for text in (each.sentence, *each.reasons)]
+    advised = [text for each in found for text in _advice(each)]
+    text = "\n".join(dict.fromkeys(plain(each) for each in (*told, *advised)))
     place = {"file": problem.file, "line": None if problem.file is None else problem.line, "title": problem.title}
     named = ",".join(f"{name}={_escaped(str(value))}" for name, value in place.items() if value is not None)
     return f"::{kind} {named}::{text.translate(_DATA)}"

@@ -246,7 +246,7 @@ def test_markdown_has_a_table_and_the_reasons(capsys: pytest.CaptureFixture[str]
     assert status == 1
     lines = out.splitlines()
     assert lines[0] == "# old/runs → slow"
-    assert lines[2].startswith("| benchmark | metric | p95 | change (95 % interval) |")
+    assert lines[2].startswith("| benchmark | metric | p95 | change (95\u00a0%\u00a0interval) |")
     assert lines[4].startswith("| `tests/test_chat.py::test_chat[a b]` | ttft |")
     assert lines[4].endswith("| **regressed** |")
     assert "- **regressed**: `tests/test_tool.py::test_call`" in lines

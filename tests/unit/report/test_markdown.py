@@ -15,6 +15,7 @@ HOSTILE = ("<script>alert(1)</script>", "a|b", "`x`", "[a](http://b)", "**bold**
 
 def cells(line: str) -> list[str]:
     """Split a line of a table as GitHub and GitLab do: at every pipe that has no backslash before it."""
+    line = line.replace("\u00a0", " ")
     return [each.replace(r"\|", "|").strip() for each in re.findall(r"(?:\\.|[^|\\])+", line.strip("|"))]
 
 

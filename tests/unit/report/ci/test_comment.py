@@ -16,7 +16,7 @@ FIRST_SCREEN = 30
 
 def first_screen(made: Material) -> str:
     """Return what is read without scrolling and unfolding."""
-    shown = comment.comment(made).partition("<details>")[0].splitlines()
+    shown = comment.comment(made).replace("\u00a0", " ").partition("<details>")[0].splitlines()
     assert len(shown) <= FIRST_SCREEN
     return "\n".join(shown)
 
@@ -32,7 +32,7 @@ def test_the_first_screen_says_what_regressed_by_how_much_and_what_to_do() -> No
     assert "- **regressed** `tests/test_chat.py::test_summarise`: ttft p95 is 561 ms, above the limit" in shown
     assert "- **invalid** `tests/test_chat.py::test_refused`: All 20 requests failed" in shown
     assert "\nllm-latency baseline accept --test tests/test_chat.py::test_summarise\n" in shown
-    assert "**2 benchmarks without a baseline.** If this run is good, make it the baseline:" in shown
+    assert "**2 benchmarks without a baseline.** If this run is good, make it the baseline, in a checkout with" in shown
     assert r"**Changed in the environment:** litellm 1.99.0 → 1.100.0" in shown
 
 

@@ -39,6 +39,15 @@ def test_an_annotation_names_file_line_and_what_happened() -> None:
     assert last == "llm-latency baseline accept --test tests/test_chat.py::test_summarise"
 
 
+def test_a_test_is_annotated_once_with_all_that_is_said_of_it() -> None:
+    """Ten places are too few to spend several on one; what two findings share is said once."""
+    compared = (nouns.comparison("ttft", "regressed"), nouns.comparison("e2e", "regressed", ratio=1.5))
+    (told,) = read(github.annotations(materials.of(nouns.result("regressed", comparisons=compared))))
+    lines = told["message"].split("\n")
+    assert [line.split(" p95")[0] for line in lines if " p95 412 ms" in line] == ["e2e", "ttft"]
+    assert len(set(lines)) == len(lines)
+
+
 def test_what_does_not_fail_the_build_is_a_warning() -> None:
     """Errors come first."""
     kinds = [each["kind"] for each in read(github.annotations(materials.material()))]
