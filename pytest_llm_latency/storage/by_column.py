@@ -111,10 +111,11 @@ def event_stamps(table: pa.Table) -> Lists:
     """Return when each event of each sample was complete: at its piece, or at a stamp of its own."""
     piece, own, pieces = (_lists(table[name]) for name in ("event_piece", "event_ns", "piece_ns"))
     counts = np.diff(_lists(table["event_characters"]).offsets)
-    owners, by_piece = (np.repeat(each, counts) for each in (np.arange(table.num_rows), np.diff(piece.offsets) > 0))
+    told = np.diff(piece.offsets) > 0
+    owners, by_piece = (np.repeat(each, counts) for each in (np.arange(table.num_rows), told))
     at = np.empty(owners.size, dtype=np.int64)
     at[by_piece] = pieces.values[pieces.offsets[:-1][owners[by_piece]] + piece.values]
-    at[~by_piece] = own.values
+    at[~by_piece] = own.values[np.repeat(~told, np.diff(own.offsets))]
     return Lists(offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), values=at)
 
 

@@ -23,20 +23,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pytest_llm_latency.storage import columns, stream, wide
-from pytest_llm_latency.storage.columns import Column
+from pytest_llm_latency.storage.columns import EVENT_PIECE, Column
 from pytest_llm_latency.storage.samples import described
 from pytest_llm_latency.storage.wide import Samples
 
 BLOCK = 10_000
 _INTEGERS = ("u1", "i1", "<u2", "<i2", "<u4", "<i4", "<i8")
-_STAMPS = ("piece_ns", "event_ns")
+_RISING = ("piece_ns", "event_ns", EVENT_PIECE)
 
 Packed = Any  # what MessagePack holds
 
 
 def encode(samples: Samples) -> bytes:
     """Return the samples as a stream; the same samples give the same bytes."""
-    table, types = samples.table, {column.name: column.type for column in (*wide.STORED, *wide.DERIVED)}
+    table, types = _without_known(samples.table), {each.name: each.type for each in (*wide.STORED, *wide.DERIVED)}
     packer = msgpack.Packer(unicode_errors="surrogatepass")
     header = {**stream.header(), "columns": {name: types[name] for name in table.column_names}}
     records: list[Packed] = [header, {"runs": described(samples.runs)}]
@@ -46,6 +46,13 @@ def encode(samples: Samples) -> bytes:
         packed = {name: _column(name, types[name])(block[name].combine_chunks()) for name in table.column_names}
         parts.append(packer.pack({"samples": len(block), "columns": packed}))
     return b"".join([*parts, packer.pack({"end": len(table)})])
+
+
+def _without_known(table: pa.Table) -> pa.Table:
+    """Return the table without the stamps of events that their pieces have."""
+    place, known = table.column_names.index("event_ns"), table[EVENT_PIECE].is_valid()
+    own = pc.if_else(known, pa.scalar(None, table["event_ns"].type), table["event_ns"])
+    return table.set_column(place, "event_ns", own)
 
 
 def decode(data: bytes, path: Path) -> Samples:
@@ -65,8 +72,8 @@ def decode(data: bytes, path: Path) -> Samples:
 
 
 def _column(name: str, kind: str) -> Callable[[pa.Array], Packed]:
-    # From one stamp to the next it takes half the bytes that the stamps take.
-    return _pack_stamps if name in _STAMPS else _PACK[kind]
+    # The steps from one value to the next take half the bytes that the values take.
+    return _pack_rising if name in _RISING else _PACK[kind]
 
 
 def _table(packed: Mapping[str, Packed], rows: int) -> pa.Table:
@@ -117,7 +124,7 @@ def _pack_lists(array: pa.Array) -> Packed:
     return _packed(array, lambda found: {"lengths": _narrow(_lengths(found)), "values": _narrow(_flat(found))})
 
 
-def _pack_stamps(array: pa.Array) -> Packed:
+def _pack_rising(array: pa.Array) -> Packed:
     def body(found: pa.Array) -> dict[str, Packed]:
         lengths, flat = _lengths(found), _flat(found)
         starts = _starts(lengths)
@@ -185,7 +192,7 @@ def _unpack_lists(packed: Mapping[str, Packed], null: Any) -> pa.Array:  # noqa:
 
 
 def _summed(packed: Mapping[str, Packed], lengths: Any) -> Any:  # noqa: ANN401  (NumPy's)
-    """Return the stamps of lists that hold the first one of each and the steps between the others."""
+    """Return the values of lists that hold the first one of each and the steps from one to the next."""
     starts, first = _starts(lengths), _wide(packed["first"])
     steps = np.insert(_wide(packed["steps"]), starts - np.arange(len(starts)), 0)
     running = np.cumsum(steps)

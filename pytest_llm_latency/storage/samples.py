@@ -26,8 +26,6 @@ FORMAT = 3
 _OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
 _SINCE_OLDEST = ("side",)  # columns that it does not have
 
-_SMALL = 9  # zstd: what is accepted lies in version control
-
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
 _KEY_DIGEST = b"llm_latency.sha256"
@@ -52,27 +50,28 @@ def encode(runs: Sequence[Run]) -> bytes:
     samples = [(number, sample) for number, run in enumerate(runs) for sample in run.samples]
     numbers = {"run": pa.array([number for number, _ in samples], pa.int32())}
     table = pa.table(numbers | columns.arrays([sample for _, sample in samples]))
-    return as_parquet(runs, table, level=_SMALL)
+    return as_parquet(runs, table, _small(table.column_names))
 
 
-def as_parquet(runs: Sequence[Run], table: pa.Table, *, level: int) -> bytes:
-    """Return runs and the table of their samples as one file, compressed as hard as ``level`` says.
+def as_parquet(runs: Sequence[Run], table: pa.Table, encodings: Mapping[str, Any]) -> bytes:
+    """Return runs and the table of their samples as one file, encoded as pyarrow's writer is told.
 
     The table may have further columns, which ``decode`` does not look at.
     """
     stream = io.BytesIO()
-    with pq.ParquetWriter(stream, table.schema, **_encodings(table.column_names, level)) as writer:
+    with pq.ParquetWriter(stream, table.schema, **encodings) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST})
     return _sealed(stream.getvalue())
 
 
-def _encodings(names: Iterable[str], level: int) -> dict[str, Any]:
+def _small(names: Iterable[str]) -> dict[str, Any]:
+    """Return the encodings of the fewest bytes: what is accepted lies in version control."""
     leaves = {name: f"{name}.list.element" if name in columns.LISTS else name for name in names}
     delta = [leaves[name] for name in leaves if name in _DELTA or name.startswith("stamps_")]
     return {
         "compression": "zstd",
-        "compression_level": level,
+        "compression_level": 9,
         "use_dictionary": [leaf for leaf in leaves.values() if leaf not in delta],
         "column_encoding": dict.fromkeys(delta, "DELTA_BINARY_PACKED"),
         "write_statistics": False,

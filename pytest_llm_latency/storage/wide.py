@@ -14,7 +14,7 @@ from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.stats.columns import BY_COLUMN
 from pytest_llm_latency.storage import by_column, columns
-from pytest_llm_latency.storage.columns import EVENT_PIECE, Column
+from pytest_llm_latency.storage.columns import Column
 
 RUN = Column(name="run", type="int32", meaning="number of the run in the file, from 0")
 _FACTS = (
@@ -74,7 +74,7 @@ def widened(samples: Samples) -> Samples:
     stamps = by_column.event_stamps(table)
     listed = pa.ListArray.from_arrays(pa.array(stamps.offsets, pa.int32()), pa.array(stamps.values))
     known = {name: table[name] for name in table.column_names}
-    known |= {EVENT_PIECE: pa.nulls(len(table), pa.list_(pa.int64())), "event_ns": listed}
+    known["event_ns"] = listed
     found = {**_facts(samples.runs, table), **_metrics(samples.runs, table)}
     return Samples(runs=samples.runs, table=pa.table({"run": known.pop("run"), **found, **known}))
 
