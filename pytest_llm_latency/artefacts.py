@@ -49,6 +49,13 @@ ARTEFACTS = (
 )
 
 
+def rendered() -> list[Path]:
+    """Return every file that may have been rendered into the folder of a session, for a CI too."""
+    from pytest_llm_latency.report.ci.formats import FORMATS  # noqa: PLC0415  (only a session with results needs it)
+
+    return [*(each.path for each in ARTEFACTS), *(Path("report") / each.file for each in FORMATS)]
+
+
 def in_order(results: Iterable[Result], expected: Sequence[str]) -> tuple[Result, ...]:
     """Return results in the order of their tests, whatever the order in which they came."""
     places = {test_id: place for place, test_id in enumerate(expected)}

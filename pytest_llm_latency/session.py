@@ -125,7 +125,7 @@ class Collecting:
         if self._results or due:
             with self._noting_problems():
                 results.write_manifest(self._folder, self._manifest(session))
-                results.prune_runs(self._folder, rendered=[each.path for each in artefacts.ARTEFACTS])
+                results.prune_runs(self._folder, rendered=artefacts.rendered())
         late += lost
         late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
         return Closing(session=session, late=tuple(late), artefacts=tuple(written))

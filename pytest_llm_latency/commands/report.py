@@ -12,6 +12,7 @@ from pytest_llm_latency.commands import naming, recomputed, reopened, sides
 from pytest_llm_latency.definitions import TOOLS
 from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.model import Session
+from pytest_llm_latency.report.ci.place import SERVERS, Place
 from pytest_llm_latency.storage import atomic, results
 from pytest_llm_latency.storage.results import StoredSession
 
@@ -31,6 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
     )
+    parser.add_argument("--ci", choices=SERVERS, help="write what this CI reads as well")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument("-v", "--verbose", action="count", default=0, help="say more in the section, as pytest does")
     amount.add_argument("-q", "--quiet", action="count", default=0, help="say less")
@@ -55,7 +57,11 @@ def report(arguments: argparse.Namespace) -> int:
         _note_missing(stored)
     else:
         session, stored = reopened.against(stored, _runs(arguments))
-    _show(session, _write(session, stored, arguments.output or stored.folder), arguments)
+    folder = arguments.output or stored.folder
+    written = _write(session, stored, folder)
+    if arguments.ci is not None:
+        written.append((arguments.ci, _write_for_ci(session, stored, folder / "report", arguments.ci)))
+    _show(session, written, arguments)
     return 0
 
 
@@ -85,6 +91,17 @@ def _write(session: Session, stored: StoredSession, folder: Path) -> list[tuple[
         atomic.replace_bytes(path, each.render(session, stored))
         written.append((each.title, str(path)))
     return written
+
+
+def _write_for_ci(session: Session, stored: StoredSession, folder: Path, server: str) -> str:
+    from pytest_llm_latency.artefacts import StoredEvidence  # noqa: PLC0415  (the same)
+    from pytest_llm_latency.report.ci import formats, material  # noqa: PLC0415  (the same)
+
+    # The page of the job, and where its checkout had pytest's root, are not stored.
+    place = Place(server=server, folder="", url=None)
+    files = formats.render_all(material.Material(session=session, evidence=StoredEvidence(stored), place=place))
+    atomic.replace_all({folder / name: content for name, content in files.items()})
+    return f"{folder} ({len(files)} files)"
 
 
 def _show(session: Session, written: list[tuple[str, str]], arguments: argparse.Namespace) -> None:

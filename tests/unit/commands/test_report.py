@@ -221,6 +221,19 @@ def test_what_was_rendered_goes_with_its_session(folder: Path) -> None:
     """A folder that holds nothing else is removed."""
     session = told(folder, 1)
     told(folder, 2)
-    assert cli.main(["report", "s1"]) == 0
-    results.prune_runs(folder, keep=1, rendered=[each.path for each in artefacts.ARTEFACTS])
+    assert cli.main(["report", "s1", "--ci", "gitlab"]) == 0
+    results.prune_runs(folder, keep=1, rendered=artefacts.rendered())
     assert not session.exists()
+
+
+def test_what_a_ci_reads_is_written_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On any machine, of what was stored; another CI than the three is refused."""
+    session = told(folder, 1)
+    assert cli.main(["report", "s1", "--ci", "jenkins"]) == 0
+    assert ".llm-latency/runs/s1/report (6 files)" in capsys.readouterr().out
+    lines = (session / "report" / "performance.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 80
+    written = {path.name: path.read_bytes() for path in (session / "report").iterdir()}
+    assert cli.main(["report", "s1", "--ci", "jenkins"]) == 0
+    assert {path.name: path.read_bytes() for path in (session / "report").iterdir()} == written
+    assert cli.main(["report", "s1", "--ci", "travis"]) == 4
