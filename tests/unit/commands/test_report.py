@@ -230,7 +230,7 @@ def test_what_a_ci_reads_is_written_again(folder: Path, capsys: pytest.CaptureFi
     """On any machine, of what was stored; another CI than the three is refused."""
     session = told(folder, 1)
     assert cli.main(["report", "s1", "--ci", "jenkins"]) == 0
-    assert ".llm-latency/runs/s1/report (6 files)" in capsys.readouterr().out
+    assert ".llm-latency/runs/s1/report (5 files)" in capsys.readouterr().out
     lines = (session / "report" / "performance.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + 80
     written = {path.name: path.read_bytes() for path in (session / "report").iterdir()}
