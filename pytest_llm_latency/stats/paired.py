@@ -33,8 +33,8 @@ def arrays(reference: Run, run: Run, step: str | None, metric: str) -> tuple[Flo
     nothing was measured is empty.
     """
     before, now = (_by_pair(each, step, metric) for each in (reference, run))
-    both = sorted(before.keys() & now.keys()) if before and now else []
-    sides = ([each[key] for key in both or sorted(each)] for each in (before, now))
+    both = before.keys() & now.keys() if before and now else before.keys() | now.keys()
+    sides = ([each[key] for key in sorted(both) if key in each] for each in (before, now))
     found, candidate = (np.asarray(values, dtype=np.float64) for values in sides)
     return found, candidate
 

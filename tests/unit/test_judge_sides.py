@@ -97,11 +97,13 @@ def test_a_lost_or_short_side_never_passes(beside: list[float | None], own: list
 def test_a_run_that_a_budget_ended_is_short_where_its_shorter_side_is() -> None:
     """Each side needs as many requests as a p95 does."""
     stopped = Notice(code="budget", message="the budget is used up.")
-    for count, status in ((50, "inconclusive"), (60, "pass")):
-        whole = run(times(count=60), times(seed=2, count=60))
+    whole = run(times(count=120), times(seed=2, count=120))
+    for count, short in ((50, True), (110, False)):
         kept = tuple(each for each in whole.samples if each.iteration < 2 * count)
-        short = dataclasses.replace(whole, samples=kept, complete=False, warnings=(stopped,))
-        assert judged(short).status == status
+        result = judged(dataclasses.replace(whole, samples=kept, complete=False, warnings=(stopped,)))
+        assert bool(result.reasons) == short
+        assert not short or result.reasons[0].startswith("stopped after 50 of ")
+        assert result.status in ({"inconclusive"} if short else {"pass", "inconclusive"})
 
 
 def test_more_failures_than_on_the_other_side_regressed() -> None:

@@ -159,3 +159,9 @@ def test_a_side_without_the_figure_is_empty() -> None:
     """And the other is whole, so that the verdict can say which."""
     before, now = paired.arrays(run(), run(sample(1, 0.1), sample(2, 0.2)), None, "ttft")
     assert (before.size, now.tolist()) == (0, [0.1, 0.2])
+
+
+def test_sides_without_a_pair_in_common_are_empty() -> None:
+    """As where a run was stopped in its first pairs: there is nothing to compare."""
+    before, now = paired.arrays(run(sample(0, 0.1)), run(sample(2, 0.2)), None, "ttft")
+    assert (before.size, now.size) == (0, 0)
