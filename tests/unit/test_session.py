@@ -12,6 +12,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency import judge
+from pytest_llm_latency.errors import UnwritableError
 from pytest_llm_latency.measuring import Origin, Outcome
 from pytest_llm_latency.model import Result, Run
 from pytest_llm_latency.options import Option, resolve
@@ -223,6 +224,44 @@ def test_what_cannot_be_stored_fails_the_session_once_and_loses_no_verdict(
     assert "free space on its disk" in messages(closing)["llm-latency"]
     assert [result.test_id for result in closing.session.results] == list(TESTS)
     assert {entry.test_id for entry in baselines.entries(tmp_path / "baselines", "default")} == {TESTS[0], TESTS[2]}
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "index.html"])
+def test_a_report_that_cannot_be_written_fails_the_session_and_is_told_in_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """They are written all the same, and the session can be reported again when there is room."""
+    replace = atomic.replace_bytes
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == name:
+            raise UnwritableError(f"{path} cannot be written (No space left on device): free space on its disk.")
+        replace(path, data)
+
+    monkeypatch.setattr(atomic, "replace_bytes", full)
+    session = collecting(tmp_path, TESTS[0])
+    session.receive(outcome(TESTS[0]))
+    closing = session.close(DONE)
+    assert f"{name} cannot be written" in messages(closing)["llm-latency"]
+    assert len(closing.artefacts) == 2
+    assert [name in each for each in document(tmp_path)["summary"]["problems"]] == [True]
+    stored = results.read_session(tmp_path / ".llm-latency" / "runs" / "session-9")
+    assert stored.manifest is not None
+    assert stored.manifest.closed == dataclasses.replace(closing.session, results=())
+
+
+def test_a_run_that_was_damaged_on_the_way_fails_the_session(tmp_path: Path) -> None:
+    """Its verdict stands; the files that are made of its samples are not written."""
+    session = collecting(tmp_path, *TESTS[:2])
+    for test_id in TESTS[:2]:
+        session.receive(outcome(test_id))
+    path = next((tmp_path / ".llm-latency" / "runs" / "session-9").glob("*test_one*.parquet"))
+    path.write_bytes(path.read_bytes()[:-9])
+    closing = session.close(DONE)
+    assert f"{path} is damaged or not a file of runs" in messages(closing)["llm-latency"]
+    assert [each.test_id for each in closing.session.results] == list(TESTS[:2])
+    assert document(tmp_path)["summary"]["fails"]
+    assert not (tmp_path / ".llm-latency" / "samples.parquet").exists()
 
 
 def test_secrets_are_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
