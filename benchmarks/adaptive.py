@@ -22,8 +22,8 @@ import numpy as np
 from gate_suites import CHANGED, NOISES, SERIES, SHAPES, UNCHANGED, Setting, suite
 from tables import Cell, show, write
 
+from pytest_llm_latency.looks import halves
 from pytest_llm_latency.model import Verdict
-from pytest_llm_latency.plan import halves
 from pytest_llm_latency.stats import GatePolicy, Noise, Series, gate, pool_noise
 from pytest_llm_latency.stats.policy import Looks
 from pytest_llm_latency.stats.sequential import SATURATED

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_llm_latency import errors, marker, plan
+from pytest_llm_latency import errors, looks, marker, plan
 from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
@@ -130,7 +130,8 @@ def marker_page() -> str:
         "",
         (inspect.getdoc(marker.llm_latency) or "").replace("``", "`"),
         "",
-        f"Where nothing is said: `requests={plan.DEFAULT_REQUESTS}`, `concurrency={plan.DEFAULT_CONCURRENCY}`,",
+        f"Where nothing is said: `requests={plan.DEFAULT_REQUESTS}`, of an adaptive run {looks.DEFAULT_REQUESTS},",
+        f"`concurrency={plan.DEFAULT_CONCURRENCY}`,",
         f"`ramp_in=0`, `timeout={plan.DEFAULT_TIMEOUT_S:g}`, `gate={list(plan.DEFAULT_GATE)}`,",
         f"`tolerance='{plan.DEFAULT_TOLERANCE:.0%}'`;",
         f"`warmup` is as many as there are users, at least 2, and {marker.DEFAULT_OPEN_WARMUP} with every other load.",

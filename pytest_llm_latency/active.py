@@ -161,7 +161,9 @@ class Active:
         self._judging().prepare(test)
         client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
         benchmark = Benchmark(plan, client, item.stash[_CALLER], source)
-        if self._member is not None:
+        if self._member is None:
+            self._judging().attend(benchmark, test)
+        else:
             benchmark.company = self._member.arrive(plan, benchmark.progress)
         return benchmark, test
 

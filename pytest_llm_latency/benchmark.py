@@ -110,6 +110,7 @@ class Benchmark:
         self._caller = caller
         self._source = source
         self._recorder = Recorder(plan, client, source)
+        self._over = False
 
     async def run(self, body: Callable[[], Awaitable[object]]) -> None:
         """Run an async body under the plan's load in the event loop that is running."""
@@ -120,6 +121,7 @@ class Benchmark:
                 self.warnings = machine.shortage(self._users())
                 await measure(self.plan, body, MonotonicClock(), self.progress, self.company)
         finally:
+            self._over = True
             self._caller.bind(None, None)
             self._client.close()
 
@@ -145,9 +147,13 @@ class Benchmark:
             runner.run(self.run(functools.partial(_in_thread, pool, body)))
 
     def collect(self, place: Place) -> Collected:
-        """Decode what was recorded and put each failed iteration's reason on its last request."""
+        """Decode what was recorded so far and put each failed iteration's reason on its last request.
+
+        When the run has ended, what a body that is still running records belongs to it no more.
+        """
         collected = collect(self._recorder.spool.read(), self._client, self.plan, place, self._source)
-        self._recorder.spool.close()
+        if self._over:
+            self._recorder.spool.close()
         samples = blame(collected.samples, self.progress.failures)
         return replace(collected, samples=samples)
 

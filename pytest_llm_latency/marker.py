@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm_latency import load as loads
+from pytest_llm_latency import looks, sources, units
 from pytest_llm_latency import plan as plans
-from pytest_llm_latency import sources, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.model import Load, Pacing, Plan
 from pytest_llm_latency.options import Settings
@@ -23,6 +23,7 @@ class Arguments:
 
     model: str | None
     requests: int | None
+    adaptive: bool | None
     warmup: int | None
     concurrency: int | None
     load: Load | loads.Replay | str | None
@@ -46,6 +47,7 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     *,
     model: str | None = None,
     requests: int | None = None,
+    adaptive: bool | None = None,
     warmup: int | None = None,
     concurrency: int | None = None,
     load: Load | loads.Replay | str | None = None,
@@ -66,24 +68,23 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
 ) -> Arguments:
     """Measure the LLM calls of a test.
 
-    ``model`` is litellm's name. The body runs ``warmup + ramp_in + requests`` times under ``load``:
-    ``"closed"`` with ``concurrency`` users, a rate such as ``"20/s"``, or another shape. The
-    ``ramp_in`` iterations go over into the measured ones and do not count. ``prompts`` is what
-    ``llm()`` sends where the body names none: a list, a file, ``generated(tokens=500)`` or
-    ``shuffled(...)`` of one; with ``nonce`` each prompt begins with a number of its own. ``timeout``
-    is the deadline of a request (seconds or ``"30s"``), ``http_version`` what is asked of the
-    server: ``"1.1"`` or ``"2"``. ``requests_per_minute`` and ``tokens_per_minute`` hold requests to
-    one model back, ``max_concurrency`` those of the test; ``budget`` is what the test may use up,
-    as in ``{"seconds": 30, "dollars": "$0.50"}``. ``gate`` names the metrics that are compared with
-    the baseline (``False`` for none), ``tolerance`` the smallest p95 increase that counts (``0.2``
-    or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new ``version`` says
-    that the benchmark has changed and its old baseline does not count. ``ab`` is another model, or
-    a base URL, that stands in for the baseline: it is measured interleaved with the test's own, each
-    as often as ``requests`` says, and a red test is slower than it.
+    ``model`` is litellm's name. The body runs ``warmup + ramp_in + requests`` times under ``load``: ``"closed"`` with
+    ``concurrency`` users, a rate such as ``"20/s"``, or another shape. The ``ramp_in`` iterations go over into the
+    measured ones and do not count. ``prompts`` is what ``llm()`` sends where the body names none: a list, a file,
+    ``generated(tokens=500)`` or ``shuffled(...)`` of one; with ``nonce`` each prompt begins with a number of its own.
+    With ``adaptive`` the run is looked at as it grows, and ends before its ``requests`` where the verdict is clear.
+    ``timeout`` is the deadline of a request (seconds or ``"30s"``), ``http_version`` what is asked of the server:
+    ``"1.1"`` or ``"2"``. ``requests_per_minute`` and ``tokens_per_minute`` hold requests to one model back,
+    ``max_concurrency`` those of the test; ``budget`` is what the test may use up, as in ``{"dollars": "$0.50"}``.
+    ``gate`` names the metrics that are compared with the baseline (``False`` for none), ``tolerance`` the smallest
+    p95 increase that counts (``0.2`` or ``"20%"``), ``limits`` absolute limits such as ``"ttft.p95 < 800ms"``. A new
+    ``version`` says that the benchmark has changed and its old baseline does not count. ``ab`` is another model, or a
+    base URL, that stands in for the baseline: measured interleaved, each as often as ``requests`` says.
     """
     return Arguments(
         model=_text("model", model),
         requests=requests,
+        adaptive=adaptive,
         warmup=warmup,
         concurrency=concurrency,
         load=load,
@@ -156,7 +157,9 @@ def _plan(
     if total is not None and chosen("ab") is not None:  # half of them for each side
         total //= 2
     ramp_in = chosen("ramp_in", 0)
-    requests = chosen("requests", plans.DEFAULT_REQUESTS)
+    gate = plans.DEFAULT_GATE if arguments.gate is None else arguments.gate
+    adaptive = _switch("adaptive", chosen("adaptive", default=False)) and bool(gate or arguments.adaptive)
+    requests = chosen("requests", looks.DEFAULT_REQUESTS if adaptive else plans.DEFAULT_REQUESTS)
     warmup = DEFAULT_OPEN_WARMUP if users is None else max(2, users)
     if total is not None:
         own = arguments.requests if {"load", "requests"}.isdisjoint(settings.explicit) else None
@@ -164,7 +167,7 @@ def _plan(
     return Plan(
         model=chosen("model"),
         requests=requests,
-        adaptive=False,
+        adaptive=adaptive and _grows(requests, arguments, settings),
         warmup=chosen("warmup", warmup),
         ramp_in=ramp_in,
         load=load,
@@ -172,7 +175,7 @@ def _plan(
         nonce=_switch("nonce", chosen("nonce", default=False)),
         timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
         limits=arguments.limits or (),
-        gate=plans.DEFAULT_GATE if arguments.gate is None else arguments.gate,
+        gate=gate,
         tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
         error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],
         version=arguments.version,
@@ -185,6 +188,12 @@ def _plan(
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
         ab=chosen("ab"),
     )
+
+
+def _grows(requests: object, arguments: Arguments, settings: Settings) -> bool:
+    """Say whether a plan that may be adaptive is: the option alone leaves tests out whose requests are too few."""
+    demanded = bool(arguments.adaptive) or "requests" in settings.explicit
+    return demanded or not isinstance(requests, int) or requests >= looks.LEAST_REQUESTS
 
 
 def _load(load: Load | loads.Replay | str, concurrency: int) -> Load | loads.Replay:

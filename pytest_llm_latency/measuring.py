@@ -7,8 +7,8 @@ process as across processes.
 import functools
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_llm_latency import parts, surroundings
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import LatencyError, SettingsError
-from pytest_llm_latency.model import Budget, Environment, Plan, Result, Run, Worker
+from pytest_llm_latency.model import Budget, Environment, Notice, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.parts import Part, Test
 from pytest_llm_latency.storage import baselines
-from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
     from pytest_llm_latency.execution.price_file import ModelPrices
-    from pytest_llm_latency.execution.sampling import Place
     from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -184,6 +182,22 @@ class Measuring:
         """Decode and judge what a benchmark recorded, whole or cut off."""
         return self.judged(parts.join(self._origin.session_id, [self.part(benchmark, test)]))
 
+    def attend(self, benchmark: "Benchmark", test: Test) -> None:
+        """Let a benchmark ask at its looks whether it goes on, where a verdict may become clear."""
+
+        async def look(_: int) -> Notice | None:
+            return self.settled([self.part(benchmark, test)])
+
+        if test.id in self._baselines().baselines and not self._baselines().policy.accepting:
+            benchmark.company = replace(benchmark.company, look=look)
+
+    def settled(self, measured: Sequence[Part]) -> Notice | None:
+        """Return why an adaptive run that has come to these parts needs no more, ``None`` where it goes on."""
+        from pytest_llm_latency.stats.settled import settled  # noqa: PLC0415  (the statistics are slow to import)
+
+        run = parts.at_look(self._origin.session_id, measured)
+        return settled(self.judged(run).result, run.looks[-1])
+
     def judged(self, run: Run) -> Outcome:
         """Return a run with what the gate says of it."""
         from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
@@ -203,7 +217,7 @@ class Measuring:
         return self._origin.surroundings()
 
     def part(self, benchmark: "Benchmark", test: Test) -> Part:
-        """Decode what a benchmark recorded in this process."""
+        """Decode what a benchmark recorded in this process, to its end or so far."""
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
 
         progress, environment = benchmark.progress, self._environment
@@ -211,15 +225,17 @@ class Measuring:
         collected = benchmark.collect(place)
         return Part(
             test=test,
-            worker=_worker(place, progress.skew_ns),
+            worker=parts.worker(place, progress.skew_ns),
             beside=self._origin.beside,
             plan=benchmark.plan,
             started_at=benchmark.started_at.isoformat(timespec="seconds"),
             began_ns=progress.began_ns,
             ended_ns=progress.ended_ns,
+            looks=progress.looks,
             looking_ns=progress.looking_ns,
             complete=progress.complete,
             stopped=progress.stopped,
+            settled=progress.settled,
             samples=collected.samples,
             failures=tuple(sorted(progress.failures.items())),
             facts=collected.facts,
@@ -227,20 +243,6 @@ class Measuring:
             trust=progress.watch.trust(collected.samples),
             warnings=benchmark.warnings,
         )
-
-
-def _worker(place: "Place", skew_ns: int | None) -> Worker | None:
-    """Describe this process where it measured together with others."""
-    if place.worker is None or skew_ns is None:
-        return None
-    return Worker(
-        id=place.worker,
-        host=place.host,
-        region=place.region,
-        clock_offset_s=None,
-        clock_error_s=None,
-        start_skew_s=seconds(skew_ns),
-    )
 
 
 def new_session_id() -> str:

@@ -158,6 +158,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="keep", read=_count(1), default=5, metavar="N", help="accepted runs that a baseline keeps"),
     Option(name="model", read=_text, default=None, metavar="MODEL", help="the model of every benchmark"),
     Option(name="requests", read=_count(1), default=None, metavar="N", help="measured iterations of every benchmark"),
+    Option(name="adaptive", read=_switch, default=None, metavar=None,
+           help="end each run as soon as its verdict is clear; its requests, of which it needs 120, are the most"),
     Option(name="warmup", read=_count(0), default=None, metavar="N", help="iterations before the measured ones"),
     Option(name="concurrency", read=_count(1), default=None, metavar="N", help="users of every closed load"),
     Option(name="load", read=_text, default=None, metavar="LOAD",

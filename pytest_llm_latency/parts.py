@@ -8,6 +8,7 @@ from typing import Any
 from pytest_llm_latency.errors import WireError
 from pytest_llm_latency.execution.facts import StepFacts, conditions, together
 from pytest_llm_latency.execution.notices import notices
+from pytest_llm_latency.execution.sampling import Place
 from pytest_llm_latency.model import Conditions, Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
 from pytest_llm_latency.plan import LOST
 from pytest_llm_latency.units import nanoseconds, seconds
@@ -27,8 +28,10 @@ class Test:
 class Part:
     """What one process measured of a benchmark, by its own monotonic clock.
 
-    ``began_ns`` is ``None`` where it measured nothing. ``stopped`` is why it ended before its plan.
-    ``beside`` is how many other workers measured other tests at the same time.
+    ``began_ns`` is ``None`` where it measured nothing. ``stopped`` is why it ended before its plan,
+    ``settled`` why an adaptive run needed no more. ``looks`` are the iterations that all of them had
+    measured at each look before the end. ``beside`` is how many other workers measured other tests
+    at the same time.
     """
 
     test: Test
@@ -38,15 +41,31 @@ class Part:
     started_at: str
     began_ns: int | None
     ended_ns: int | None
+    looks: tuple[int, ...]
     looking_ns: int
     complete: bool
     stopped: Notice | None
+    settled: Notice | None
     samples: tuple[Sample, ...]
     failures: tuple[tuple[int, Failure], ...]
     facts: tuple[StepFacts, ...]
     environment: Environment
     trust: Trust
     warnings: tuple[Notice, ...]
+
+
+def worker(place: Place, skew_ns: int | None) -> Worker | None:
+    """Describe a process that measured together with others; ``None`` for one that measured alone."""
+    if place.worker is None or skew_ns is None:
+        return None
+    return Worker(
+        id=place.worker,
+        host=place.host,
+        region=place.region,
+        clock_offset_s=None,
+        clock_error_s=None,
+        start_skew_s=seconds(skew_ns),
+    )
 
 
 def pack(part: Part) -> tuple[dict[str, Any], bytes]:
@@ -76,6 +95,8 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
     samples = _in_order(parts) if len(parts) > 1 else first.samples
     stopped = next((part.stopped for part in parts if part.stopped is not None and part.stopped.code != LOST), None)
     missing = tuple(lost)
+    complete = not missing and all(part.complete for part in parts)
+    to_its_end = complete and first.looks and first.settled is None
     return Run(
         id=f"{session_id}-{secrets.token_hex(4)}",
         session_id=session_id,
@@ -85,8 +106,8 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
         plan=first.plan,
         started_at=min(part.started_at for part in parts),
         duration_s=_duration_s(parts),
-        complete=not missing and all(part.complete for part in parts),
-        looks=(),
+        complete=complete,
+        looks=(*first.looks, first.plan.requests) if to_its_end else first.looks,
         samples=samples,
         iteration_failures=tuple(sorted(failure for part in parts for failure in part.failures)),
         conditions=tuple(
@@ -97,10 +118,16 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
         workers=tuple(part.worker for part in parts if part.worker is not None),
         warnings=(
             *missing,
+            *(() if first.settled is None else (first.settled,)),
             *notices(first.plan, samples, stopped),
             *dict.fromkeys(warning for part in parts for warning in part.warnings),
         ),
     )
+
+
+def at_look(session_id: str, parts: Sequence[Part]) -> Run:
+    """Return what the parts make at a look, as if the run ended there."""
+    return replace(join(session_id, parts), complete=True)
 
 
 def _conditions(part: Part, facts: StepFacts) -> Conditions:

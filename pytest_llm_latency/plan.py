@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from pytest_llm_latency import interleaving, load, units
+from pytest_llm_latency import interleaving, load, looks, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
 from pytest_llm_latency.model import Budget, Pacing, Plan
@@ -26,8 +26,6 @@ DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = "1.1"
 HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
 BUDGETS = tuple(field.name for field in fields(Budget))
-LEAST_LOOK = 60  # as many as a run measures by default: a p95 needs 59
-LEAST_ADAPTIVE = 2 * LEAST_LOOK
 LOST = "worker_lost"  # the notice that one of several processes did not measure to its end
 STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
 
@@ -43,6 +41,7 @@ def check(plan: Plan) -> Plan:
         raise MarkerError(f"the error limit is {plan.error_limit!r}: it must be a share from 0 to 1, as in '1%'.")
     if plan.http_version not in HTTP_VERSIONS:
         raise MarkerError(f"http_version is {plan.http_version!r}: write '1.1' or '2'.")
+    looks.check(plan)
     for metric in plan.gate:
         if metric not in GATED:
             raise MarkerError(f"gate names the metric {metric!r}: {nearest(metric, GATED)}")
@@ -58,23 +57,6 @@ def check(plan: Plan) -> Plan:
             f"concurrency {users} is above requests {plan.requests}: raise requests or lower concurrency."
         )
     return plan
-
-
-def looks(plan: Plan) -> tuple[int, ...]:
-    """Return after how many measured iterations a run is looked at before its end: none that is not adaptive."""
-    return halves(plan.requests) if plan.adaptive else ()
-
-
-def halves(requests: int) -> tuple[int, ...]:
-    """Return the looks at a run that grows to so many requests: at a half, at a half of that, and so on.
-
-    Each has twice the requests of the one before, and so half their variance: less would not be
-    worth draining the load for.
-    """
-    found: list[int] = []
-    while (requests := requests // 2) >= LEAST_LOOK:
-        found.append(requests)
-    return tuple(reversed(found))
 
 
 def _check_sides(plan: Plan) -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 MARKER = "llm_latency"
 _HELP = (
-    "llm_latency(model, requests, warmup, concurrency, load, ramp_in, prompts, nonce, timeout, http_version, "
-    "requests_per_minute, tokens_per_minute, max_concurrency, budget, limits, gate, tolerance, version, ab): "
+    "llm_latency(model, requests, adaptive, warmup, concurrency, load, ramp_in, prompts, nonce, timeout, "
+    "http_version, requests_per_minute, tokens_per_minute, max_concurrency, budget, limits, gate, tolerance, "
+    "version, ab): "
     "measure the LLM calls of this test and compare them with its baseline; "
     "runs with --llm-latency, is skipped without it."
 )

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from pytest_llm_latency import interleaving, load
-from pytest_llm_latency import plan as plans
+from pytest_llm_latency import interleaving, load, looks
 from pytest_llm_latency.errors import BodyError, LatencyError, ProviderError, RequestFailedError
 from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
@@ -28,7 +27,7 @@ Body = Callable[[], Awaitable[object]]
 class Look(Protocol):
     """Says at each look of an adaptive run whether it goes on; nothing is under way meanwhile."""
 
-    async def __call__(self, measured: int) -> Notice | None:
+    async def __call__(self, measured: int, /) -> Notice | None:
         """Return why the run ends after so many measured iterations, ``None`` where it goes on."""
 
 
@@ -57,8 +56,9 @@ class Progress:
 
     ``failures`` names the measured iterations whose body raised. ``stopped`` is why no further
     iteration was begun, where a budget or the provider forbade it; ``settled`` is why none was
-    needed, so that the run is complete. ``looking_ns`` is how long the looks took, ``skew_ns`` how
-    long after the moment that was agreed on the first part began.
+    needed, so that the run is complete. ``looks`` has the measured iterations at each look, and
+    ``looking_ns`` is how long they took. ``skew_ns`` is how long after the moment that was agreed
+    on the first part began.
     """
 
     done: int = 0
@@ -68,6 +68,7 @@ class Progress:
     complete: bool = False
     stopped: Notice | None = None
     settled: Notice | None = None
+    looks: tuple[int, ...] = ()
     looking_ns: int = 0
     skew_ns: int | None = None
     watch: Watch = field(default_factory=Watch)
@@ -133,16 +134,17 @@ async def _measured(plan: Plan, loop: "_Iterations", clock: Clock, progress: Pro
     """Run what is measured from look to look; without one it is a single part."""
     schedule = load.schedule(plan.load, plan.ramp_in + plan.requests)
     begin = 0
-    for measured in () if company.look is None else plans.looks(plan):
+    for measured in () if company.look is None else looks.at(plan):
         end = plan.ramp_in + measured
         dealt = _deal(plan, _part(schedule, begin, end), company.share)
         await _together(dealt, loop, company, first=plan.warmup + begin)
         if progress.stopped is not None:
             return
-        began_ns = clock.now_ns()
         progress.watch.stop()
+        progress.looks += (measured,)
+        progress.ended_ns = clock.now_ns()
         progress.settled = await company.look(measured) if company.look else None
-        progress.looking_ns += clock.now_ns() - began_ns
+        progress.looking_ns += clock.now_ns() - progress.ended_ns
         if progress.settled is not None:
             return
         begin = end

@@ -115,6 +115,7 @@ def _environment() -> Environment:
         "bytes": units.format_bytes,
         "status": wording.TITLES.__getitem__,
         "severity": SEVERITY.__getitem__,
+        "label": wording.label,
         "load": load.describe,
     }
     environment.globals |= {

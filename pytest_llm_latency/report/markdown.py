@@ -37,7 +37,7 @@ def table(shown: Iterable[tuple[Result, Row]]) -> list[str]:
 def notes(session: Session) -> list[str]:
     """Return what differs in the environment, and the warnings."""
     found = [f"environment: {text}" for text, _ in wording.environment_changes(session.results)]
-    return found + [f"warning: {notice.message}" for notice, _ in wording.notices(session)]
+    return found + [f"{wording.label(notice)}: {notice.message}" for notice, _ in wording.notices(session)]
 
 
 def closing(session: Session) -> str:

@@ -236,7 +236,8 @@ def _surroundings(session: Session, screen: Screen) -> list[Line]:
     changes = wording.environment_changes(session.results)
     found = [part for text, whose in changes for part in screen.sentence(f"environment: {text}{_of(whose)}", 0)]
     for warning, whose in wording.notices(session):
-        found += screen.sentence(f"warning: {warning.message}{_of(whose)}", 0, "yellow")
+        markup = ("yellow",) if wording.label(warning) == "warning" else ()
+        found += screen.sentence(f"{wording.label(warning)}: {warning.message}{_of(whose)}", 0, *markup)
     return found
 
 
@@ -273,7 +274,9 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
         found += [f"  {reason}" for reason in each.reasons]
     found += result.reasons
     found += [f"environment: {each}" for each in result.environment_changes]
-    found += [f"warning: {each.message}" for each in result.warnings if each.message not in result.reasons]
+    found += [
+        f"{wording.label(each)}: {each.message}" for each in result.warnings if each.message not in result.reasons
+    ]
     advice = remedies.advice(result, command=remedies.accept_command(result))
     if advice is not None:
         found += ["", advice.sentence, *([] if advice.command is None else [f"  {advice.command}"])]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from pytest_llm_latency import interleaving, units
+from pytest_llm_latency.looks import SETTLED
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
     Comparison,
@@ -251,6 +252,11 @@ def notices(session: Session) -> list[tuple[Notice, str]]:
     own = [warning for warning in session.warnings if warning.code != "interrupted"]
     own += [Notice(code="problem", message=problem) for problem in session.problems]
     return [(warning, "") for warning in own] + _with_owners(session.results, lambda result: result.warnings)
+
+
+def label(notice: Notice) -> str:
+    """Return what a notice begins with: that a run needed no more requests is no warning."""
+    return "note" if notice.code == SETTLED else "warning"
 
 
 def environment_changes(results: Sequence[Result]) -> list[tuple[str, str]]:

@@ -111,10 +111,10 @@ def _looked_at(counts: Counts, looks: Looks | None) -> tuple[float, ...]:
 
 def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy, looked_at: tuple[float, ...]) -> Verdict:
     before, now = counts.rates
-    more, fewer = (sequential.repeated(exact(each), looked_at) for each in (counts, counts.turned()))
+    more, fewer = (sequential.repeated(exact(each), looked_at, sequential.EVEN) for each in (counts, counts.turned()))
     hypotheses = policy.hypotheses(1)
     raw = more if now >= before else fewer
-    alpha = sequential.nominal(policy.alpha, looked_at)
+    alpha = sequential.nominal(policy.alpha, looked_at, sequential.EVEN)
     bound = upper_bound(counts.candidate_failed, counts.candidate, 1 - alpha)
     status: VerdictStatus = "inconclusive"
     if more * hypotheses < policy.alpha and now >= before * (1 + policy.tolerance):
@@ -131,7 +131,7 @@ def _judge(key: str, runs: int, counts: Counts, policy: GatePolicy, looked_at: t
         baseline=before,
         candidate=now,
         ratio=now / before if before > 0 else math.inf if now > 0 else None,
-        interval=_interval(counts, 2 * sequential.nominal(policy.alpha / 2, looked_at)),
+        interval=_interval(counts, 2 * sequential.nominal(policy.alpha / 2, looked_at, sequential.EVEN)),
         raw_p_value=raw,
         p_value=min(1.0, raw * hypotheses),
         detectable=None,

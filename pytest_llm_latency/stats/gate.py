@@ -67,7 +67,7 @@ def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = 
     """
     shared = _own_noise(series, policy) if noise is None else noise
     findings = [examine(each, policy, shared) for each in series]
-    looked_at = [_looked_at(each) for each in findings]
+    looked_at = [_looked_at(each.series, each.change) for each in findings]
     findings = [_repeated(each, fractions) for each, fractions in zip(findings, looked_at, strict=True)]
     slower = adjusted([each.slower for each in findings], policy, elsewhere=policy.elsewhere)
     faster = adjusted([each.faster for each in findings], policy)
@@ -90,11 +90,15 @@ def gate(series: Sequence[Series], policy: GatePolicy, *, noise: Noise | None = 
     ]
 
 
-def _looked_at(finding: Finding) -> tuple[float, ...]:
+def _looked_at(series: Series, change: Change | None) -> tuple[float, ...]:
     """Return the share of the planned information at each look."""
-    series = finding.series
     baseline = [size for run in series.baseline if (size := np.size(run))]
-    return sequential.fractions(series.looks, np.size(series.candidate), baseline, finding.change)
+    return sequential.fractions(series.looks, np.size(series.candidate), baseline, change)
+
+
+def _as_known(change: Change) -> Change:
+    """Return the change with the variance of its estimate: a tail that departs makes it larger than the location's."""
+    return replace(change, within=max(change.within, change.error**2 - change.between))
 
 
 def _repeated(finding: Finding, looked_at: tuple[float, ...]) -> Finding:
@@ -140,7 +144,7 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
     status = _status(case, change)
     ends = sorted((_ratio(low, series), _ratio(high, series)))
     question = _question(case, case.finding.failed)
-    information = case.looked_at[-1] if series.looks is not None else None
+    information = None if series.looks is None else _looked_at(series, _as_known(change))[-1]
     saturated = information is not None and information >= sequential.SATURATED
     needed = _needed(case, change, question) if status == "inconclusive" and not saturated else None
     verdict = replace(

@@ -6,6 +6,7 @@ rejected, and an interval is as much wider: repeated p values and confidence int
 Turnbull 1989), which hold at whichever look a run is stopped, for whatever reason.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -15,7 +16,8 @@ from pytest_llm_latency.stats.probabilities import either
 
 SINGLE = (1.0,)  # the fractions of a sample that was looked at once, at its end
 SATURATED = 0.95  # of the information: what is left would narrow an interval by less than 3 %
-_EXPONENT = 3  # of the spending function t³ (Kim & DeMets 1987): little early, as O'Brien and Fleming
+LATE = 3.0  # the exponent of the spending function tᵖ (Kim & DeMets 1987): little early, as O'Brien and Fleming
+EVEN = 1.0  # as much as there is information: for what a first look mostly settles, as that nothing fails
 _SAME = 1e-6  # looks whose fractions are no further apart are one
 _LARGEST_LEVEL = 0.999
 _PRECISION = 1e-9
@@ -51,39 +53,40 @@ def _distinct(found: Sequence[float]) -> tuple[float, ...]:
     return tuple(reversed(kept))
 
 
-def nominal(level: float, looked_at: Sequence[float]) -> float:
+def nominal(level: float, looked_at: Sequence[float], exponent: float = LATE) -> float:
     """Return the one-sided level of the present look alone with which all looks together keep ``level``.
 
     A look spends the chance that it rejects and the look before did not. What an earlier look had
     rejected too is counted twice, which keeps the level and costs next to nothing: a sample that
     rejects at a look, not at the next, and again after that is rare.
     """
-    found, before = level * _spent(looked_at[0]), looked_at[0]
-    for fraction in looked_at[1:]:
-        found = _next(level, found, (before, fraction))
-        before = fraction
+    spent = [level * math.pow(fraction, exponent) for fraction in looked_at]
+    found = spent[0]
+    for place, (before, now) in enumerate(itertools.pairwise(looked_at), start=1):
+        found = _next(found, spent[place] - spent[place - 1], math.sqrt(before / now))
     return found
 
 
-def _next(level: float, before: float, at: tuple[float, float]) -> float:
-    """Return what ``nominal`` is at a look from that of the look before; ``at`` are their fractions."""
+def _next(before: float, spends: float, related: float) -> float:
+    """Return the level of a look that spends so much beside a look of the level ``before``."""
     from scipy.special import ndtri  # noqa: PLC0415  (slow to import)
 
-    spends = level * (_spent(at[1]) - _spent(at[0]))
-    boundary, related = -float(ndtri(before)), math.sqrt(at[0] / at[1])
-    return _root(lambda found: either(boundary, -float(ndtri(found)), related) - before - spends, spends, level)
+    boundary = -float(ndtri(before))
+    return _root(
+        lambda found: either(boundary, -float(ndtri(found)), related) - before - spends, spends, before + spends
+    )
 
 
-def repeated(p_value: float, looked_at: Sequence[float]) -> float:
+def repeated(p_value: float, looked_at: Sequence[float], exponent: float = LATE) -> float:
     """Return the level over all looks at which the present look alone would just have rejected."""
-    highest = p_value / _spent(looked_at[-1])
-    if len(looked_at) == 1 or p_value <= 0:
-        return min(1.0, highest)
-    spends = _spent(looked_at[-1]) - _spent(looked_at[-2])
-    low, high = highest, min(_LARGEST_LEVEL, p_value / spends)
-    if low >= high or nominal(high, looked_at) < p_value:
+    spent = [math.pow(fraction, exponent) for fraction in looked_at]
+    low = p_value / spent[-1]
+    if len(spent) == 1 or p_value <= 0:
+        return min(1.0, low)
+    high = min(_LARGEST_LEVEL, p_value / (spent[-1] - spent[-2]))
+    if low >= high or nominal(high, looked_at, exponent) < p_value:
         return 1.0
-    return _root(lambda level: nominal(level, looked_at) - p_value, low, high)
+    return _root(lambda level: nominal(level, looked_at, exponent) - p_value, low, high)
 
 
 def _root(rising: Callable[[float], float], low: float, high: float) -> float:
@@ -100,8 +103,3 @@ def _root(rising: Callable[[float], float], low: float, high: float) -> float:
 def confidence(alpha: float, looked_at: Sequence[float]) -> float:
     """Return the confidence of an interval at the present look that holds with 1 − alpha over all looks."""
     return 1 - 2 * nominal(alpha / 2, looked_at)
-
-
-def _spent(fraction: float) -> float:
-    """Return the share of the level that is spent when so much of the information is there."""
-    return fraction**_EXPONENT

@@ -1,16 +1,11 @@
 """Whether an adaptive run needs more requests: what its result at a look says of those that are left."""
 
+from pytest_llm_latency.looks import SETTLED
 from pytest_llm_latency.model import Comparison, Notice, Result, VerdictStatus
 from pytest_llm_latency.stats.sequential import SATURATED
 from pytest_llm_latency.units import format_count
 
-CODE = "settled"
 _CLEAR: frozenset[VerdictStatus] = frozenset({"pass", "improved", "regressed"})
-
-
-def has_verdicts(result: Result) -> bool:
-    """Say whether anything was compared: a run without a clear answer to come is measured to its end."""
-    return result.status != "incomparable" and any(each.verdict.status != "no_baseline" for each in result.comparisons)
 
 
 def settled(result: Result, measured: int) -> Notice | None:
@@ -18,9 +13,9 @@ def settled(result: Result, measured: int) -> Notice | None:
 
     A regression is one whatever the other series come to. A limit that is not kept, or not known to
     be, is given all requests: it is judged as it stands, so that a few say less than many. So is a
-    run that cannot be trusted so far.
+    run that cannot be trusted so far, or that has nothing to be compared with.
     """
-    if result.status == "invalid":
+    if result.status == "invalid" or not result.comparisons:
         return None
     regressed = [each for each in result.comparisons if each.verdict.status == "regressed"]
     if regressed:
@@ -45,4 +40,4 @@ def _named(comparison: Comparison) -> str:
 
 def _notice(result: Result, measured: int, why: str) -> Notice:
     most = format_count(result.plan.requests)
-    return Notice(code=CODE, message=f"stopped after {format_count(measured)} of {most} requests: {why}.")
+    return Notice(code=SETTLED, message=f"stopped after {format_count(measured)} of {most} requests: {why}.")

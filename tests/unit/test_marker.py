@@ -1,6 +1,7 @@
 """The marker's arguments: read, merged with the settings, checked."""
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -294,4 +295,44 @@ def test_a_wrong_argument_is_refused_with_the_right_one(
 def test_impossible_values_are_refused_wherever_they_come_from(arguments: dict[str, Any], message: str) -> None:
     """Types count as values do."""
     with pytest.raises(MarkerError, match=message):
+        planned(**arguments)
+
+
+def test_an_adaptive_run_measures_at_most_four_times_as_many_as_a_fixed_one() -> None:
+    """Where nobody says how many."""
+    found = planned(adaptive=True)
+    assert (found.adaptive, found.requests) == (True, 240)
+    assert planned(adaptive=True, requests=400).requests == 400
+    assert planned(adaptive=True, flags={"requests": 500}).requests == 500
+
+
+@pytest.mark.parametrize("source", [{"flags": {"adaptive": True}}, {"ini": {"adaptive": True}}])
+def test_the_option_makes_those_tests_adaptive_that_can_be(source: dict[str, Any]) -> None:
+    """One with few requests of its own, or without a gate, is measured as ever."""
+    assert (planned(**source).adaptive, planned(**source).requests) == (True, 240)
+    assert planned(requests=120, **source).adaptive
+    few, ungated = planned(requests=119, **source), planned(gate=False, **source)
+    assert (few.adaptive, few.requests) == (False, 119)
+    assert (ungated.adaptive, ungated.requests) == (False, plan.DEFAULT_REQUESTS)
+
+
+def test_a_marker_may_leave_itself_out_of_what_the_ini_file_says() -> None:
+    """The command line counts before both."""
+    assert not planned(adaptive=False, ini={"adaptive": True}).adaptive
+    assert planned(adaptive=False, flags={"adaptive": True}).adaptive
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"adaptive": "yes"}, "adaptive is 'yes': it must be True or False."),
+        ({"adaptive": True, "requests": 60}, "raise requests to at least 120, or leave adaptive out."),
+        ({"adaptive": True, "gate": False}, "gate=False gates nothing: leave one of them out."),
+        ({"flags": {"adaptive": True, "requests": 60}}, "raise requests to at least 120, or leave adaptive out."),
+        ({"adaptive": True, "load": "ramp 1/s..3/s over 10s"}, "make the load longer, for at least 120"),
+    ],
+)
+def test_a_run_that_cannot_be_adaptive_says_why(arguments: dict[str, Any], message: str) -> None:
+    """What is demanded is never left out silently."""
+    with pytest.raises(MarkerError, match=re.escape(message)):
         planned(**arguments)

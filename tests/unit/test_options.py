@@ -27,6 +27,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "keep": ("3", 3, "0"),
     "model": ("openai/gpt-4o", "openai/gpt-4o", " "),
     "requests": (" 40 ", 40, "-1"),
+    "adaptive": ("true", True, "maybe"),
     "warmup": ("0", 0, "some"),
     "concurrency": ("8", 8, "1.5"),
     "load": ("20/s", "20/s", " "),

@@ -45,9 +45,11 @@ def part(*numbers: int, name: str | None = None, **changes: Any) -> Part:
         started_at=nouns.STARTED_AT,
         began_ns=min(numbers) * SECOND if numbers else None,
         ended_ns=(max(numbers) + 1) * SECOND if numbers else None,
+        looks=(),
         looking_ns=0,
         complete=True,
         stopped=None,
+        settled=None,
         samples=tuple(nouns.sample(number, 0.2, 0.3, worker=name) for number in numbers),
         failures=tuple((number, nouns.failure()) for number in numbers if number % 4 == 3),
         facts=(facts,) if numbers else (),
@@ -131,3 +133,29 @@ def test_a_warning_that_all_have_is_said_once() -> None:
     warned = Notice(code="open_files", message="too few")
     run = parts.join("s", [part(0, name="gw0", warnings=(warned,)), part(1, name="gw1", warnings=(warned,))])
     assert run.warnings == (warned,)
+
+
+CLEAR = Notice(code="settled", message="stopped after 60 of 240 requests: the verdict was clear.")
+ADAPTIVE = nouns.plan(requests=240, adaptive=True)
+
+
+def test_at_a_look_a_run_counts_as_whole() -> None:
+    """So that it is judged as it would be, if it ended there."""
+    halves = [part(0, 2, name="gw0", complete=False, looks=(60,)), part(1, name="gw1", complete=False, looks=(60,))]
+    run = parts.at_look("s", halves)
+    assert (run.complete, run.looks, len(run.samples)) == (True, (60,), 3)
+
+
+def test_a_run_that_needed_no_more_is_complete_and_says_so() -> None:
+    """Its last look is its end."""
+    run = parts.join("s", [part(0, plan=ADAPTIVE, looks=(60,), settled=CLEAR)])
+    assert (run.complete, run.looks, run.warnings) == (True, (60,), (CLEAR,))
+
+
+def test_the_end_of_a_run_is_its_last_look_and_its_looks_are_no_part_of_its_duration() -> None:
+    """One that was not looked at before has none, and one that was cut off keeps those that it had."""
+    whole = part(*range(9), plan=ADAPTIVE, looks=(60, 120), looking_ns=2 * SECOND)
+    run = parts.join("s", [whole])
+    assert (run.looks, run.duration_s) == ((60, 120, 240), 7.0)
+    assert parts.join("s", [dataclasses.replace(whole, looks=())]).looks == ()
+    assert parts.join("s", [dataclasses.replace(whole, complete=False)]).looks == (60, 120)

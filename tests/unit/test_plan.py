@@ -188,14 +188,3 @@ def test_a_load_is_described_with_what_thins_it_out() -> None:
     described = plan.describe_load(dataclasses.replace(SOUND, ramp_in=3, pacing=pacing))
     after = ", ramp-in 3, at most 90 requests/min, at most 100000 tokens/min, at most 20 at once"
     assert described == load.describe(SOUND.load) + after
-
-
-@pytest.mark.parametrize(
-    ("requests", "at"),
-    [(119, ()), (120, (60,)), (240, (60, 120)), (400, (100, 200)), (1000, (62, 125, 250, 500))],
-)
-def test_an_adaptive_run_is_looked_at_after_a_half_and_a_half_of_that(requests: int, at: tuple[int, ...]) -> None:
-    """As long as a p95 is supported."""
-    adaptive = dataclasses.replace(SOUND, requests=requests, adaptive=True)
-    assert plan.looks(adaptive) == at
-    assert plan.looks(dataclasses.replace(adaptive, adaptive=False)) == ()
