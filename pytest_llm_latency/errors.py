@@ -6,7 +6,8 @@
     ├── UsageError
     │   ├── MarkerError          a wrong argument of the marker
     │   ├── SettingsError        a wrong option, ini key or settings file
-    │   └── BodyError            a test body that cannot be measured
+    │   ├── BodyError            a test body that cannot be measured
+    │   └── StatisticsError      numbers that cannot be compared
     ├── ProviderError
     │   ├── UnknownModelError    litellm does not know the model
     │   ├── MissingKeyError      an API key is not set (its value is never shown)
@@ -44,6 +45,10 @@ class SettingsError(UsageError):
 
 class BodyError(UsageError):
     """A test body cannot be measured."""
+
+
+class StatisticsError(UsageError):
+    """Numbers that the statistics were given cannot be compared."""
 
 
 class ProviderError(LatencyError):

@@ -13,7 +13,7 @@ from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.joint import Change, Runs, compare
 from pytest_llm_latency.stats.policy import MINIMUM_REQUESTS, GatePolicy, Series
 from pytest_llm_latency.stats.quantiles import Floats, empirical, name, needed_for, rank
-from pytest_llm_latency.stats.variance import SMALLEST, Noise, level_failures, logarithms
+from pytest_llm_latency.stats.variance import SMALLEST, Noise, in_no_order, level_failures, logarithms
 
 _LARGEST_EXPONENT = 700.0
 _Parts = tuple[Sequence[Floats], Floats]  # the accepted runs and the run to judge
@@ -41,13 +41,13 @@ class Finding:
 
 def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
     """Compare one series with its baseline."""
-    baseline = [run for each in series.baseline if (run := logarithms(each, series.direction)).size]
+    baseline = in_no_order(run for each in series.baseline if (run := logarithms(each, series.direction)).size)
     candidate = logarithms(series.candidate, series.direction)
     draft = drafts.draft(series.key, runs=len(baseline))
     if not baseline:
         return _without_baseline(series, draft)
-    if not candidate.size:
-        return _settled(series, draft, messages.NOT_MEASURED)
+    if reason := _unanswerable(series):
+        return _settled(series, draft, reason)
     if series.paired:
         paired.check(series.key, [run.size for run in baseline], candidate.size)
     failed = _count_failures(baseline, candidate)
@@ -66,6 +66,14 @@ def examine(series: Series, policy: GatePolicy, noise: Noise) -> Finding:
         too_few = messages.too_few(min(failed.baseline, failed.candidate), MINIMUM_REQUESTS)
         return _settled(series, replace(_measured(series, draft, change), needed=needed_for(policy.quantile)), too_few)
     return _changed(series, draft, change, failed)
+
+
+def _unanswerable(series: Series) -> str | None:
+    """Return why there is nothing to compare: no value, or values that no duration and no rate can have."""
+    if not np.size(series.candidate):
+        return messages.NOT_MEASURED
+    below = sum(int((np.asarray(run, dtype=np.float64) < 0).sum()) for run in (*series.baseline, series.candidate))
+    return messages.impossible(below) if below else None
 
 
 def _without_baseline(series: Series, draft: Verdict) -> Finding:

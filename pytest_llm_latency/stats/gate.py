@@ -209,31 +209,18 @@ def _question(case: _Case, failed: Counts | None) -> power.Question:
 
 
 def _reasons(case: _Case, change: Change, verdict: Verdict, target: float | None) -> tuple[str, ...]:
-    policy, series = case.policy, case.finding.series
-    quantile = name(policy.quantile)
-    failed = case.finding.failed
+    policy, series, failed = case.policy, case.finding.series, case.finding.failed
     pairs = failed.candidate if failed is not None and series.paired else None
-    reasons = [messages.change(quantile, verdict, series.unit, policy.alpha, pairs=pairs)]
-    if verdict.status == "inconclusive":
-        reasons.append(_open(case, change, verdict, target))
-    if series.looks is not None:
-        reasons.append(messages.looks(len(case.looked_at)))
-    alone = _ratio(change.candidate - change.baseline, series)
-    if verdict.baseline and verdict.candidate is not None:  # what a reader divides
-        alone = verdict.candidate / verdict.baseline
-    if verdict.ratio is not None and abs(alone - verdict.ratio) > _VISIBLE * verdict.ratio:
-        reasons.append(messages.together(policy.quantiles, alone))
-    if series.paired:
-        reasons.append(messages.INTERLEAVED)
-    elif case.noise.runs < ASSUMED_DEGREES:
-        reasons.append(messages.assumed_noise(case.noise.run_variance**0.5, case.noise.runs))
-    elif verdict.baseline_runs == 1:
-        reasons.append(messages.borrowed_noise(case.noise.run_variance**0.5))
-    if failed is not None and case.finding.left_out:
-        reasons.append(messages.left_out(quantile, failed, paired=series.paired))
-    elif failed is not None and failed.candidate_failed:
-        reasons.append(messages.failures_rank(failed.candidate_failed, failed.candidate))
-    return tuple(reasons)
+    told = [
+        messages.change(name(policy.quantile), verdict, series.unit, policy.alpha, pairs=pairs),
+        _open(case, change, verdict, target) if verdict.status == "inconclusive" else _tail(case, change, verdict),
+        None if series.looks is None else messages.looks(len(case.looked_at)),
+        _together(case, change, verdict),
+        _noise(case, verdict),
+        _zeros(series),
+        _failed(case),
+    ]
+    return tuple(each for each in told if each is not None)
 
 
 def _open(case: _Case, change: Change, verdict: Verdict, target: float | None) -> str:
@@ -242,6 +229,49 @@ def _open(case: _Case, change: Change, verdict: Verdict, target: float | None) -
         return messages.inconclusive(verdict, target, paired=case.finding.series.paired)
     most = _ratio(change.tail.highest(power.TAIL_CONFIDENCE), case.finding.series)
     return messages.open_tail(case.policy.quantile, most, verdict.needed)
+
+
+def _tail(case: _Case, change: Change, verdict: Verdict) -> str | None:
+    """Say that the tail decided, where it did."""
+    sign = {"regressed": 1, "improved": -1}.get(verdict.status, 0)
+    if change.tail is None or not sign or not change.is_of_the_tail(sign):
+        return None
+    return messages.of_the_tail(case.policy.quantile, _ratio(change.tail.value, case.finding.series))
+
+
+def _together(case: _Case, change: Change, verdict: Verdict) -> str | None:
+    alone = _ratio(change.candidate - change.baseline, case.finding.series)
+    if verdict.baseline and verdict.candidate is not None:  # what a reader divides
+        alone = verdict.candidate / verdict.baseline
+    if verdict.ratio is None or abs(alone - verdict.ratio) <= _VISIBLE * verdict.ratio:
+        return None
+    return messages.together(case.policy.quantiles, alone)
+
+
+def _noise(case: _Case, verdict: Verdict) -> str | None:
+    deviation = case.noise.run_variance**0.5
+    if case.finding.series.paired:
+        return messages.INTERLEAVED
+    if case.noise.runs < ASSUMED_DEGREES:
+        return messages.assumed_noise(deviation, case.noise.runs)
+    return messages.borrowed_noise(deviation) if verdict.baseline_runs == 1 else None
+
+
+def _zeros(series: Series) -> str | None:
+    if series.direction == "higher":  # of which zero is a failure
+        return None
+    now = int(np.count_nonzero(np.asarray(series.candidate) == 0))
+    before = sum(int(np.count_nonzero(np.asarray(run) == 0)) for run in series.baseline)
+    return messages.zeros(now, before) if now or before else None
+
+
+def _failed(case: _Case) -> str | None:
+    failed, quantile = case.finding.failed, name(case.policy.quantile)
+    if failed is not None and case.finding.left_out:
+        return messages.left_out(quantile, failed, paired=case.finding.series.paired)
+    if failed is not None and failed.candidate_failed:
+        return messages.failures_rank(failed.candidate_failed, failed.candidate)
+    return None
 
 
 def _judge_failures(case: _Case, failed: Counts) -> Verdict:

@@ -21,6 +21,7 @@ _SURE_TAIL_DEGREES, _FURTHER_TAIL_SHARE = 9.0, 50  # from which on more requests
 _FEW_RUNS = 3  # below it, the candidate joins the resampled runs, so that a slower tail widens its own variance:
 _JOINED_TAIL_DEGREES, _JOINED_TAIL_SHARE = 8.0, 5  # of each run, and its requests for each: that alone holds the level
 _LEAST_VARIANCE = 1e-12
+_ROUNDING = 1e-9
 _HANDICAP = 0.45  # the tail must be so much clearer: most changes are of everything
 _KNOWN_TAIL = 0.012  # the variance of a departure (0.11²) below which one within its noise counts as none
 
@@ -59,6 +60,13 @@ class Change:
     within: float
     degrees: float
     tail: "Contrast | None"
+
+    def is_of_the_tail(self, sign: int) -> bool:
+        """Say whether the tail is clearer than the location, so that it decides on this direction's p value."""
+        if self.tail is None:
+            return False
+        found = self.slower if sign > 0 else self.faster
+        return one_of_two(self.tail.score(sign) - _HANDICAP) <= found * (1 + _ROUNDING)
 
     def interval(self, confidence: float) -> tuple[float, float]:
         """Return the two-sided interval of the size."""

@@ -45,6 +45,25 @@ def too_few(requests: int, least: int) -> str:
     return f"inconclusive: {_requests(requests)} cannot be compared; raise requests to at least {least}"
 
 
+def impossible(count: int) -> str:
+    """Say that there are values that nothing can have."""
+    values = "1 value is" if count == 1 else f"{format_count(count)} values are"
+    return f"inconclusive: {values} below zero, as no duration and no rate can be: find out what made them"
+
+
+def zeros(candidate: int, baseline: int) -> str:
+    """Say how many values cannot be told from nothing, so that ratios to them mean little."""
+    return (
+        f"values of zero count as a nanosecond ({format_count(candidate)} of this run, {format_count(baseline)} of its "
+        "baseline): a ratio to what was too short to be measured means little"
+    )
+
+
+def of_the_tail(quantile: float, ratio: float) -> str:
+    """Say that the tail alone decides, and how far it moved beyond the rest."""
+    return f"it is the tail: the slowest {format_percent(2 * (1 - quantile))} moved by {_change(ratio)} beyond the rest"
+
+
 def change(quantile: str, verdict: Verdict, unit: Unit, alpha: float, *, pairs: int | None = None) -> str:
     """Say what the quantile was and is, by how much it changed, and how sure that is."""
     over = _runs(verdict.baseline_runs) if pairs is None else f"{format_count(pairs)} pairs"

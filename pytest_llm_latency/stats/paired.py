@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pytest_llm_latency import interleaving, metrics
-from pytest_llm_latency.errors import UsageError
+from pytest_llm_latency.errors import StatisticsError
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.stats.joint import Change, Runs, Uncertainty, tested
@@ -58,9 +58,9 @@ def _by_pair(run: Run, step: str | None, metric: str) -> dict[tuple[int, int], f
 
 
 def check(key: str, baseline: Sequence[int], candidate: int) -> None:
-    """Raise ``UsageError`` for runs of these sizes that are no pairs."""
+    """Raise ``StatisticsError`` for runs of these sizes that are no pairs."""
     if list(baseline) != [candidate]:
-        raise UsageError(
+        raise StatisticsError(
             f"the series {key!r} is paired, and its baseline has {' and '.join(map(str, baseline))} requests where the "
             f"candidate has {candidate}: give one run of as many."
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from pytest_llm_latency.metrics import Direction, Unit
+from pytest_llm_latency.stats.readable import check
 
 MINIMUM_REQUESTS = 8  # fewer are not compared
 _BODY = (0.5, 0.75, 0.9)
@@ -62,6 +63,9 @@ class Series:
     ``looks`` is how a candidate was looked at while it grew, ``None`` for once, at its end.
     ``paired`` says that the baseline is one run that was interleaved with the one to judge: request
     ``i`` of it was measured right beside request ``i`` of the other.
+
+    Raises:
+        StatisticsError: a run is no row of numbers, or one of them is not-a-number.
     """
 
     key: str
@@ -72,6 +76,12 @@ class Series:
     unit: Unit = "s"
     looks: Looks | None = None
     paired: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no row of numbers."""
+        for number, run in enumerate(self.baseline):
+            check(run, f"series {self.key!r}: baseline[{number}]")
+        check(self.candidate, f"series {self.key!r}: candidate")
 
     def change(self, policy: GatePolicy) -> float:
         """Return the logarithm of the smallest change that counts."""

@@ -4,7 +4,7 @@ Everything here is on the logarithm of the values, so that a difference is a rat
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from pytest_llm_latency.metrics import Direction
 from pytest_llm_latency.stats import contrasts
 from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis, harrell_davis_weights
+from pytest_llm_latency.stats.readable import check
 
 RESAMPLES = 300
 SMALLEST = 1e-9  # one nanosecond, the resolution of a stamp: what zero counts as
@@ -26,6 +27,7 @@ _MOST_CORRELATED = 0.9
 _LEAST_SHARE = 0.25
 _MOST_INFLATION = 10.0
 _CANDIDATES = 400
+_MOST_SCATTERED = 20.0  # times what the runs of a usual series do, beyond which a series is a case of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,11 @@ def logarithms(values: ArrayLike, direction: Direction = "lower") -> Floats:
     failed = ~np.isfinite(found) | ((found <= 0) if direction == "higher" else False)
     slow = np.log(np.where(failed, 1.0, np.maximum(found, SMALLEST)))
     return np.where(failed, np.inf, -slow if direction == "higher" else slow)
+
+
+def in_no_order(runs: Iterable[Floats]) -> list[Floats]:
+    """Return runs in one order, in whichever they came: what is drawn from them must not depend on it."""
+    return sorted(runs, key=lambda run: (run.size, run.tolist()))
 
 
 def level_failures(runs: Sequence[Floats]) -> list[Floats]:
@@ -185,9 +192,17 @@ def pool_noise(
     """Estimate from the baselines alone how much runs of the same code differ.
 
     ``directions`` has that of each series; without it, lower is better in all of them. The order
-    of the series does not matter. Series with a single run tell nothing of it.
+    of the series does not matter. Series with a single run tell nothing of it. One whose runs differ
+    beyond all others tells no more than that: it is widened on its own where it is judged, and
+    leaves the others their noise.
+
+    Raises:
+        StatisticsError: a run is no row of numbers, or one of them is not-a-number.
     """
     known: Sequence[Direction] = ["lower"] * len(series_baselines) if directions is None else directions
+    for number, runs in enumerate(series_baselines):
+        for place, run in enumerate(runs):
+            check(run, f"series_baselines[{number}][{place}]")
     slowness = [
         [logarithms(run, direction) for run in runs] for runs, direction in zip(series_baselines, known, strict=True)
     ]
@@ -207,7 +222,7 @@ def pool_noise(
 
 
 def _observe(baseline: Sequence[Floats], policy: GatePolicy) -> _Observed | None:
-    runs = [run for run in baseline if run.size]
+    runs = in_no_order(run for run in baseline if run.size)
     if len(runs) < 2 or not all(np.isfinite(run).any() for run in runs):  # noqa: PLR2004  (a difference needs two)
         return None
     runs = level_failures(runs)
@@ -234,8 +249,9 @@ def _run_variance(observed: Sequence[_Observed], assumed: float) -> tuple[float,
     if not observed:
         return assumed, ASSUMED_DEGREES
     variances = np.geomspace(NOISE_FLOOR, 2.0, _CANDIDATES) ** 2
+    most = _MOST_SCATTERED * float(np.median([each.location for each in observed]))
     loss = ASSUMPTION_WEIGHT * (np.log(variances) + assumed / variances)
-    for each in observed:
+    for each in (each for each in observed if each.location <= most):
         total = variances + each.expected
         loss += each.degrees * (np.log(total) + each.location / total)
     likelihood = np.exp((loss.min() - loss) / 2)

@@ -91,3 +91,62 @@ def test_any_error_counts_get_a_verdict_that_travels(
     before = sum(failed for failed, _ in baseline) / max(1, sum(total for _, total in baseline))
     fell = candidate[1] > 0 and candidate[0] / candidate[1] <= before
     assert not (fell and verdict.status == "regressed")
+
+
+ORDER = {"pass": 0, "improved": 0, "inconclusive": 1, "regressed": 2}
+
+
+@SOME
+@given(
+    baseline=st.lists(positive, min_size=1, max_size=3),
+    candidate=positive,
+    factor=st.floats(min_value=1.0, max_value=20.0),
+)
+def test_a_slower_run_never_turns_from_regressed_into_a_pass(
+    baseline: list[list[float]], candidate: list[float], factor: float
+) -> None:
+    """Given the same noise; three accepted runs or fewer, with which the run itself tells of its scatter."""
+    slower = [factor * value for value in candidate]
+
+    now, then = (
+        gate([Series(key="key", baseline=baseline, candidate=each)], POLICY)[0] for each in (candidate, slower)
+    )
+
+    assert ORDER[then.status] >= ORDER[now.status]
+
+
+@SOME
+@given(runs_and_order=st.lists(positive, min_size=2, max_size=4).flatmap(lambda each: st.tuples(
+    st.just(each), st.permutations(each))), candidate=positive)  # fmt: skip
+def test_the_order_of_the_accepted_runs_decides_nothing(
+    runs_and_order: tuple[list[list[float]], list[list[float]]], candidate: list[float]
+) -> None:
+    """The same verdict, bit for bit."""
+    verdicts = [gate([Series(key="key", baseline=each, candidate=candidate)], POLICY)[0] for each in runs_and_order]
+
+    assert verdicts[0] == verdicts[1]
+
+
+@SOME
+@given(
+    pairs=st.lists(st.tuples(positive, positive, positive), min_size=2, max_size=5),
+    chosen=st.sets(st.integers(0, 4), min_size=1),
+)
+def test_any_part_of_a_session_is_judged_as_the_whole_is(
+    pairs: list[tuple[list[float], list[float], list[float]]], chosen: set[int]
+) -> None:
+    """Bit for bit, whatever worker has it: all but the adjustment of p, for which a session knows its size."""
+    series = [
+        Series(key=str(number), baseline=[one, other], candidate=candidate)
+        for number, (one, other, candidate) in enumerate(pairs)
+    ]
+    noise = pool_noise([each.baseline for each in series], POLICY)
+    policy = GatePolicy(family=len(series))
+    places = sorted(place % len(series) for place in {each % len(series) for each in chosen})
+
+    whole = gate(series, policy, noise=noise)
+    part = gate([series[place] for place in reversed(places)], policy, noise=noise)[::-1]
+
+    for mine, place in zip(part, places, strict=True):
+        for field in ("ratio", "interval", "raw_p_value", "detectable", "baseline", "candidate"):
+            assert getattr(mine, field) == getattr(whole[place], field)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import nouns
+from pytest_llm_latency.errors import StatisticsError
 from pytest_llm_latency.model import Verdict
 from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
 from pytest_llm_latency.stats.gate import adjusted
@@ -299,6 +301,108 @@ def test_a_run_without_the_figure_is_inconclusive() -> None:
     assert judge([[0.4] * 30], []).status == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "named"),
+    [
+        ([[0.4] * 9, [0.4, 0.4, math.nan, 0.4]], [0.4], "baseline[1][2] is not a number"),
+        ([[0.4] * 9], [0.4, math.nan, math.nan], "candidate[1] is not a number, as are 1 others of 3"),
+        ([0.4] * 9, [0.4] * 9, "baseline[0] is a single number"),
+        ([[0.4] * 9], np.full((3, 3), 0.4), "candidate is a table of 3 × 3"),
+        ([["fast"]], [0.4], "baseline[0] has something else than numbers"),
+    ],
+    ids=["in the baseline", "in the candidate", "a run for a baseline", "a table", "words"],
+)
+def test_what_is_no_row_of_numbers_is_refused_by_name(baseline: Any, candidate: Any, named: str) -> None:
+    """Series, run and position: not-a-number would rank as a failed request, and a table as one long run."""
+    with pytest.raises(StatisticsError, match=re.escape(f"series 'test|ttft': {named}")) as raised:
+        judge(baseline, candidate)
+    assert ": give " in str(raised.value) or ": leave out " in str(raised.value)
+
+
+def test_noise_is_not_pooled_over_what_is_not_a_number() -> None:
+    """It names the place."""
+    with pytest.raises(StatisticsError, match=r"series_baselines\[1\]\[0\]\[1\] is not a number"):
+        pool_noise([[[0.4]], [[0.4, math.nan]]], POLICY)
+
+
+@pytest.mark.parametrize("direction", ["lower", "higher"])
+@pytest.mark.parametrize("impossible", [-0.1, -math.inf])
+def test_values_below_zero_are_compared_with_nothing(impossible: float, direction: Any) -> None:
+    """Neither as the fastest requests nor as failed ones of a baseline that anything beats."""
+    spoilt = np.where(np.arange(100) < 20, impossible, BASELINE[0])
+
+    for baseline, candidate in ((BASELINE, spoilt), ([spoilt, *BASELINE], BASELINE[1])):
+        verdict = judge(baseline, candidate, direction=direction)
+        assert (verdict.status, verdict.ratio, verdict.p_value) == ("inconclusive", None, None)
+        assert "20 values are below zero" in verdict.reasons[0]
+
+
+def test_integers_are_numbers() -> None:
+    """Milliseconds of a coarse log are ratios as good as seconds."""
+    whole = [(1000 * run).astype(int) for run in BASELINE]
+
+    assert judge(whole, (1350 * latencies(9)).astype(int)).status == "regressed"
+    assert judge(whole, whole[2]).status == "pass"
+
+
+@pytest.mark.parametrize("tick", [0.015, 0.1])
+def test_a_coarse_clock_makes_ties_and_no_alarm(tick: float) -> None:
+    """As Windows ticked, and a log that rounds to a tenth of a second."""
+
+    def ticked(run: Floats) -> Floats:
+        return np.round(run / tick) * tick
+
+    assert judge([ticked(run) for run in BASELINE], ticked(latencies(9))).status in {"pass", "inconclusive"}
+    assert judge([ticked(run) for run in BASELINE], ticked(1.5 * latencies(9))).status == "regressed"
+
+
+def test_a_baseline_with_requests_of_no_time_says_so() -> None:
+    """A provider that reported no time to first token for a tenth of them; what is slower is still found."""
+    baseline = [np.where(np.arange(100) % 10 == 0, 0.0, run) for run in BASELINE]
+
+    verdicts = judge(baseline, BASELINE[2]), judge(baseline, 1.5 * BASELINE[2])
+
+    assert [each.status for each in verdicts] == ["pass", "regressed"]
+    assert all("0 of this run, 50 of its baseline" in each.reasons[-1] for each in verdicts)
+
+
+def test_where_most_requests_took_no_time_nothing_passes() -> None:
+    """Nothing can be made of ratios to what was not measured; a run of nothing else is not called faster by less."""
+    baseline = [np.where(np.arange(100) < 60, 0.0, run) for run in BASELINE]
+
+    assert judge(baseline, 1.5 * BASELINE[2]).status == "inconclusive"
+
+
+def test_runs_of_very_different_sizes_are_compared() -> None:
+    """Twenty requests beside five runs of five hundred, and the other way round: what is twice as slow is found."""
+    many, few = [latencies(seed, 500) for seed in range(5)], latencies(9, 20)
+
+    assert [judge(many, factor * few).status for factor in (1.0, 2.0)] == ["pass", "regressed"]
+    assert judge([few], 2.0 * latencies(8, 500)).status == "regressed"
+    assert judge([few], latencies(8, 500)).status in {"pass", "inconclusive"}
+
+
+def test_one_broken_series_leaves_the_others_their_noise() -> None:
+    """A run of zeros in one baseline would have hidden every change of the suite."""
+    sound = [[latencies(10 * series + run) for run in range(5)] for series in range(10)]
+    broken = [np.zeros(100), *BASELINE[1:]]
+
+    alone, beside = (pool_noise(each, POLICY).run_variance for each in (sound, [*sound, broken]))
+
+    assert alone <= beside < 2 * alone
+
+
+def test_a_slower_tail_is_called_one() -> None:
+    """A person looks elsewhere for it than for a slow-down of everything."""
+    run = latencies(9, 200)
+    baseline = [latencies(seed, 200) for seed in range(5)]
+
+    slow = judge(baseline, np.where(run >= np.quantile(run, 0.9), 2 * run, run))
+
+    assert slow.reasons[1].startswith("it is the tail: the slowest 10 % moved by +")
+    assert not any("the tail" in reason for reason in judge(baseline, 1.5 * run).reasons)
+
+
 EXTREMES = {
     "one": [0.4],
     "two": [0.4, 0.5],
@@ -307,7 +411,8 @@ EXTREMES = {
     "huge": [1e300] * 20,
     "tiny": [1e-300] * 20,
     "failed": [math.inf] * 20,
-    "not a number": [math.nan] * 20,
+    "below zero": [-0.1] * 20,
+    "endlessly below zero": [-math.inf, 0.4] * 10,
     "one failed": [math.inf],
     "half zeros": [0.0, 1.0] * 10,
     "ties": [0.1] * 19 + [9.0],
