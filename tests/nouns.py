@@ -243,6 +243,12 @@ def samples(ttft_s: Iterable[float | None], *, streaming_s: float = 0.9, **chang
     )
 
 
+def with_tokens(of: Sample, tokens_in: int, *, cost: float) -> Sample:
+    """Return a successful request with an input of this length and this cost."""
+    assert of.usage is not None
+    return dataclasses.replace(of, usage=dataclasses.replace(of.usage, tokens_in=tokens_in), cost_usd=cost)
+
+
 def run(ttft_s: Iterable[float | None] = (), **changes: Any) -> Run:
     """Return a run of these times to first token, or of the ``samples`` that are named."""
     values = Run(

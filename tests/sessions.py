@@ -125,5 +125,68 @@ def two_regions() -> tuple[Session, Mapping[str, Evidence]]:
     return nouns.session(result), {result.test_id: nouns.evidence(run)}
 
 
+def varied() -> list[tuple[Result, Evidence]]:
+    """Return variants of one test: three models, two of them at several temperatures and lengths of the input."""
+    found = []
+    for place, (model, temperature) in enumerate([
+        ("openai/gpt-4o-mini", 0.0), ("openai/gpt-4o-mini", 0.5), ("openai/gpt-4o-mini", 1.0),
+        ("anthropic/claude-haiku-4-5", 0.0), ("gemini/gemini-2.5-flash", 0.0),
+    ]):  # fmt: skip
+        latencies = nouns.lognormal(120, median=0.2 + 0.05 * place, seed=place)
+        samples = [
+            nouns.with_tokens(sample, 50 * 2 ** (index % 5), cost=0.0001 * (place + 1))
+            for index, sample in enumerate(nouns.samples(latencies))
+        ]
+        run = nouns.run(
+            samples=tuple(samples),
+            test_id=f"tests/test_variants.py::test_translate[{model}-{temperature}]",
+            plan=nouns.plan(model=model, requests=120),
+            conditions=(
+                nouns.conditions(
+                    model=model,
+                    provider=model.partition("/")[0],
+                    endpoint=f"api.{model.partition('/')[0]}.example",
+                    parameters=f'{{"max_tokens": 100, "temperature": {temperature}}}',
+                ),
+            ),
+        )
+        baseline = nouns.run(nouns.lognormal(120, median=0.2 + 0.05 * place, seed=place + 50))
+        result = nouns.result(of=run, baseline=[baseline], comparisons=(nouns.comparison(),))
+        found.append((result, nouns.evidence(run, baseline)))
+    return found
+
+
+def changed() -> tuple[Result, Evidence]:
+    """Return a test of many requests, some of them failed, with ten accepted runs whose level rose at the seventh."""
+    days = [f"2026-02-{day:02}T09:15:00+00:00" for day in range(10, 20)]
+    level = [0.2] * 6 + [0.26] * 4
+    accepted = [
+        nouns.run(
+            nouns.lognormal(60, median=median, seed=seed),
+            started_at=day,
+            environment=nouns.environment(commit=day[:10]),
+        )
+        for seed, (median, day) in enumerate(zip(level, days, strict=True))
+    ]
+    latencies: list[float | None] = [*nouns.lognormal(2400, median=0.34, seed=21)]
+    latencies[500:520] = [None] * 20
+    run = nouns.run(latencies, test_id="tests/test_many.py::test_rag", plan=nouns.plan(requests=2400))
+    result = nouns.result(
+        "regressed",
+        of=run,
+        baseline=accepted,
+        comparisons=(
+            nouns.comparison("ttft", "regressed", baseline=0.301, candidate=0.498, ratio=1.62, interval=(1.48, 1.77)),
+        ),
+    )
+    return result, nouns.evidence(run, *accepted)
+
+
+def broad() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session whose page has every part and every chart."""
+    parts = [changed(), inconclusive(), *varied()]
+    return nouns.session(*(result for result, _ in parts)), {result.test_id: found for result, found in parts}
+
+
 SESSIONS = {"full": full, "empty": empty, "passing": passing, "two-regions": two_regions}
 ARTEFACTS = (("HTML", ".llm-latency/report/index.html"), ("JSON", ".llm-latency/report/results.json"))

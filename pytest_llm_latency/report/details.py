@@ -1,28 +1,48 @@
 """What the page shows of one step of one test beyond the table: charts, errors, all metrics."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llm_latency.metrics import METRICS, Metric
 from pytest_llm_latency.model import Columns, Conditions, Distribution, Evidence, Failure, Result, Summary
-from pytest_llm_latency.report import charts
-from pytest_llm_latency.report.phases import Waterfall, waterfall
+from pytest_llm_latency.report.charts import distribution, heat, order, shift, waterfall
+from pytest_llm_latency.report.charts.drawing import POINTS, Chart
+from pytest_llm_latency.report.charts.subject import Subject, subject
 from pytest_llm_latency.report.rows import Row, rows
 from pytest_llm_latency.stats import columns
 
 MESSAGE_LENGTH = 300
 
+# The charts of one metric, in their order; one that has nothing to show is left out.
+CHARTS: tuple[Callable[[Subject], Chart | None], ...] = (
+    distribution.chart,
+    shift.chart,
+    order.chart,
+    heat.chart,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much of a test is drawn, as a page of many tests must not grow without end.
+
+    ``points`` is how many a line may have; without ``all_metrics`` it is the one of each step that moved most.
+    """
+
+    points: int
+    all_metrics: bool
+
+
+WHOLE = Room(points=POINTS, all_metrics=True)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricCharts:
-    """One judged metric with its two charts; ``lost`` is how many requests of each side failed."""
+    """One judged metric with its charts."""
 
     row: Row
-    ecdf: charts.Ecdf | None
-    order: charts.Order | None
-    counts: tuple[int, int]
-    lost: tuple[int, int]
+    charts: tuple[Chart, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +56,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorClass:
-    """The failures of one class and one of them as an example."""
+    """The failures of one class and one of them as an example; ``share`` is of the step's requests."""
 
     name: str
     count: int
+    share: float
     http_status: int | None
     example: Failure | None
 
@@ -52,20 +73,31 @@ class Step:
     summary: Summary | None
     conditions: Conditions | None
     metrics: tuple[MetricCharts, ...]
-    phases: Waterfall | None
+    phases: Chart | None
     measured: tuple[Measured, ...]
     errors: tuple[ErrorClass, ...]
 
 
-def steps(result: Result, evidence: Evidence | None) -> tuple[Step, ...]:
+def steps(result: Result, evidence: Evidence | None, room: Room = WHOLE) -> tuple[Step, ...]:
     """Return the steps of a test; without its raw runs there are tables and no charts."""
     found: dict[str | None, list[Row]] = {}
     for row in rows(result):
         found.setdefault(row.step, []).append(row)
-    return tuple(_step(result, step, each, evidence) for step, each in found.items())
+    drawn = {
+        step: ()
+        if evidence is None
+        else tuple(_charts(row, evidence, result, room.points) for row in _shown(own, room))
+        for step, own in found.items()
+    }
+    return tuple(_step(result, step, own, evidence) for step, own in drawn.items())
 
 
-def _step(result: Result, step: str | None, of_step: Sequence[Row], evidence: Evidence | None) -> Step:
+def _shown(of_step: Sequence[Row], room: Room) -> Sequence[Row]:
+    """Return the metrics that are drawn: all of them, or the one that moved most."""
+    return of_step if room.all_metrics else [max(of_step, key=lambda row: abs(math.log(row.ratio or 1.0)))]
+
+
+def _step(result: Result, step: str | None, drawn: Sequence[MetricCharts], evidence: Evidence | None) -> Step:
     summary, baseline = (
         next((each for each in side if each.step == step), None) for side in (result.summaries, result.baseline)
     )
@@ -73,45 +105,16 @@ def _step(result: Result, step: str | None, of_step: Sequence[Row], evidence: Ev
         step=step,
         summary=summary,
         conditions=next((each for each in result.conditions if each.step == step), None),
-        metrics=() if evidence is None else tuple(_charts(row, evidence) for row in of_step),
-        phases=None if evidence is None else _waterfall(step, evidence),
+        metrics=tuple(drawn),
+        phases=None if evidence is None else waterfall.chart(evidence, step),
         measured=() if summary is None else _measured(summary, baseline),
         errors=() if summary is None else _errors(summary, evidence),
     )
 
 
-def _charts(row: Row, evidence: Evidence) -> MetricCharts:
-    metric = row.metric
-    run = columns.series(evidence.run, row.step, metric).tolist()
-    pooled = [value for each in evidence.baseline for value in columns.series(each, row.step, metric).tolist()]
-    return MetricCharts(
-        row=row,
-        ecdf=charts.ecdf(run, pooled, unit=metric.unit, p95=(row.p95, row.p95_before)),
-        order=charts.order(
-            _in_order(evidence.run, row.step, metric),
-            unit=metric.unit,
-            baseline={
-                "baseline p50": None if row.before is None else row.before.p50,
-                "baseline p95": row.p95_before,
-            },
-        ),
-        counts=(len(run), len(pooled)),
-        lost=(_lost(run, metric), _lost(pooled, metric)),
-    )
-
-
-def _in_order(run: Columns, step: str | None, metric: Metric) -> list[float | None]:
-    """Return one value a request; what failed, and what has no place on a logarithmic axis, is ``None``."""
-    values = columns.values(run, metric)[columns.of_step(run, step)].tolist()
-    return [value if 0 < value < math.inf else None for value in values if not math.isnan(value)]
-
-
-def _lost(values: Iterable[float], metric: Metric) -> int:
-    return sum(value == columns.worst(metric) for value in values)
-
-
-def _waterfall(step: str | None, evidence: Evidence) -> Waterfall | None:
-    return waterfall([evidence.run], evidence.baseline, step)
+def _charts(row: Row, evidence: Evidence, result: Result, points: int) -> MetricCharts:
+    of = subject(row, evidence, tolerance=result.plan.tolerance, points=points)
+    return MetricCharts(row=row, charts=tuple(found for chart in CHARTS if (found := chart(of)) is not None))
 
 
 def _measured(summary: Summary, baseline: Summary | None) -> tuple[Measured, ...]:
@@ -130,7 +133,7 @@ def _errors(summary: Summary, evidence: Evidence | None) -> tuple[ErrorClass, ..
     examples = {} if evidence is None else _examples(evidence.run, summary.step)
     most_frequent = sorted(summary.errors.items(), key=lambda each: (-each[1], each[0]))
     return tuple(
-        ErrorClass(name=name, count=count, http_status=status, example=example)
+        ErrorClass(name=name, count=count, share=count / summary.requests, http_status=status, example=example)
         for name, count in most_frequent
         for example, status in (examples.get(name, (None, None)),)
     )

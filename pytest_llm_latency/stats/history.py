@@ -129,9 +129,18 @@ def histories(runs: Sequence[Run], policy: GatePolicy, *, tolerance: float | Non
 
 
 def _history(runs: Sequence[Run], step: str | None, name: str, policy: GatePolicy) -> History:
-    row = METRICS[name]
-    arrays = [np.asarray(metrics.series(run, step, row), dtype=np.float64) for run in runs]
-    levels = _levels(arrays, policy, row.direction)
+    series = [metrics.series(run, step, METRICS[name]) for run in runs]
+    return history_of(series, runs, (step, name), policy)
+
+
+def history_of(
+    series: Sequence[ArrayLike], runs: Sequence[Run], of: tuple[str | None, str], policy: GatePolicy
+) -> History:
+    """Return the history of one metric: its values in each run, the runs, and the step and the metric's id."""
+    step, name = of
+    direction = METRICS[name].direction
+    arrays = [np.asarray(each, dtype=np.float64) for each in series]
+    levels = _levels(arrays, policy, direction)
     return History(
         step=step,
         metric=name,
@@ -139,7 +148,7 @@ def _history(runs: Sequence[Run], step: str | None, name: str, policy: GatePolic
         commits=tuple(run.environment.commit for run in runs),
         figures=tuple(None if each is None else math.exp(each.quantile) for each in levels),
         needed=LEAST_RUNS,
-        changes=change_points(arrays, policy, direction=row.direction),
+        changes=change_points(arrays, policy, direction=direction),
     )
 
 

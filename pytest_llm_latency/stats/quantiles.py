@@ -28,6 +28,30 @@ def needed_for(quantile: float, confidence: float = CONFIDENCE) -> int:
     return max(1, math.ceil(math.log(1 - confidence) / math.log(quantile)))
 
 
+def largest(count: int, confidence: float = CONFIDENCE) -> float:
+    """Return the largest quantile that so many requests support, as ``needed_for`` says: 0.95 for 59."""
+    return math.pow(1 - confidence, 1 / count)
+
+
+@functools.lru_cache(maxsize=4096)
+def order_bounds(count: int, quantile: float, confidence: float = CONFIDENCE) -> tuple[int, int] | None:
+    """Return the positions, from 0, of the sorted values that bound a quantile whatever the distribution is.
+
+    Half of the error is on each side (David & Nagaraja 2003, section 7.1). ``None`` where a bound
+    would be beyond the sample.
+    """
+    from scipy.special import bdtr  # noqa: PLC0415  (slow to import)
+
+    # Beyond this many standard deviations the chance is below the rounding of a float.
+    spread = math.ceil(9 * math.sqrt(count * quantile * (1 - quantile))) + 9
+    first = max(0, math.floor(count * quantile) - spread)
+    below = bdtr(np.arange(first, min(count, math.ceil(count * quantile) + spread)), count, quantile)
+    outside = (1 - confidence) / 2
+    low = first + int(np.searchsorted(below, outside, side="right"))
+    high = first + int(np.searchsorted(below, 1 - outside))
+    return None if low < 1 or high >= count else (low - 1, high)
+
+
 def empirical(values: Sequence[float], quantile: float) -> float | None:
     """Return the smallest value that at least the share ``quantile`` of the values does not exceed.
 

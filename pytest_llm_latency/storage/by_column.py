@@ -38,8 +38,11 @@ def decode(data: bytes, path: Path) -> tuple[Columns, ...]:
 
 def _own(table: pa.Table, number: int) -> pa.Table:
     """Return the measured samples of one run, each column in one piece."""
-    mask = pc.and_(pc.equal(table["run"], number), pc.equal(table["phase"], MEASURE))
-    return table.filter(mask).combine_chunks()
+    mask = pc.and_(pc.equal(table["run"], number), pc.equal(table["phase"], MEASURE)).to_numpy()
+    places = np.flatnonzero(mask)
+    if places.size and places[-1] - places[0] + 1 == places.size:  # as where the warm-up comes first
+        return table.slice(int(places[0]), places.size)
+    return table.filter(pa.array(mask))
 
 
 def of_table(run: Run, table: pa.Table) -> Columns:
@@ -110,6 +113,9 @@ class Lists:
 def event_stamps(table: pa.Table) -> Lists:
     """Return when each event of each sample was complete: at its piece, or at a stamp of its own."""
     piece, own, pieces = (_lists(table[name]) for name in ("event_piece", "event_ns", "piece_ns"))
+    if not own.values.size:
+        owners = np.repeat(np.arange(table.num_rows), np.diff(piece.offsets))
+        return Lists(offsets=piece.offsets, values=np.asarray(pieces.values[pieces.offsets[owners] + piece.values]))
     counts = np.diff(_lists(table["event_characters"]).offsets)
     told = np.diff(piece.offsets) > 0
     owners, by_piece = (np.repeat(each, counts) for each in (np.arange(table.num_rows), told))

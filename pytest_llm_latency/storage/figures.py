@@ -3,12 +3,10 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import Metric
 from pytest_llm_latency.model import Run
-from pytest_llm_latency.stats.quantiles import CONFIDENCE
+from pytest_llm_latency.stats.quantiles import order_bounds
 from pytest_llm_latency.stats.summary import distribution
 from pytest_llm_latency.storage import lock
 from pytest_llm_latency.storage.lock import LockedSeries
@@ -36,19 +34,14 @@ def _series(runs: Sequence[Run], step: str | None, metric: Metric) -> LockedSeri
 
 
 def _interval(values: Sequence[float], metric: Metric, quantile: float) -> tuple[float, float] | None:
-    # The order statistics that bound a quantile whatever the distribution is (David & Nagaraja 2003,
-    # section 7.1), with half of the error on each side; towards the worse side, as the p95 itself.
-    from scipy.special import bdtr  # noqa: PLC0415  (slow to import)
-
-    below = bdtr(np.arange(len(values)), len(values), quantile)
-    outside = (1 - CONFIDENCE) / 2
-    low, high = int(np.searchsorted(below, outside, side="right")), int(np.searchsorted(below, 1 - outside))
-    if low < 1 or high >= len(values):
+    # Towards the worse side, as the p95 itself.
+    places = order_bounds(len(values), quantile)
+    if places is None:
         return None
     ranked, failed = sorted(values), math.inf
     if metric.direction == "higher":
         ranked, failed = ranked[::-1], 0.0
-    bounds = sorted((ranked[low - 1], ranked[high]))
+    bounds = sorted((ranked[places[0]], ranked[places[1]]))
     if failed in bounds:
         return None
     return float(f"{bounds[0]:.6g}"), float(f"{bounds[1]:.6g}")

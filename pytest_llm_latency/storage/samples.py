@@ -158,7 +158,8 @@ def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple
     if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
     stored = names if names is None else [each for each in names if version == FORMAT or each not in _SINCE_OLDEST]
-    table = pq.read_table(pa.BufferReader(data), columns=stored, use_threads=False)
+    # Not read_table: it imports the reader of data sets, and pandas with it.
+    table = pq.ParquetFile(pa.BufferReader(data)).read(columns=stored, use_threads=False)
     runs = json.loads(_entry(footer, _KEY_RUNS))
     if version < FORMAT:
         runs = [_as_fixed(each) for each in runs]

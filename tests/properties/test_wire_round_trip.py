@@ -24,7 +24,13 @@ SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     object: st.none() | st.booleans() | INTEGERS | st.text(max_size=8),
     array: st.lists(INTEGERS, max_size=3).map(lambda values: array("q", values)),
 }
-NOUNS = [each for each in vars(model).values() if dataclasses.is_dataclass(each) and isinstance(each, type)]
+# Read from where runs are stored and never sent: they hold NumPy arrays.
+COLUMNS = (model.Columns, model.Events, model.Evidence)
+NOUNS = [
+    each
+    for each in vars(model).values()
+    if dataclasses.is_dataclass(each) and isinstance(each, type) and each not in COLUMNS
+]
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:

@@ -10,7 +10,7 @@ def test_each_step_has_its_own_charts() -> None:
     run = sessions.talk()
     one, two = details.steps(nouns.result(of=run), nouns.evidence(run))
     assert (one.step, two.step) == ("question", "follow up")
-    assert one.metrics[0].ecdf != two.metrics[0].ecdf
+    assert one.metrics[0].charts != two.metrics[0].charts
     assert [each.row.metric.id for each in one.metrics] == ["ttft", "e2e"]
 
 
@@ -34,8 +34,11 @@ def test_an_error_class_has_the_first_of_its_messages() -> None:
     assert step.errors[0].http_status == 429
 
 
-def test_failed_requests_of_both_sides_are_counted() -> None:
-    """The description of a chart says how many never reach it."""
-    run = nouns.run([0.2, None, 0.2])
-    (step,) = details.steps(nouns.result(of=run), nouns.evidence(run, run, run))
-    assert (step.metrics[0].counts, step.metrics[0].lost) == ((3, 6), (1, 2))
+def test_where_there_is_little_room_the_metric_that_moved_most_is_drawn() -> None:
+    """Of a page of many tests."""
+    run = nouns.run([0.2, 0.3])
+    compared = (nouns.comparison("ttft", ratio=1.01), nouns.comparison("e2e", ratio=0.9))
+    result = nouns.result(of=run, baseline=[run], comparisons=compared)
+    room = details.Room(points=40, all_metrics=False)
+    (step,) = details.steps(result, nouns.evidence(run, run), room)
+    assert [each.row.metric.id for each in step.metrics] == ["e2e"]
