@@ -5,10 +5,14 @@
 
 import argparse
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
+
+import results_page
 
 from pytest_llm_latency import errors, looks, marker, plan
 from pytest_llm_latency.load import SHAPES
@@ -286,6 +290,12 @@ def samples_page() -> str:
     ])
 
 
+def results_page_of_schema() -> str:
+    """Return the reference of results.json, as its schema says."""
+    schema = json.loads((resources.files("pytest_llm_latency.report") / "schema" / "results-1.json").read_text("utf-8"))
+    return results_page.page(schema, NOTE.format(source="pytest_llm_latency/report/schema/results-1.json"))
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
@@ -293,6 +303,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/marker.md": marker_page,
     "reference/providers.md": providers_page,
     "reference/samples.md": samples_page,
+    "reference/results-json.md": results_page_of_schema,
     "reference/simulated-faults.md": faults_page,
     "reference/ci-artefacts.md": ci_page,
 }
