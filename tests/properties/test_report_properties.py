@@ -3,15 +3,21 @@
 import json
 import math
 from importlib import resources
+from xml.etree import ElementTree as ET
 
 import jsonschema
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import materials
 import nouns
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Comparison, LimitCheck, Result, Session
 from pytest_llm_latency.report import html, json_report, terminal
+from pytest_llm_latency.report.ci.formats import render_all
+from pytest_llm_latency.report.ci.material import Material
+from pytest_llm_latency.report.ci.place import SERVERS
 
 SCHEMA = json.loads(
     (resources.files("pytest_llm_latency.report") / "schema" / "results-1.json").read_text(encoding="utf-8")
@@ -102,3 +108,22 @@ def test_the_page_is_made(session: Session, data: st.DataObject) -> None:
     assert page.endswith("</html>\n")
     assert "nan" not in page.partition("</style>")[2].partition("<script>")[0].replace("inline", "").lower().split()
     page.encode("utf-8")
+
+
+@settings(derandomize=True, max_examples=30, deadline=None)
+@given(session=SESSIONS, latencies=LATENCIES, server=st.sampled_from(list(SERVERS)))
+def test_the_files_of_a_ci_are_made(session: Session, latencies: list[float | None], server: str) -> None:
+    """JSON without infinities, XML that is XML, tables whose rows have as many columns as their heads."""
+    evidence = {result.test_id: nouns.evidence(nouns.run(latencies)) for result in session.results}
+    made = Material(session=session, evidence=evidence, place=materials.place(server))
+    for name, content in render_all(made).items():
+        text = content.decode()
+        if name.endswith(".json"):
+            json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} is no number"))
+        elif name.endswith(".xml"):
+            ET.fromstring(content)
+        elif name.endswith(".csv") and text:
+            lines = text.split("\n")[:-1]
+            assert {line.count(",") for line in lines} == {lines[0].count(",")}
+        elif name.endswith(".md"):
+            assert text.count("<details>") == text.count("</details>")

@@ -61,7 +61,7 @@ def _of_row(test_id: str, row: Row) -> Iterator[Figure]:
     unit, factor = _UNITS.get(row.metric.unit, (row.metric.unit, 1.0))
     quantiles: dict[Quantile, float | None] = {"p50": None if row.now is None else row.now.p50, "p95": row.p95}
     for name, value in quantiles.items():
-        if value is not None and math.isfinite(value):
+        if value is not None and _is_written(value):
             yield Figure(
                 test_id=test_id,
                 step=row.step,
@@ -87,6 +87,11 @@ def _of_row(test_id: str, row: Row) -> Iterator[Figure]:
         )
 
 
+def _is_written(value: float) -> bool:
+    """Whether a figure can be written in the smallest unit that one of the formats has."""
+    return math.isfinite(value * units.NANOSECONDS)
+
+
 def _ratios(row: Row) -> tuple[float, float] | None:
     found = None if row.verdict is None else row.verdict.interval
     return None if found is None or not 0 < found[0] <= found[1] < math.inf else found
@@ -99,7 +104,7 @@ def _noise(row: Row) -> float:
 
 def _interval(row: Row, factor: float) -> tuple[float, float] | None:
     ratios, before, now = _ratios(row), row.p95_before, row.p95
-    if ratios is None or before is None or now is None or not math.isfinite(before):
+    if ratios is None or before is None or now is None or not _is_written(before * ratios[1]):
         return None
     # The ratio is estimated from the whole upper half, the p95 is a figure of its own: it may lie outside.
     low, high = (before * ratio * factor for ratio in ratios)

@@ -18,6 +18,7 @@ from pytest_llm_latency.report.ci.material import Material
 from pytest_llm_latency.report.ci.problems import Problem, problems
 from pytest_llm_latency.report.ci.trackers import rounded
 
+_FINEST = 1e-12  # milliseconds: below it a power of ten has no exact float
 _SEVERITIES = {"invalid": "blocker", "regressed": "major"}
 
 
@@ -53,7 +54,7 @@ _SIZES = {"lower": "smaller", "higher": "larger"}
 def to_noise(figure: Figure) -> float:
     """Round a figure to the step of 1, 2 or 5 times a power of ten that is not finer than its noise."""
     least = figure.value * figure.noise
-    if least <= 0:
+    if least < _FINEST:
         return figure.value
     power = 10.0 ** math.floor(math.log10(least))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
