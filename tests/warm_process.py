@@ -122,7 +122,7 @@ def become(folder: str, env: dict[str, str], streams: Sequence[int]) -> None:
 
 
 def run(argv: Sequence[str]) -> None:
-    """Run a program of this environment, or Python with a module or a text."""
+    """Run a program of this environment, or Python with a file, a module or a text."""
     program, arguments = argv[0], list(argv[1:])
     if Path(program).name != "python":
         (script,) = importlib.metadata.entry_points(group="console_scripts", name=Path(program).name)
@@ -131,6 +131,10 @@ def run(argv: Sequence[str]) -> None:
         sys.exit(script.load()())
     while arguments[0] in {"-u", "-B"}:
         del arguments[0]
+    if not arguments[0].startswith("-"):
+        sys.argv, sys.path[0] = arguments, str(Path(arguments[0]).parent)
+        runpy.run_path(arguments[0], run_name="__main__")
+        return
     kind, code, *rest = arguments
     sys.argv, sys.path[0] = [kind, *rest], ""
     if kind == "-m":

@@ -56,7 +56,8 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="index", type="int64", meaning="number of the request in its run, from 0, in the order of the starts"),
     Column(name="iteration", type="int64", meaning="number of the iteration of the test body, warm-up included"),
     Column(name="phase", type="string", meaning="`warmup` or `measure`: only the latter counts"),
-    Column(name="step", type="string", meaning="`step=` of the call"),
+    Column(name="step", type="string", meaning="`name=` of the call, `call 2` for the second without one, null for "
+           "the first"),
     Column(name="status", type="string", meaning="`ok`, `error`, `timeout`, `refused` or `cancelled`"),
     Column(name="http_status", type="int64", meaning="HTTP status of the answer"),
     Column(name="attempts", type="int64", meaning="requests that were sent for it, retries included"),

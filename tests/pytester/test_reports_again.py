@@ -16,8 +16,8 @@ async def test_one(llm):
     await llm("hi")
 
 async def test_two(llm):
-    await llm("ask", step="question")
-    await llm("ask more", step="follow up")
+    await llm("ask", name="question")
+    await llm("ask more", name="follow up")
 
 @pytest.mark.llm_latency(limits=["ttft.p50 < 1ms"], requests=10, concurrency=5)
 def test_limited(llm):
