@@ -122,6 +122,9 @@ def verdict(session: Session) -> str:
     if failing:
         worst = ", ".join(f"{count} {TITLES[status]}" for status, count in sorted(failing.items(), key=_severity))
         return f"{sum(failing.values())} of {benchmarks(len(results))} failed: {worst}"
+    slower = sum(result.status == "regressed" for result in results)
+    if slower:
+        return f"{slower} of {benchmarks(len(results))} got slower; what was measured becomes the baseline"
     undecided = sum(result.status not in {"pass", "improved"} for result in results)
     if undecided:
         return f"No regression found; {undecided} of {benchmarks(len(results))} could not be decided"

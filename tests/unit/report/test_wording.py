@@ -113,3 +113,12 @@ def test_a_session_with_a_problem_is_red_though_its_tests_are_green() -> None:
     assert not wording.fails(nouns.session(green))
     assert wording.fails(nouns.session(green, problems=("the disk is full",)))
     assert wording.fails(nouns.session(green, expected=(green.test_id, "t::lost")))
+
+
+def test_a_regression_that_is_accepted_is_not_called_undecided() -> None:
+    """It is green, and it got slower."""
+    slower = nouns.result(
+        "regressed", fails=False, accepting=True, comparisons=(nouns.comparison("ttft", "regressed"),)
+    )
+    expected = "1 of 2 benchmarks got slower; what was measured becomes the baseline"
+    assert wording.verdict(nouns.session(slower, nouns.result())) == expected

@@ -71,6 +71,12 @@ def test_no_text_ends_an_annotation_or_begins_another(made: Material) -> None:
     assert all(each["message"] for each in told)
 
 
+def test_a_percent_sign_in_a_text_stays_one() -> None:
+    """Otherwise what follows it would be taken for an escaped character."""
+    (told, *_) = read(github.annotations(materials.of(nouns.result(), problems=("100 %0A, 5 %",))))
+    assert told["message"] == "100 %0A, 5 %"
+
+
 def test_a_problem_without_a_file_is_annotated_without_one() -> None:
     """Such as a file that could not be written."""
     (told,) = read(github.annotations(materials.of(nouns.result(), problems=("the disk is full: free space.",))))
