@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_llm_latency.model import Verdict, VerdictStatus
 from pytest_llm_latency.stats import messages, power, sequential
+from pytest_llm_latency.stats.adjustment import adjusted
 from pytest_llm_latency.stats.error_rate import Counts
 from pytest_llm_latency.stats.findings import Finding, examine, natural
 from pytest_llm_latency.stats.joint import Change
@@ -39,6 +40,13 @@ class _Case:
     def confidence(self) -> float:
         """The confidence of an interval here that holds with 1 − alpha over all looks."""
         return sequential.confidence(self.policy.alpha, self.looked_at)
+
+    @property
+    def tail_confidence(self) -> float:
+        """That with which a slower tail is excluded here, over all looks."""
+        if self.looked_at == sequential.SINGLE:
+            return power.TAIL_CONFIDENCE
+        return 1 - sequential.nominal(1 - power.TAIL_CONFIDENCE, self.looked_at)
 
     @property
     def raw_p_value(self) -> float:
@@ -96,9 +104,17 @@ def _looked_at(series: Series, change: Change | None) -> tuple[float, ...]:
     return sequential.fractions(series.looks, np.size(series.candidate), baseline, change)
 
 
-def _as_known(change: Change) -> Change:
-    """Return the change with the variance of its estimate: a tail that departs makes it larger than the location's."""
-    return replace(change, within=max(change.within, change.error**2 - change.between))
+def _information(case: _Case, change: Change) -> float | None:
+    """Return the share of the planned information on what is open: on the estimate, or where it alone is, on the tail.
+
+    Both scatter more between requests than the location does. ``None`` where the run was not looked at.
+    """
+    if case.finding.series.looks is None:
+        return None
+    within = max(change.within, change.error**2 - change.between)
+    if change.tail is not None and _only_tail_is_open(case, change):
+        within = max(within, change.tail.variance)
+    return _looked_at(case.finding.series, replace(change, within=within))[-1]
 
 
 def _repeated(finding: Finding, looked_at: tuple[float, ...]) -> Finding:
@@ -111,24 +127,6 @@ def _repeated(finding: Finding, looked_at: tuple[float, ...]) -> Finding:
 
 def _own_noise(series: Sequence[Series], policy: GatePolicy) -> Noise:
     return pool_noise([each.baseline for each in series], policy, directions=[each.direction for each in series])
-
-
-def adjusted(
-    values: Sequence[float | None], policy: GatePolicy, *, elsewhere: Sequence[float] = ()
-) -> list[float | None]:
-    """Return Benjamini–Hochberg adjusted p values; series that are not given yet count with 1.
-
-    ``elsewhere`` are p values of the same family whose own adjustment is not asked for.
-    """
-    both = [*values, *elsewhere]
-    known = sorted((value, place) for place, value in enumerate(both) if value is not None)
-    hypotheses = policy.hypotheses(len(known))
-    result: list[float | None] = [None] * len(both)
-    smallest = 1.0
-    for position, (value, place) in reversed(list(enumerate(known, start=1))):
-        smallest = min(smallest, value * hypotheses / position)
-        result[place] = smallest
-    return result[: len(values)]
 
 
 def _judge(case: _Case) -> Verdict:
@@ -144,7 +142,7 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
     status = _status(case, change)
     ends = sorted((_ratio(low, series), _ratio(high, series)))
     question = _question(case, case.finding.failed)
-    information = None if series.looks is None else _looked_at(series, _as_known(change))[-1]
+    information = _information(case, change)
     saturated = information is not None and information >= sequential.SATURATED
     needed = _needed(case, change, question) if status == "inconclusive" and not saturated else None
     verdict = replace(
@@ -189,7 +187,7 @@ def _status(case: _Case, change: Change) -> VerdictStatus:
         return "improved"
     high = change.interval(case.confidence)[1]
     if change.tail is not None:
-        high = max(high, change.tail.highest(power.TAIL_CONFIDENCE))
+        high = max(high, change.tail.highest(case.tail_confidence))
     small = policy.floor_s > 0 and max(moved(high), moved(change.size)) <= policy.floor_s
     return "pass" if high < math.log1p(policy.margin) or small else "inconclusive"
 
@@ -227,7 +225,7 @@ def _open(case: _Case, change: Change, verdict: Verdict, target: float | None) -
     """Say what an inconclusive series leaves open, and what would settle it."""
     if change.tail is None or not _only_tail_is_open(case, change):
         return messages.inconclusive(verdict, target, paired=case.finding.series.paired)
-    most = _ratio(change.tail.highest(power.TAIL_CONFIDENCE), case.finding.series)
+    most = _ratio(change.tail.highest(case.tail_confidence), case.finding.series)
     return messages.open_tail(case.policy.quantile, most, verdict.needed)
 
 

@@ -13,7 +13,7 @@ import nouns
 from pytest_llm_latency.errors import StatisticsError
 from pytest_llm_latency.model import Verdict
 from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
-from pytest_llm_latency.stats.gate import adjusted
+from pytest_llm_latency.stats.adjustment import adjusted
 from pytest_llm_latency.stats.quantiles import Floats, empirical
 
 POLICY = GatePolicy()
