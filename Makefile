@@ -20,7 +20,7 @@ help:
 	@echo "make demo             measure example_suites/ against the simulator; again: compare with the first run"
 	@echo "make demo-regression  the same with a slower simulator: a red build"
 	@echo "make test             every check that CI runs"
-	@echo "make test-deps        install the Debian packages that some tests need"
+	@echo "make test-deps        install the Debian packages and axe-core, which some tests need"
 	@echo "make check            the checks that need no test run"
 	@echo "make docs             write the reference pages from the tables in the code"
 	@echo "make clean            remove the virtual environment and what runs have written"
@@ -58,6 +58,7 @@ test: check
 
 test-deps:
 	@.ci/install-debian-packages
+	@if command -v npm >/dev/null; then npm ci --prefix tests/axe --ignore-scripts --no-audit --no-fund --silent; fi
 
 check: $(DEVELOPMENT)
 	$(BIN)/ruff check

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 FLAGS = (
@@ -26,6 +25,9 @@ FLAGS = (
     "--force-device-scale-factor=1",
     "--remote-debugging-pipe",
 )
+
+KEYS = {"Tab": 9, "Enter": 13}
+TALLEST = 16_000  # of a picture, in pixels
 
 
 class Browser:
@@ -103,30 +105,19 @@ class Browser:
 
     def press(self, key: str) -> None:
         """Press a key and let it go."""
-        for kind in ("rawKeyDown", "keyUp"):
-            self._call(
-                "Input.dispatchKeyEvent",
-                {
-                    "type": kind,
-                    "key": key,
-                    "code": key,
-                    "windowsVirtualKeyCode": {"Tab": 9, "Enter": 13, " ": 32}.get(key, 0),
-                },
-            )
+        text = {"text": "\r"} if key == "Enter" else {}
+        for kind in ("keyDown", "keyUp"):
+            stroke = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
+            self._call("Input.dispatchKeyEvent", stroke | (text if kind == "keyDown" else {}))
 
-    def picture(self, path: Path, *, whole: bool = False) -> None:
-        """Store what the window shows, or the whole page."""
+    def picture(self, *, whole: bool = False) -> bytes:
+        """Return what the window shows, or the whole page, as PNG."""
         parameters: dict[str, Any] = {"format": "png", "captureBeyondViewport": whole}
         if whole:
             size = self._call("Page.getLayoutMetrics")["cssContentSize"]
-            parameters["clip"] = {
-                "x": 0,
-                "y": 0,
-                "width": size["width"],
-                "height": min(size["height"], 16000),
-                "scale": 1,
-            }
-        path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", parameters)["data"]))
+            clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], TALLEST), "scale": 1}
+            parameters["clip"] = clip
+        return base64.b64decode(self._call("Page.captureScreenshot", parameters)["data"])
 
 
 @contextlib.contextmanager

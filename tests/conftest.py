@@ -12,6 +12,7 @@ import warm
 import warm_process
 
 pytest_plugins = ["pytester"]
+HERE = Path(__file__).parent
 
 # Where the tests run themselves: what they measure must not show up there.
 for _variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITLAB_CI", "JENKINS_URL"):
@@ -19,9 +20,9 @@ for _variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GIT
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose commands are not installed; fail it where ``CI`` is true."""
+    """Skip a test whose commands or files are not installed; fail it where ``CI`` is true."""
     for marker in item.iter_markers("needs"):
-        missing = [command for command in marker.args if shutil.which(command) is None]
+        missing = [each for each in marker.args if shutil.which(each) is None and not (HERE / each).is_file()]
         if not missing:
             continue
         reason = f"{item.name} needs {', '.join(missing)}: install what lacks with `make test-deps`"

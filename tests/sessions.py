@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import nouns
-from pytest_llm_latency.model import Evidence, Notice, Result, Run, Session
+from pytest_llm_latency.model import Evidence, Notice, Result, Run, Sample, Session
 from pytest_llm_latency.stats.summary import by_region
 
 MARKUP_MESSAGE = '503: <script>alert("1")</script> & a very \x1b[31mred page'
@@ -111,26 +111,29 @@ def passing() -> tuple[Session, Mapping[str, Evidence]]:
     return nouns.session(result), {result.test_id: nouns.evidence(run, baseline)}
 
 
-def two_regions() -> tuple[Session, Mapping[str, Evidence]]:
-    """Return a session that workers in two regions measured together, one of which saw fewer than p95 needs."""
+def placed() -> tuple[Sample, ...]:
+    """Return requests from two regions, fewer from the second."""
     near, far = nouns.lognormal(60, median=0.2, seed=2), nouns.lognormal(40, median=0.35, seed=3)
     samples = nouns.samples([*near, *far])
-    placed = [dataclasses.replace(each, region="eu" if each.index < len(near) else "us <east>") for each in samples]
+    return tuple(dataclasses.replace(each, region="eu" if each.index < len(near) else "us <east>") for each in samples)
+
+
+def two_regions() -> tuple[Session, Mapping[str, Evidence]]:
+    """Return a session that workers in two regions measured together, one of which saw fewer than p95 needs."""
     workers = (
         nouns.worker("gw0", host="eu-1", clock_offset_s=0.0, clock_error_s=0.00006),
         nouns.worker("gw1", host="us-1", region="us <east>", clock_error_s=0.04, start_skew_s=0.021),
     )
-    run = nouns.run(samples=tuple(placed), workers=workers)
+    run = nouns.run(samples=placed(), workers=workers)
     result = nouns.result("no_baseline", of=run, regions=by_region(run))
     return nouns.session(result), {result.test_id: nouns.evidence(run)}
 
 
 def varied() -> list[tuple[Result, Evidence]]:
-    """Return variants of one test: three models, two of them at several temperatures and lengths of the input."""
+    """Return variants of one test: two models, one of them at two temperatures, with inputs of several lengths."""
     found = []
     for place, (model, temperature) in enumerate([
-        ("openai/gpt-4o-mini", 0.0), ("openai/gpt-4o-mini", 0.5), ("openai/gpt-4o-mini", 1.0),
-        ("anthropic/claude-haiku-4-5", 0.0), ("gemini/gemini-2.5-flash", 0.0),
+        ("openai/gpt-4o-mini", 0.0), ("openai/gpt-4o-mini", 1.0), ("anthropic/claude-haiku-4-5", 0.0),
     ]):  # fmt: skip
         latencies = nouns.lognormal(120, median=0.2 + 0.05 * place, seed=place)
         samples = [

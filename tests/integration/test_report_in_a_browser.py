@@ -1,118 +1,193 @@
-"""The HTML page drawn by a browser: without scripts, and under a policy that refuses its style."""
+"""The HTML page in a browser: drawn without scripts and under a foreign policy, sorted, and read by axe."""
 
-import re
-import shutil
-import struct
-import subprocess
-import zlib
-from collections import Counter
+import base64
+import dataclasses
+import itertools
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import browser as browsers
+import nouns
 import sessions
+from browser import Browser
 from pytest_llm_latency.report import html
 
-WIDTH, HEIGHT = 700, 1500
-RUN, BASELINE, PANEL = (0x1F, 0x5F, 0xBF), (0x6F, 0x7B, 0x8B), (0xF6, 0xF7, 0xF9)
-JENKINS = "default-src 'none'; img-src 'self'; style-src 'self'"
+AXE = "axe/node_modules/axe-core/axe.min.js"
+# What Jenkins sends with the files of a build: neither scripts nor an inline style sheet.
+JENKINS = "sandbox allow-same-origin; default-src 'none'; img-src 'self'; style-src 'self';"
+CHARTS = "[...document.querySelectorAll('figure > svg')].filter((each) => each.checkVisibility())"
 
-Pixels = Counter[tuple[int, int, int]]
+# Counts, in each of some boxes of a picture, the pixels that are clearly neither grey, white nor black.
+COLOURED = """(async () => {
+  const image = new Image();
+  image.src = "data:image/png;base64,%s";
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  return %s.map(([x, y, width, height]) => {
+    const data = context.getImageData(x, y, width, height).data;
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      const [red, green, blue] = data.slice(at, at + 3);
+      found += Math.max(red, green, blue) - Math.min(red, green, blue) > 60;
+    }
+    return found;
+  });
+})()"""
 
 pytestmark = pytest.mark.needs("chromium")
 
 
-def screenshot(page: Path) -> Pixels:
-    """Return how many pixels of each colour a browser shows of a page."""
-    picture, profile = page.with_suffix(".png"), page.with_suffix(".profile")
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--hide-scrollbars",
-        "--force-device-scale-factor=1",
-        "--blink-settings=preferredColorScheme=1",
-        f"--user-data-dir={profile}",
-        f"--window-size={WIDTH},{HEIGHT}",
-        f"--screenshot={picture}",
-        page.as_uri(),
+class Served(ThreadingHTTPServer):
+    """Serves one page, at ``/jenkins`` with the headers of Jenkins."""
+
+    page: bytes = b""
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers each request with the page."""
+
+    server: Served
+
+    def do_GET(self) -> None:
+        """Send the page with the policy that belongs to the path."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        if self.path == "/jenkins":
+            self.send_header("Content-Security-Policy", JENKINS)
+        self.end_headers()
+        self.wfile.write(self.server.page)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  (the base class names it)
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Yield one browser for all tests."""
+    with browsers.browser() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Yield where the page of a session with every part is served."""
+    with Served(("127.0.0.1", 0), Answering) as server:
+        server.page = html.render(*sessions.broad()).encode()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page of 200 benchmarks."""
+    run = nouns.run([0.2], plan=nouns.plan(gate=("ttft",)))
+    ratios = [1 + place * 7 % 200 / 100 for place in range(200)]
+    results = [
+        dataclasses.replace(
+            nouns.result(
+                of=run, comparisons=(nouns.comparison("ttft", ratio=ratio, interval=(ratio * 0.9, ratio * 1.1)),)
+            ),
+            test_id=f"tests/test_many.py::test_{place}[<&'\"é\u2028]",
+        )
+        for place, ratio in enumerate(ratios)
     ]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    shutil.rmtree(profile, ignore_errors=True)
-    return pixels(picture.read_bytes())
+    path = tmp_path_factory.mktemp("many") / "index.html"
+    path.write_text(html.render(nouns.session(*results), {}), encoding="utf-8")
+    return path.as_uri()
 
 
-def pixels(png: bytes) -> Pixels:
-    """Count the colours of a picture of eight bits a channel."""
-    width, _, depth, kind = struct.unpack(">IIBB", png[16:26])
-    assert depth == 8
-    size = {2: 3, 6: 4}[kind]
-    packed, at = b"", 8
-    while at < len(png):
-        (length,) = struct.unpack(">I", png[at : at + 4])
-        packed += png[at + 8 : at + 8 + length] if png[at + 4 : at + 8] == b"IDAT" else b""
-        at += length + 12
-    raw, above, found = zlib.decompress(packed), bytearray(width * size), Counter[tuple[int, int, int]]()
-    for start in range(0, len(raw), width * size + 1):
-        row = unfiltered(raw[start], bytearray(raw[start + 1 : start + 1 + width * size]), above, size)
-        found.update(zip(row[0::size], row[1::size], row[2::size], strict=True))
-        above = row
+def coloured(browser: Browser) -> list[int]:
+    """Return how many pixels of each visible chart are coloured."""
+    boxes = browser.ask(
+        f"{CHARTS}.map((each) => each.getBoundingClientRect()).map((box) => "
+        "[box.left + scrollX, box.top + scrollY, box.width, box.height].map(Math.round))"
+    )
+    picture = base64.b64encode(browser.picture(whole=True)).decode()
+    browser.scripts(on=True)
+    browser.open("about:blank")
+    found: list[int] = browser.ask(COLOURED % (picture, boxes))
     return found
 
 
-def unfiltered(kind: int, row: bytearray, above: bytearray, size: int) -> bytearray:
-    """Undo the filter of one line of a picture."""
-    for index in range(len(row)) if kind else ():
-        left = row[index - size] if index >= size else 0
-        corner = above[index - size] if index >= size else 0
-        guess = (0, left, above[index], (left + above[index]) // 2, nearest(left, above[index], corner))[kind]
-        row[index] = (row[index] + guess) & 0xFF
-    return row
+@pytest.mark.parametrize(("path", "styled"), [("/", True), ("/jenkins", False)])
+def test_every_chart_is_drawn_without_scripts_and_under_the_policy_of_jenkins(
+    browser: Browser, address: str, path: str, *, styled: bool
+) -> None:
+    """Each has its colours, where the style sheet is refused as well."""
+    browser.show(width=1280)
+    browser.scripts(on=False)
+    browser.open(address + path)
+    assert (browser.ask("getComputedStyle(document.body).maxWidth") != "none") is styled
+    assert browser.ask("document.querySelectorAll('.filter').length") == 0
+    found = coloured(browser)
+    assert len(found) > 20
+    assert min(found) > 20
 
 
-def nearest(left: int, above: int, corner: int) -> int:
-    """Return Paeth's prediction."""
-    return min((left, above, corner), key=lambda each: abs(left + above - corner - each))
+@pytest.mark.needs(AXE)
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_axe_finds_nothing(browser: Browser, address: str, width: int, *, dark: bool) -> None:
+    """On wide and narrow screens, light and dark, with everything unfolded."""
+    browser.show(width=width, dark=dark)
+    browser.scripts(on=True)
+    browser.open(address)
+    browser.ask("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    browser.ask((Path(__file__).parents[1] / AXE).read_text(encoding="utf-8") + "; 0")
+    found = browser.ask(
+        "axe.run().then((found) => [found.passes.length, "
+        "found.violations.map((each) => [each.id, each.nodes.length, each.nodes[0].html])])"
+    )
+    assert found[0] > 20
+    assert found[1] == []
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the page of a session of one test, under a policy that refuses its script."""
-    text = html.render(*sessions.passing())
-    path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(re.sub(r"script-src '[^']*'", "script-src 'none'", text), encoding="utf-8")
-    return path
+def test_the_page_asks_for_nothing_and_fits_a_narrow_screen(browser: Browser, address: str) -> None:
+    """What is wider scrolls in a box of its own."""
+    browser.show(width=390)
+    browser.scripts(on=True)
+    browser.open(address)
+    assert browser.requested == [address + "/"]
+    assert browser.ask("document.documentElement.scrollWidth") == 390
 
 
-@pytest.fixture(scope="module")
-def shown(page: Path) -> Pixels:
-    """Return what a browser shows of the page."""
-    return screenshot(page)
+def test_the_table_of_200_benchmarks_sorts_by_keyboard_and_filters(browser: Browser, many: str) -> None:
+    """By numbers as numbers, again for the other way around, and by the words of a line."""
+    browser.show(width=1280)
+    browser.scripts(on=True)
+    browser.open(many)
+    keys = "[...document.querySelectorAll('#all-benchmarks tbody tr')].map((row) => Number(row.cells[6].dataset.key))"
+    browser.ask("document.querySelectorAll('#all-benchmarks th button')[6].focus()")
+    browser.press("Enter")
+    rising = browser.ask(keys)
+    assert len(rising) == 200
+    assert all(earlier <= later for earlier, later in itertools.pairwise(rising))
+    assert browser.ask("document.activeElement.parentElement.ariaSort") == "ascending"
+    browser.press("Enter")
+    assert browser.ask(keys) == rising[::-1]
+    browser.ask(
+        "(() => { const field = document.querySelector('.filter input'); field.value = 'PASS test_19'; "
+        "field.dispatchEvent(new Event('input')); })()"
+    )
+    shown = "[...document.querySelectorAll('#all-benchmarks tbody tr')].filter((row) => row.checkVisibility()).length"
+    assert browser.ask(shown) == 11
+    assert browser.ask("document.querySelector('[role=status]').textContent") == "11 of 200 lines"
 
 
-def test_the_charts_are_drawn_without_scripts(shown: Pixels) -> None:
-    """Both curves are there, though no script has run that could have drawn them."""
-    assert shown[RUN] > 200
-    assert shown[BASELINE] > 50
-
-
-def test_the_style_passes_the_policy_that_the_page_carries(shown: Pixels) -> None:
-    """The panel of the verdict has its colour only when the style sheet was taken."""
-    assert shown[PANEL] > 20_000
-
-
-def test_the_charts_keep_their_colours_under_a_policy_that_refuses_the_style(page: Path) -> None:
-    """The default policy of Jenkins for published pages."""
-    refused = page.with_name("refused.html")
-    text = re.sub(r'(Content-Security-Policy" content=")[^"]*', rf"\g<1>{JENKINS}", page.read_text(encoding="utf-8"))
-    refused.write_text(text, encoding="utf-8")
-    found = screenshot(refused)
-    assert found[PANEL] == 0
-    assert found[RUN] > 100
-    assert found[BASELINE] > 50
+def test_in_print_what_was_folded_is_there(browser: Browser, address: str) -> None:
+    """But for the tables beside the charts; and the colours are those of paper."""
+    browser.show(width=800, dark=True, media="print")
+    browser.open(address)
+    assert browser.ask(f"{CHARTS}.length") == browser.ask("document.querySelectorAll('figure > svg').length")
+    assert browser.ask("[...document.querySelectorAll('.data')].some((each) => each.checkVisibility())") is False
+    assert browser.ask("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"

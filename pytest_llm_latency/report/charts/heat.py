@@ -47,7 +47,7 @@ def chart(of: Subject) -> Chart | None:
         title="Over time",
         description="How many requests of each moment took how long: time from left to right, the latency upwards, "
         "the stronger the colour the more requests; the table that follows has medians of neighbours.",
-        keys=keys(of, Key(paint="heat-4", text=f"requests, the stronger the colour the more (up to {most})")),
+        keys=keys(of, Key(paint="heat-4", text=f"stronger is more requests (up to {most})")),
         shapes=(*axes, *_cells(counts, width), *lines, *crosses(groups, places)),
         labels=(*labels, *names),
         table=table(of),
