@@ -61,7 +61,7 @@ class Listener:
     ``handlers`` has one for each kind of message; ``gone`` is told, with the reason, of each worker
     whose connection has ended, and ``came`` of each that has one. All are called in the listener's
     thread, one at a time, and must be brief. A worker that sends what is no message, or nothing for
-    ``silence_s``, is cut off; who does not know the token is cut off unheard.
+    ``silence_s`` (``SILENCE_S``), is cut off; who does not know the token is cut off unheard.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class Listener:
         came: Callable[[Peer], None],
         gone: Callable[[Peer, str], None],
         host: str = LOOPBACK,
-        silence_s: float = SILENCE_S,
+        silence_s: float | None = None,
     ) -> None:
         self.token = channel.new_token()
         self._handlers = handlers
         self._came = came
         self._gone = gone
-        self._silence_s = silence_s
+        self._silence_s = SILENCE_S if silence_s is None else silence_s
         self._strangers = 0
         self._names: set[str] = set()
         self._socket = _bind(host)
