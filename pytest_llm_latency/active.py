@@ -1,7 +1,9 @@
 """The hooks that act only with ``--llm-latency``: one object for each process of a session."""
 
 import inspect
+import time
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +11,7 @@ from _pytest.runner import runtestprotocol  # not public; the only way to run a 
 
 from pytest_llm_latency import latency_tests, measuring, parts
 from pytest_llm_latency.errors import LatencyError, MarkerError
+from pytest_llm_latency.live import Live, of_progress
 from pytest_llm_latency.model import Plan
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.session import Closing, Collecting, Ending
@@ -17,6 +20,7 @@ from pytest_llm_latency.xdist_hooks import Crew, member_of
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
+    from pytest_llm_latency.execution.executor import Progress
     from pytest_llm_latency.member import Member
     from pytest_llm_latency.model import Result
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -68,17 +72,7 @@ class Active:
 
     def pytest_report_header(self) -> str:
         """Say what is measured against what."""
-        settings = self._settings
-        against = "the embedded simulator" if settings["simulate"] else "providers"
-        return f"llm latency: {against}, environment {settings.environment}, {self._known_baselines()}"
-
-    def _known_baselines(self) -> str:
-        folder = self._settings["baselines"]
-        try:
-            known = len(baselines.entries(folder, self._settings.environment))
-        except LatencyError:  # each test that needs them says what is wrong
-            return f"unreadable baselines in {self._origin.shown(folder)}/"
-        return f"{known or 'no'} baseline{'' if known == 1 else 's'} in {self._origin.shown(folder)}/"
+        return latency_tests.header(self._origin)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -141,7 +135,8 @@ class Active:
             body = item.obj
             item.obj = latency_tests.driver(benchmark, body)
             try:
-                outcome = yield
+                with self._shown(item.nodeid, benchmark.progress):
+                    outcome = yield
             except KeyboardInterrupt:
                 self._keep(benchmark, test)
                 raise
@@ -149,6 +144,12 @@ class Active:
                 item.obj = body
             self._end(item, benchmark, test)
         return outcome
+
+    def _shown(self, test_id: str, progress: "Progress") -> AbstractContextManager[None]:
+        """Show how far a benchmark is that this process measures by itself."""
+        began_s = time.monotonic()
+        live = Live(None) if self._crew is None else self._crew.live
+        return live.showing(lambda: of_progress(test_id, progress, began_s))
 
     def _begin(self, item: pytest.Function) -> "tuple[Benchmark, parts.Test]":
         from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
@@ -161,10 +162,9 @@ class Active:
         self._judging().prepare(test)
         client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
         benchmark = Benchmark(plan, client, item.stash[_CALLER], source)
-        if self._member is None:
-            self._judging().attend(benchmark, test)
-        else:
+        if self._member is not None:
             benchmark.company = self._member.arrive(plan, benchmark.progress)
+        self._judging().attend(benchmark, test, None if self._member is None else self._member.look)
         return benchmark, test
 
     def _end(self, item: pytest.Function, benchmark: "Benchmark", test: parts.Test) -> None:

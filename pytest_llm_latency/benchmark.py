@@ -110,6 +110,7 @@ class Benchmark:
         self._caller = caller
         self._source = source
         self._recorder = Recorder(plan, client, source)
+        self._recorder.tally = self.progress.tally
         self._over = False
 
     async def run(self, body: Callable[[], Awaitable[object]]) -> None:

@@ -8,11 +8,13 @@ import functools
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from pytest_llm_latency import parts
 from pytest_llm_latency.errors import LatencyError
+from pytest_llm_latency.live import Live, Together
 from pytest_llm_latency.measuring import Measuring, Origin
 from pytest_llm_latency.model import Notice, Plan
 from pytest_llm_latency.session import Collecting
@@ -35,21 +37,25 @@ _Act = Callable[[float], None]
 class Conductor:
     """One session's gang as pytest's process sees it; ``expected`` are the latency tests that were collected."""
 
-    def __init__(self, origin: Origin, collecting: Collecting) -> None:
+    def __init__(self, origin: Origin, collecting: Collecting, live: Live) -> None:
         self._origin = origin
+        self._live = live
+        self._progress = Together()
         self._collecting = collecting
         self._plans: dict[str, Plan] = {}
         self._measuring = Measuring(origin, self._plans, None)
         self._nodes: dict[str, Node] = {}
         self._names: set[str] = set()
         self._down: list[str] = []
+        self._broken: str | None = None
         self._acts: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
-        self._gang = Gang(Duties(judge=self._judge, end=self._end, begin_ns=_soon))
+        self._gang = Gang(Duties(judge=self._judge, settle=self._settle, end=self._end, begin_ns=_soon))
         self.held: dict[str, tuple[Node, list[dict[str, Any]]]] = {}
         self.together: tuple[str, ...] = ()
         self._handlers: dict[str, Handler] = {
             rounds.ARRIVE: self._ask,
             rounds.MEET: self._ask,
+            rounds.LOOK: self._ask,
             rounds.DONE: self._ask,
             rounds.LEAVE: self._ask,
             rounds.PART: lambda peer, message: self._do(lambda _: self._gang.part(peer, message)),
@@ -116,6 +122,8 @@ class Conductor:
         self._listener.close()
         self._acts.put(None)
         self._thread.join()
+        if self._broken is not None:
+            raise RuntimeError(f"the workers could not be brought together:\n{self._broken}")
 
     # What workers say, in the listener's thread.
 
@@ -126,6 +134,8 @@ class Conductor:
 
     def _on_progress(self, peer: Peer, message: Message) -> None:
         done = int(message.body["done"])
+        self._progress.hear(peer.name, message.body)
+        self._live.show(self._progress.snapshot)
         self._do(lambda now_s: self._gang.sign_of_progress(peer.name, done, now_s))
 
     def _on_collected(self, peer: Peer, message: Message) -> None:
@@ -164,14 +174,20 @@ class Conductor:
             if act is None:
                 return
             now_s = time.monotonic()
-            act(now_s)
-            self._gang.tick(now_s)
+            try:
+                act(now_s)
+                self._gang.tick(now_s)
+            except Exception:  # noqa: BLE001  (a mistake in here ends the session with its traceback, and no worker waits)
+                self._broken = traceback.format_exc()
+                self._listener.close()
+                return
 
     @staticmethod
     def _gang_tick(_: float) -> None:
         """Do nothing but look at the time."""
 
     def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: tuple[Notice, ...]) -> Verdict:
+        self._live.hide()
         try:
             read = [parts.unpack(body, data) for body, data in found.values()]
             outcome = self._measuring.judged(parts.join(self._origin.session_id, read, lost))
@@ -179,6 +195,13 @@ class Conductor:
             return Verdict(body=None, error=str(error))
         self._collecting.receive(outcome)
         return Verdict(body={"result": to_builtins(outcome.result), "undecided": outcome.undecided}, error=None)
+
+    def _settle(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
+        try:
+            settled = self._measuring.settled([parts.unpack(body, data) for body, data in found.values()])
+        except LatencyError as error:
+            return {"off": str(error), "own": True, "keep": False}
+        return {"settled": None if settled is None else to_builtins(settled)}
 
     def _end(self, name: str) -> None:
         """End the process of a worker, which may be stopped and hear nothing: xdist then starts another one."""

@@ -10,10 +10,12 @@ import pytest
 
 from pytest_llm_latency import marker
 from pytest_llm_latency.errors import LatencyError, MarkerError
+from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.model import Plan, Result
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.prompts import Source
 from pytest_llm_latency.session import Late
+from pytest_llm_latency.storage import baselines
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 MARKER = "llm_latency"
 SOURCE: "pytest.StashKey[Source | None]" = pytest.StashKey()
 _NAMED = 3
+
+
+def header(origin: Origin) -> str:
+    """Say what is measured against what."""
+    settings, folder = origin.settings, origin.shown(origin.settings["baselines"])
+    against = "the embedded simulator" if settings["simulate"] else "providers"
+    try:
+        known = len(baselines.entries(settings["baselines"], settings.environment))
+    except LatencyError:  # each test that needs them says what is wrong
+        accepted = f"unreadable baselines in {folder}/"
+    else:
+        accepted = f"{known or 'no'} baseline{'' if known == 1 else 's'} in {folder}/"
+    return f"llm latency: {against}, environment {settings.environment}, {accepted}"
 
 
 def plan(item: pytest.Item, settings: Settings) -> Plan:

@@ -7,7 +7,7 @@ process as across processes.
 import functools
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from pytest_llm_latency.wire import from_builtins, to_builtins
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
     from pytest_llm_latency.execution.client import Client
+    from pytest_llm_latency.execution.executor import Look
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
     from pytest_llm_latency.execution.price_file import ModelPrices
     from pytest_llm_latency.execution.session_limits import SessionLimits
@@ -182,14 +183,20 @@ class Measuring:
         """Decode and judge what a benchmark recorded, whole or cut off."""
         return self.judged(parts.join(self._origin.session_id, [self.part(benchmark, test)]))
 
-    def attend(self, benchmark: "Benchmark", test: Test) -> None:
-        """Let a benchmark ask at its looks whether it goes on, where a verdict may become clear."""
+    def attend(self, benchmark: "Benchmark", test: Test, ask: "Callable[[Callable[[], Part]], Look] | None") -> None:
+        """Let a benchmark ask at its looks whether it goes on, where a verdict may become clear.
+
+        ``ask`` makes a look that asks elsewhere, of what is handed to it.
+        """
+
+        def part() -> Part:
+            return self.part(benchmark, test)
 
         async def look(_: int) -> Notice | None:
-            return self.settled([self.part(benchmark, test)])
+            return self.settled([part()])
 
         if test.id in self._baselines().baselines and not self._baselines().policy.accepting:
-            benchmark.company = replace(benchmark.company, look=look)
+            benchmark.company = replace(benchmark.company, look=look if ask is None else ask(part))
 
     def settled(self, measured: Sequence[Part]) -> Notice | None:
         """Return why an adaptive run that has come to these parts needs no more, ``None`` where it goes on."""

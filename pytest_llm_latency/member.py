@@ -1,9 +1,9 @@
 """A worker of a gang: measures its share of each test when the others do, and reports what it is told to."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,7 @@ from _pytest.runner import runtestprotocol  # not public; the only way to run a 
 from pytest_llm_latency import load as loads
 from pytest_llm_latency import parts
 from pytest_llm_latency.errors import ChannelError
-from pytest_llm_latency.execution.executor import Company, Progress
+from pytest_llm_latency.execution.executor import Company, Look, Progress
 from pytest_llm_latency.model import Notice, Plan, Result
 from pytest_llm_latency.parts import Part
 from pytest_llm_latency.plan import LOST
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
 PATIENCE_S = 600.0  # in which a worker must get on while others wait for it, beside its requests' own deadlines
 _PIECE_BYTES = 1 << 20
+_MOST_TIMES = 2_000  # that the controller is told of at once
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class _Attempt:
     off: bool = False
     own: bool = True
     undecided: bool = False
-    halted: Notice | None = field(default=None)
+    halted: Notice | None = None
+    told: int = 0
 
 
 class Member:
@@ -130,12 +132,24 @@ class Member:
         moment: int = self._told(answer)["begin_ns"]
         return moment
 
-    def done(self, part: Part) -> Result | None:
-        """Hand over what was measured; return the result of all where this worker has to report it."""
+    def look(self, part: Callable[[], Part]) -> Look:
+        """Return what asks the controller, at a look, whether what all have measured so far is enough."""
+
+        async def look(_: int) -> Notice | None:
+            told = self._told(await asyncio.wrap_future(self._hand_over(rounds.LOOK, part())))
+            return None if told["settled"] is None else from_builtins(Notice, told["settled"])
+
+        return look
+
+    def _hand_over(self, kind: str, part: Part) -> "Future[Message]":
         body, data = parts.pack(part)
         for begin in range(0, len(data), _PIECE_BYTES):
             self._link.send(rounds.PART, {"test": self._test}, data[begin : begin + _PIECE_BYTES])
-        told = self._told(self._ask(rounds.DONE, {"test": self._test, "part": body}).result())
+        return self._ask(kind, {"test": self._test, "part": body})
+
+    def done(self, part: Part) -> Result | None:
+        """Hand over what was measured; return the result of all where this worker has to report it."""
+        told = self._told(self._hand_over(rounds.DONE, part).result())
         if told.get("error"):
             pytest.fail(told["error"], pytrace=False)
         if told.get("verdict") is None:
@@ -173,7 +187,11 @@ class Member:
         attempt = self._attempt
         if attempt is None or attempt.progress is None:
             return Message(kind=channel.ALIVE, body={})
-        return Message(kind=PROGRESS, body={"test": attempt.test, "done": attempt.progress.done})
+        progress = attempt.progress
+        took_s = progress.tally.took_s[attempt.told :][-_MOST_TIMES:].tolist()
+        attempt.told = len(progress.tally.took_s)
+        body = {"test": attempt.test, "done": progress.done, "planned": progress.planned}
+        return Message(kind=PROGRESS, body=body | {"errors": progress.tally.errors, "took_s": took_s})
 
 
 def _stopped(why: str) -> Notice:

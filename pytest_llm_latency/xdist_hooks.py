@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.live import Live
 from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.session import Collecting
 
@@ -41,12 +42,18 @@ class Crew:
         self._collecting = collecting
         self._api_bases = api_bases
         self._conductor: Conductor | None = None
+        self.live = Live(None)
         self._failures = 0
         if config.getoption("dist", "no") == "each":
             raise SettingsError(
                 "--dist=each would measure each latency test several times at once and keep one of the results: "
                 "leave it out, so that the workers measure together."
             )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Find the stream that pytest writes to, while nothing captures it."""
+        self.live = Live(self._config.pluginmanager.getplugin("terminalreporter"))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: "Node") -> None:
@@ -89,8 +96,10 @@ class Crew:
     def close(self) -> dict[str, list[pytest.TestReport]]:
         """Hear the workers no more; return the reports of the tests whose verdicts the others decide."""
         if self._conductor is None:
+            self.live.close()
             return {}
         self._conductor.close()
+        self.live.close()
         return {
             test: [self._report(node, data) for data in found] for test, (node, found) in self._conductor.held.items()
         }
@@ -112,5 +121,5 @@ class Crew:
         if self._conductor is None:
             from pytest_llm_latency.conductor import Conductor  # noqa: PLC0415  (only with workers)
 
-            self._conductor = Conductor(self._origin, self._collecting)
+            self._conductor = Conductor(self._origin, self._collecting, self.live)
         return self._conductor

@@ -15,6 +15,7 @@ from pytest_llm_latency.execution import redaction
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.recorder import ITERATION, Iteration
 from pytest_llm_latency.execution.stop import holds_stop
+from pytest_llm_latency.execution.tally import Tally
 from pytest_llm_latency.execution.trust import Watch
 from pytest_llm_latency.model import MEASURE, WARMUP, Failure, Notice, Phase, Plan, Schedule
 from pytest_llm_latency.units import nanoseconds
@@ -62,6 +63,7 @@ class Progress:
     """
 
     done: int = 0
+    planned: int = 0
     failures: dict[int, Failure] = field(default_factory=dict)
     began_ns: int | None = None
     ended_ns: int | None = None
@@ -72,6 +74,7 @@ class Progress:
     looking_ns: int = 0
     skew_ns: int | None = None
     watch: Watch = field(default_factory=Watch)
+    tally: Tally = field(default_factory=Tally)
 
 
 async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, company: Company = ALONE) -> None:
@@ -89,6 +92,8 @@ async def measure(plan: Plan, body: Body, clock: Clock, progress: Progress, comp
     plan = interleaving.iterations(plan)
     loop = _Iterations(body, clock, progress, counting_from=plan.warmup + plan.ramp_in)
     warmup = _warmup(plan, company.share)
+    measured = _deal(plan, load.schedule(plan.load, plan.ramp_in + plan.requests), company.share)
+    progress.planned = len(warmup.positions) + len(measured.positions)
     await loop.run(warmup, first=0)
     if progress.stopped is not None:
         return

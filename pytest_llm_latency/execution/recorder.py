@@ -17,6 +17,7 @@ from pytest_llm_latency.execution.decode import refusal
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.spool import Entry, Spool
 from pytest_llm_latency.execution.stop import StopMeasuring
+from pytest_llm_latency.execution.tally import Tally
 from pytest_llm_latency.model import Api, Failure, Notice, Phase, Plan, Recording, Request
 from pytest_llm_latency.prompts import Input, Source, with_nonce
 
@@ -46,6 +47,7 @@ class Recorder:
         self._client = client
         self._source = source
         self.spool = Spool()
+        self.tally = Tally()
 
     async def call(
         self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
@@ -119,6 +121,7 @@ class Recorder:
         if scheduled_ns is not None:
             recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
         step = recording.request.step
+        self.tally.add(recording, iteration.phase)
         self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
         return recording
 

@@ -1,9 +1,10 @@
 """The workers of a session as one gang: who is in it, where each stands in a test, and what they are told.
 
 Each test is a round. Its workers ask to ``arrive`` (their fixtures are ready), to ``meet`` (their
-warm-up is over; again before each further part of the load), whether they are ``done`` (with what
-they measured) and to ``leave`` (their fixtures are gone); each question is answered when all ask
-it. Where one leaves before, the round is off, and the others are told so.
+warm-up is over; again before each further part of the load), to have a ``look`` (of an adaptive test,
+between two parts), whether they are ``done`` (with what they measured) and to ``leave`` (their
+fixtures are gone). Each question is answered when all ask it. Where one leaves before, the round is
+off, and the others are told so.
 
 A worker that is lost in a round sends the others back to its beginning, once: the test is measured
 again as a whole. Lost again, what the others have is kept as an incomplete run.
@@ -22,6 +23,7 @@ from pytest_llm_latency.workers.rounds import (
     DONE,
     HALT,
     LEAVE,
+    LOOK,
     MEET,
     MOST_ATTEMPTS,
     Duties,
@@ -182,7 +184,9 @@ class Gang:
             self._halt(current)
         if current.off is not None and not current.judged:
             keeps = current.met and current.lost and not self._again(current) and LEAVE not in asked
-            self._answer(current, (ARRIVE, MEET) if keeps else (ARRIVE, MEET, DONE), lambda _: self._off(current))
+            self._answer(
+                current, (ARRIVE, MEET, LOOK) if keeps else (ARRIVE, MEET, LOOK, DONE), lambda _: self._off(current)
+            )
         self._answer_all(current, now_s)
 
     def _answer_all(self, current: Round, now_s: float) -> None:
@@ -200,6 +204,9 @@ class Gang:
             current.met = True
             moments = self._duties.begin_ns(names)
             self._answer(current, (MEET,), lambda name: {"begin_ns": moments[name]})
+        elif kinds == {LOOK}:
+            told = self._duties.settle(self._parts(current, names))
+            self._answer(current, (LOOK,), lambda _: told)
         elif kinds == {DONE}:
             self._judge(current, names)
         elif kinds == {LEAVE}:
@@ -215,13 +222,18 @@ class Gang:
             member.sign_s, member.done = now_s, 0
         self._answer(current, (ARRIVE,), lambda name: {"position": names.index(name), "count": len(names)})
 
-    def _judge(self, current: Round, names: list[str]) -> None:
+    def _parts(self, current: Round, names: list[str]) -> dict[str, tuple[Mapping[str, Any], bytes]]:
+        """Return what each has handed over, and keep nothing of it."""
         members = self._of(current)
         parts = {}
         for name in names:
             asked = members[name].asked
             parts[name] = ({} if asked is None else asked.body["part"], b"".join(members[name].data))
             members[name].data.clear()
+        return parts
+
+    def _judge(self, current: Round, names: list[str]) -> None:
+        parts = self._parts(current, names)
         verdict = self._duties.judge(parts, tuple(current.lost))
         current.judged, current.lead = True, names[0]
         self._answer(

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from pytest_llm_latency.model import Notice
 from pytest_llm_latency.workers.channel import Message
 
-ARRIVE, MEET, DONE, LEAVE = "arrive", "meet", "done", "leave"
+ARRIVE, MEET, LOOK, DONE, LEAVE = "arrive", "meet", "look", "done", "leave"
 HALT, PART = "halt", "part"
 MOST_ATTEMPTS = 2
 
@@ -36,11 +36,13 @@ class Verdict:
 class Duties:
     """What the gang leaves to others.
 
-    ``judge`` puts the parts of a test together, ``end`` ends a worker that is of no more use, and
+    ``judge`` puts the parts of a test together, ``settle`` says of what there is at a look whether it
+    is enough, ``end`` ends a worker that is of no more use, and
     ``begin_ns`` names a moment in the near future, by the clock of each worker.
     """
 
     judge: Callable[[Mapping[str, tuple[Mapping[str, Any], bytes]], tuple[Notice, ...]], Verdict]
+    settle: Callable[[Mapping[str, tuple[Mapping[str, Any], bytes]]], Mapping[str, Any]]
     end: Callable[[str], None]
     begin_ns: Callable[[Sequence[str]], Mapping[str, int]]
 
@@ -86,4 +88,4 @@ def when(current: Round, member: Member) -> str:
         return "before the load began"
     if member.data or (member.asked is not None and member.asked.kind == DONE):
         return "while it sent what it had measured"
-    return f"in the load, after {member.done:,} iterations"
+    return f"in the load, after {member.done:,} iterations or more" if member.done else "in the load"

@@ -165,3 +165,24 @@ def test_the_plugin_works_where_xdist_is_switched_off(suite: Suite) -> None:
     """Its hooks are optional."""
     suite.write(QUICKER)
     suite.measure("-p", "no:xdist").assert_outcomes(passed=2)
+
+
+def test_an_adaptive_test_stops_where_what_all_have_measured_is_clear(suite: Suite) -> None:
+    """The controller looks at the parts of all workers, and each of them stops."""
+    suite.profile(ttft="25ms", inter_token="1ms", output_tokens=3)
+    suite.write(
+        """
+import pytest
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=120, warmup=10, concurrency=10, adaptive=True)
+def test_chat(llm):
+    llm("hi")
+"""
+    )
+    suite.measure("--llm-latency-accept").assert_outcomes(passed=1)
+    suite.measure("-n2", "--llm-latency-tolerance=2", "--llm-latency-simulate-slowdown=6").assert_outcomes(failed=1)
+    (run,) = (run for test in suite.session.tests for run in suite.session.runs(test))
+    assert (run.complete, run.looks) == (True, (60,))
+    measured = [sample for sample in run.samples if sample.phase == "measure"]
+    assert sorted(sample.iteration for sample in measured) == list(range(10, 70))
+    assert {sample.worker for sample in measured} == {"gw0", "gw1"}

@@ -50,12 +50,16 @@ class Crew:
         self.ended: list[str] = []
         self.judged: list[tuple[dict[str, bytes], tuple[Notice, ...]]] = []
         self.verdict = Verdict(body={"result": "fine"}, error=None)
-        self.gang = Gang(Duties(judge=self._judge, end=self.ended.append, begin_ns=self._moment))
+        self.gang = Gang(Duties(judge=self._judge, settle=self._settle, end=self.ended.append, begin_ns=self._moment))
         self.workers = [self.join(f"gw{number}") for number in range(count)]
 
     def _judge(self, parts: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: tuple[Notice, ...]) -> Verdict:
         self.judged.append(({name: data for name, (_, data) in parts.items()}, lost))
         return self.verdict
+
+    @staticmethod
+    def _settle(parts: Mapping[str, tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
+        return {"settled": sorted(data for _, data in parts.values())}
 
     @staticmethod
     def _moment(names: Sequence[str]) -> dict[str, int]:
@@ -106,6 +110,19 @@ def test_a_test_is_measured_by_all_together_and_reported_by_one() -> None:
     assert [each["report"] for each in told if each] == [True, False, False]
     assert not any(each["again"] for each in told if each)
     assert crew.gang.finished == {TEST}
+
+
+def test_all_look_together_and_go_on_together() -> None:
+    """What each had so far is judged as a whole, and handed over again with the rest."""
+    crew = Crew(2)
+    crew.in_load()
+    for worker in crew.workers:
+        crew.gang.part(worker, Message(kind="part", body={"test": TEST}, data=worker.name.encode()))
+    assert crew.all_ask("look") == [{"settled": [b"gw0", b"gw1"]}] * 2
+    assert crew.all_ask("meet") == [{"begin_ns": 17}] * 2
+    crew.gang.part(crew.workers[0], Message(kind="part", body={"test": TEST}, data=b"all"))
+    crew.all_ask("done")
+    assert crew.judged == [({"gw0": b"all", "gw1": b""}, ())]
 
 
 def test_workers_are_numbered_as_xdist_numbers_them() -> None:
@@ -200,7 +217,7 @@ def test_a_worker_that_is_lost_again_leaves_an_incomplete_run() -> None:
     ((parts, lost),) = crew.judged
     assert parts == {"gw0": b"half"}
     assert lost[0].code == "worker_lost"
-    assert lost[0].message == ("worker gw2 was lost in the load, after 0 iterations: its process ended. Run it again.")
+    assert lost[0].message == ("worker gw2 was lost in the load: its process ended. Run it again.")
     assert (first.answer() or {})["verdict"] == {"result": "fine"}
     first.ask("leave")
     late = crew.workers[-1]

@@ -1,0 +1,160 @@
+"""Shows the benchmark that is being measured, from a thread: a line that redraws, or one every 30 s elsewhere."""
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from pytest_llm_latency.execution.executor import Progress
+from pytest_llm_latency.report.live import Snapshot, line, p95
+
+REDRAW_S, REPEAT_S = 1.0, 30.0
+LATEST = 2_000  # requests that the p95 is of, so that it takes no time from what is measured
+_ERASE = "\r\x1b[2K"
+
+Source = Callable[[], Snapshot | None]
+
+
+def of_progress(test_id: str, progress: Progress, began_s: float) -> Snapshot:
+    """Return how far a benchmark of this process is that began at this moment of the monotonic clock."""
+    return Snapshot(
+        test_id=test_id,
+        done=progress.done,
+        planned=progress.planned,
+        elapsed_s=time.monotonic() - began_s,
+        errors=progress.tally.errors,
+        p95_s=p95(progress.tally.took_s[-LATEST:]),
+        cost_usd=None,
+        workers=1,
+    )
+
+
+class Together:
+    """How far the workers of a gang are with one test, by what each said last. One thread hears, another one asks."""
+
+    def __init__(self) -> None:
+        self._test_id = ""
+        self._began_s = 0.0
+        self._said: dict[str, tuple[int, int, int]] = {}
+        self._took_s: deque[float] = deque(maxlen=LATEST)
+
+    def hear(self, worker: str, said: Mapping[str, Any]) -> None:
+        """Take in what a worker says of the test that it measures."""
+        if said["test"] != self._test_id:
+            self._test_id, self._began_s = str(said["test"]), time.monotonic()
+            self._said.clear()
+            self._took_s.clear()
+        self._said[worker] = int(said["done"]), int(said["planned"]), int(said["errors"])
+        self._took_s.extend(map(float, said["took_s"]))
+
+    def snapshot(self) -> Snapshot | None:
+        """Return how far they are together, ``None`` where nothing is known."""
+        said = list(self._said.values())
+        if not said:
+            return None
+        return Snapshot(
+            test_id=self._test_id,
+            done=sum(done for done, _, _ in said),
+            planned=sum(planned for _, planned, _ in said),
+            elapsed_s=time.monotonic() - self._began_s,
+            errors=sum(errors for _, _, errors in said),
+            p95_s=p95(list(self._took_s)),
+            cost_usd=None,
+            workers=len(said),
+        )
+
+
+class Live:
+    """Writes to what pytest writes to, also while pytest has the output of a test; nothing where that has no number."""
+
+    def __init__(self, reporter: pytest.TerminalReporter | None) -> None:
+        self._reporter = reporter
+        self._source: Source | None = None
+        self._drawn = False
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._stream = _duplicate(reporter)
+        self._redraws = bool(reporter is not None and reporter.isatty)
+
+    @contextlib.contextmanager
+    def showing(self, source: Source) -> Iterator[None]:
+        """Show what ``source`` returns until the end of the block."""
+        self.show(source)
+        try:
+            yield
+        finally:
+            self.hide()
+
+    def show(self, source: Source) -> None:
+        """Show what ``source`` returns, from now on."""
+        if self._stream is None:
+            return
+        self._source = source
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="llm-latency-live", daemon=True)
+            self._thread.start()
+        self._changed.set()
+
+    def hide(self) -> None:
+        """Show nothing any more, and leave the line to others."""
+        with self._lock:
+            self._source = None
+            if self._drawn and self._reporter is not None:
+                self._write(_ERASE)
+                self._reporter.currentfspath = None  # its own line was left
+            self._drawn = False
+
+    def close(self) -> None:
+        """End the thread."""
+        self.hide()
+        self._closed = True
+        self._changed.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._stream is not None:
+            os.close(self._stream)
+            self._stream = None
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._changed.wait()
+            self._changed.clear()
+            while self._source is not None and not self._closed:
+                if self._changed.wait(REDRAW_S if self._redraws else REPEAT_S):
+                    self._changed.clear()
+                    continue
+                self._draw()
+
+    def _draw(self) -> None:
+        with self._lock:
+            snapshot = None if self._source is None else self._source()
+            if snapshot is None or self._reporter is None:
+                return
+            text = line(snapshot, self._reporter._tw.fullwidth - 1)  # noqa: SLF001  (pytest has no public name for it)
+            if self._redraws:
+                self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
+                self._drawn = True
+            else:
+                self._write(f"\n{text}\n")
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # who looked is gone
+                os.write(self._stream, text.encode(errors="replace"))
+
+
+def _duplicate(reporter: pytest.TerminalReporter | None) -> int | None:
+    """Return another number of the stream that pytest writes to: it captures the one that it has."""
+    if reporter is None:
+        return None
+    try:
+        return os.dup(reporter._tw._file.fileno())  # noqa: SLF001  (pytest has no public name for the stream)
+    except (OSError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,60 @@
+"""One line about the benchmark that is being measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_llm_latency import units
+from pytest_llm_latency.report.text import shorten
+
+_GAP = "  "
+_LEAST_NAME = 8
+_P95 = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """How far a benchmark is: iterations with those of the warm-up, and requests that count.
+
+    ``p95_s`` is of the end-to-end times of the latest requests. ``cost_usd`` is ``None`` where it is not
+    known before the end.
+    """
+
+    test_id: str
+    done: int
+    planned: int
+    elapsed_s: float
+    errors: int
+    p95_s: float | None
+    cost_usd: float | None
+    workers: int
+
+
+def p95(took_s: Sequence[float]) -> float | None:
+    """Return the upper of the two neighbours of the 95th percentile; ``None`` of nothing."""
+    ordered = sorted(took_s)
+    return ordered[min(len(ordered) - 1, int(_P95 * len(ordered)))] if ordered else None
+
+
+def line(snapshot: Snapshot, width: int) -> str:
+    """Return the line, no longer than ``width``: the name of the test is what gives way."""
+    told = _GAP.join(_parts(snapshot))
+    room = max(_LEAST_NAME, width - len(told) - len(_GAP))
+    return f"{shorten(snapshot.test_id, room)}{_GAP}{told}"[:width]
+
+
+def _parts(snapshot: Snapshot) -> list[str]:
+    parts = [f"{units.format_count(snapshot.done)}/{units.format_count(snapshot.planned)}"]
+    rate = snapshot.done / snapshot.elapsed_s if snapshot.elapsed_s > 0 else 0.0
+    if rate:
+        parts.append(units.format_rate(rate))
+    if snapshot.p95_s is not None:
+        parts.append(f"e2e p95 {units.format_seconds(snapshot.p95_s)}")
+    parts.append(f"{units.format_count(snapshot.errors)} error{'' if snapshot.errors == 1 else 's'}")
+    if snapshot.cost_usd is not None:
+        parts.append(units.format_money(snapshot.cost_usd))
+    left_s = round((snapshot.planned - snapshot.done) / rate) if rate else 0
+    if left_s > 0:
+        parts.append(f"{units.format_seconds(left_s)} left")
+    if snapshot.workers > 1:
+        parts.append(f"{snapshot.workers} workers")
+    return parts

@@ -1,0 +1,110 @@
+"""What is shown while a benchmark is measured, and where it is written."""
+
+import os
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import nouns
+from pytest_llm_latency import live
+from pytest_llm_latency.execution.executor import Progress
+from pytest_llm_latency.live import Live, Together, of_progress
+from pytest_llm_latency.report.live import Snapshot
+from recordings import recording
+
+SNAPSHOT = Snapshot(test_id="t::a", done=1, planned=2, elapsed_s=1.0, errors=0, p95_s=None, cost_usd=None, workers=1)
+
+
+class Terminal:
+    """As much of pytest's reporter as is needed: a pipe, which is a terminal or not."""
+
+    def __init__(self, *, isatty: bool) -> None:
+        self.isatty = isatty
+        self.currentfspath: Any = "t.py"
+        reading, self._writing = os.pipe()
+        self._read = os.fdopen(reading, "rb")
+        self._tw = SimpleNamespace(fullwidth=80, _file=SimpleNamespace(fileno=lambda: self._writing))
+
+    def written(self) -> bytes:
+        """Return what was written, when nobody writes any more."""
+        os.close(self._writing)
+        with self._read:
+            return self._read.read()
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(live, "REDRAW_S", 0.0)
+    monkeypatch.setattr(live, "REPEAT_S", 0.0)
+    return
+
+
+def shown(terminal: Terminal, times: int) -> bytes:
+    """Show something until it was looked at so often, and return what was written."""
+    looked = threading.Semaphore(0)
+
+    def source() -> Snapshot:
+        looked.release()
+        return SNAPSHOT
+
+    showing = Live(terminal)  # type: ignore[arg-type]  (a stand-in)
+    with showing.showing(source):
+        for _ in range(times):
+            assert looked.acquire(timeout=20)
+    showing.close()
+    return terminal.written()
+
+
+def test_a_terminal_has_one_line_that_is_gone_in_the_end() -> None:
+    """It begins below what stands there, and pytest begins a line of its own after it."""
+    terminal = Terminal(isatty=True)
+    written = shown(terminal, 3)
+    assert written.startswith(b"\nt::a  1/2  1/s  0 errors  1.00 s left\r\x1b[2Kt::a  1/2")
+    assert written.endswith(b"\r\x1b[2K")
+    assert written.count(b"\n") == 1
+    assert terminal.currentfspath is None
+
+
+def test_elsewhere_each_line_stays() -> None:
+    """As in the log of a CI."""
+    terminal = Terminal(isatty=False)
+    assert shown(terminal, 2).startswith(b"\nt::a  1/2  1/s  0 errors  1.00 s left\n\nt::a")
+    assert terminal.currentfspath == "t.py"
+
+
+def test_nothing_is_written_where_there_is_no_stream() -> None:
+    """A reporter whose stream has no number, or none at all."""
+    silent = SimpleNamespace(_tw=SimpleNamespace(_file=None), isatty=False)
+    for reporter in (None, silent):
+        showing = Live(reporter)  # type: ignore[arg-type]  (the same)
+        with showing.showing(lambda: SNAPSHOT):
+            pass
+        showing.close()
+
+
+def test_a_process_tells_of_its_own_progress() -> None:
+    """Requests that count, and those that failed."""
+    progress = Progress(done=3, planned=8)
+    for number, status in enumerate(("ok", "ok", "timeout")):
+        found = recording(b"x", status=status, piece_ns=(nouns.sample(0, 0.1).stamps.started + number,))
+        progress.tally.add(found, "measure")
+    progress.tally.add(recording(b"x", status="timeout"), "warmup")
+    progress.tally.add(recording(b"x", http_status=500), "measure")
+    found = of_progress("t::a", progress, 0.0)
+    assert (found.done, found.planned, found.errors, found.workers) == (3, 8, 2, 1)
+    assert found.p95_s is not None
+
+
+def test_what_several_workers_say_is_summed() -> None:
+    """Another test begins anew."""
+    together = Together()
+    assert together.snapshot() is None
+    for worker, test, done in (("gw0", "t::a", 4), ("gw0", "t::b", 1), ("gw1", "t::b", 3), ("gw0", "t::b", 2)):
+        together.hear(worker, {"test": test, "done": done, "planned": 10, "errors": 1, "took_s": [0.1, done]})
+    found = together.snapshot()
+    assert found is not None
+    assert (found.test_id, found.done, found.planned, found.errors, found.workers) == ("t::b", 5, 20, 2, 2)
+    assert found.p95_s == 3.0
