@@ -18,7 +18,7 @@ import pytest
 from pytest_llm_latency import closed
 
 pytestmark = pytest.mark.llm_latency(
-    model="openai/gpt-4o-mini", requests=60, warmup=1, load=closed(30), prompts=["a", "b", "c"], tolerance="20%"
+    model="openai/gpt-4o-mini", requests=60, warmup=1, load=closed(10), prompts=["a", "b", "c"], tolerance="20%"
 )
 
 async def test_async(llm):
@@ -28,7 +28,7 @@ async def test_async(llm):
 def test_plain(llm):
     llm()
 
-@pytest.mark.llm_latency(load="400/s")
+@pytest.mark.llm_latency(load="100/s")
 async def test_open(llm):
     await llm(name="first")
     await llm("again", name="second")
@@ -36,7 +36,7 @@ async def test_open(llm):
 ONE = """
 import pytest
 
-@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=1, concurrency=30{})
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=60, warmup=1, concurrency=10{})
 async def test_chat(llm):
     await llm("hi"{})
 """
@@ -114,6 +114,20 @@ def test_a_base_url_is_asked_for_real_in_a_dry_run_too(suite: Suite) -> None:
     assert {each.model for each in run.conditions} == {"openai/gpt-4o-mini"}
     page = (suite.path / ".llm-latency" / "report" / "index.html").read_text(encoding="utf-8")
     assert f"against {url}, interleaved" in page
+
+
+@pytest.mark.parametrize(("own", "outcome"), [("40ms", {"passed": 1}), ("80ms", {"failed": 1})])
+def test_providers_that_get_slower_while_they_are_measured_fool_nobody(
+    suite: Suite, own: str, outcome: dict[str, int]
+) -> None:
+    """Both sides from 30 % below their level to 30 % above: equal ones stay green, a slower one goes red."""
+    drift = {"factor": 1.3 / 0.7, "over_requests": 61}
+    suite.write(ONE.format("", ""))
+    suite.profile(ttft=own, output_tokens=3, inter_token="1ms", drift=drift)
+    with another_simulator(ttft="40ms", drift=drift) as url:
+        suite.measure(f"--llm-latency-ab={url}", "--llm-latency-tolerance=30%").assert_outcomes(**outcome)
+    (entry,) = suite.benchmarks
+    assert entry["baseline"]["metrics"]["ttft"]["max"] > 1.5 * entry["baseline"]["metrics"]["ttft"]["min"]
 
 
 def test_a_dead_reference_is_no_pass(suite: Suite) -> None:
