@@ -111,6 +111,8 @@ def test_what_cannot_be_reported_is_said_in_one_line(
 
 # Rendering again.
 
+SETTINGS = {"accept": True, "alpha": 0.05, "margin": 0.3}
+
 
 def told(folder: Path, number: int, factor: float = 1.0, **changes: Any) -> Path:
     """Store a session of one test that came to its end, and return its folder."""
@@ -124,7 +126,9 @@ def told(folder: Path, number: int, factor: float = 1.0, **changes: Any) -> Path
     result = nouns.result(of=run, **changes)
     stored = nouns.stored_test(file=results.write_run(folder, run).name)
     results.write_result(folder, run, result)
-    closed = dataclasses.replace(nouns.session(result), id=run.session_id, started_at=run.started_at, results=())
+    closed = dataclasses.replace(
+        nouns.session(result), id=run.session_id, started_at=run.started_at, results=(), settings=SETTINGS
+    )
     manifest = nouns.manifest(
         session_id=run.session_id, started_at=run.started_at, expected=(RUN.test_id,), tests=(stored,), closed=closed
     )
@@ -158,7 +162,7 @@ def test_a_session_may_be_named_in_many_ways(folder: Path, name: str, capsys: py
 
 
 def test_a_session_is_judged_again_by_its_own_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Against another session, by its id; what it said itself stays where it is."""
+    """Against another session, by its id, and without accepting; what it said itself stays where it is."""
     told(folder, 1)
     session = told(folder, 2, factor=3.0)
     assert cli.main(["report", "last", "--against", "s1", "--output", "again"]) == 0
@@ -166,7 +170,8 @@ def test_a_session_is_judged_again_by_its_own_settings(folder: Path, capsys: pyt
     (found,) = document(Path("again"))["benchmarks"]
     assert found["verdict"]["status"] == "regressed"
     assert found["baseline"]["runs"] == 1
-    assert document(Path("again"))["config"] == nouns.session().settings
+    assert document(Path("again"))["config"] == SETTINGS
+    assert found["verdict"]["fails"] is True
     stored = results.read_session(session)
     assert [stored.result(test).status for test in stored.tests] == ["pass"]
 

@@ -44,6 +44,7 @@ def odd() -> tuple[Sample, ...]:
         nouns.sample(2, None, failed=Failure(error_class="Boom", message="ünì\n\0 💥", phase="body")),
         dataclasses.replace(plain, event_ns=array("q", [5, -7, 2**62, 0, 2**62]), cost_usd=0.1 + 0.2),
         dataclasses.replace(plain, phase=WARMUP, step="", worker="gw0", region="eu", side="candidate", cost_usd=-0.0),
+        dataclasses.replace(plain, status="error", failure=nouns.failure("AssertionError", "assert 'x'")),
         dataclasses.replace(plain, piece_bytes=array("q", [0, 2**31, 2**40, 1, -1]), paced_ns=0),
     )
 
