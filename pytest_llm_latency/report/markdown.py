@@ -11,8 +11,8 @@ from pytest_llm_latency.report.text import plain, shorten
 
 # A value stays in one line with its unit, an interval with its other end.
 _SPACE = "\u00a0"
-HEADS = ("benchmark", "metric", "p95", f"change (95{_SPACE}%{_SPACE}interval)", "p", "errors", "verdict")
-_ALIGNED = ("---", "---", "---:", "---:", "---:", "---:", "---")
+HEADS = ("benchmark", "metric", "p95", f"change (95{_SPACE}%{_SPACE}interval)", "p", "verdict", "errors")
+_ALIGNED = ("---", "---", "---:", "---:", "---:", "---", "---:")
 _ID_LENGTH = 120
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~&])")
 _FIRST = re.compile(r"^(\d{0,9})([-+=.)])")
@@ -92,8 +92,8 @@ def _cells(result: Result, row: Row) -> tuple[str, ...]:
         now if row.p95_before is None else f"{before}{_SPACE}→ {now}",
         f"{bold}{change}{bold}" + ("" if interval is None else f" ({_whole(interval)})"),
         units.format_probability(None if verdict is None else verdict.p_value),
-        "–" if row.summary is None else _whole(units.format_percent(row.summary.error_rate)),
         f"{bold}{wording.TITLES[row.status]}{bold}",
+        "–" if row.summary is None else _whole(units.format_percent(row.summary.error_rate)),
     )
 
 

@@ -248,7 +248,7 @@ def test_markdown_has_a_table_and_the_reasons(capsys: pytest.CaptureFixture[str]
     assert lines[0] == "# old/runs → slow"
     assert lines[2].startswith("| benchmark | metric | p95 | change (95\u00a0%\u00a0interval) |")
     assert lines[4].startswith("| `tests/test_chat.py::test_chat[a b]` | ttft |")
-    assert lines[4].endswith("| **regressed** |")
+    assert lines[4].endswith("| **regressed** | 0\u00a0% |")
     assert "- **regressed**: `tests/test_tool.py::test_call`" in lines
     assert r"- tests/test\_old.py::test\_old" in lines
     assert "- 3 benchmarks: 5 runs are too few to tell change points: it takes 8" in lines
