@@ -9,7 +9,7 @@ import numpy as np
 from pytest_llm_latency import load, metrics
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS
 from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
-from pytest_llm_latency.stats import drafts, messages, paired
+from pytest_llm_latency.stats import company, drafts, messages, paired
 from pytest_llm_latency.stats.error_rate import gate_error_rate
 from pytest_llm_latency.stats.gate import gate
 from pytest_llm_latency.stats.policy import GatePolicy, Looks, Series
@@ -99,7 +99,7 @@ def compare(run: Run, baseline: Baseline | None, policy: GatePolicy, noise: Nois
     ]
     if run.plan.gate and baseline is not None:
         compared += [_error_rate(run, step, baseline, policy) for step in steps if step in baseline.errors]
-    return tuple(compared)
+    return tuple(company.described(compared, run, () if baseline is None else baseline.summaries))
 
 
 def _applies(run: Run, step: str | None, name: str) -> bool:

@@ -64,6 +64,17 @@ def of_the_tail(quantile: float, ratio: float) -> str:
     return f"it is the tail: the slowest {format_percent(2 * (1 - quantile))} moved by {_change(ratio)} beyond the rest"
 
 
+def company(unchanged: Sequence[str], lengths: tuple[float, float] | None, tolerance: float) -> str | None:
+    """Say what did not change beside a regression; ``lengths`` are the median output tokens before and now."""
+    told = [f"{metric} unchanged" for metric in unchanged]
+    if lengths is not None and abs(lengths[1] / lengths[0] - 1) < tolerance:
+        told.append("output length unchanged")
+    elif lengths is not None:
+        before, now = (format_count(round(each)) for each in lengths)
+        told.append(f"output length changed (median {before} → {now} tokens), which may be why")
+    return "; ".join(told) if told else None
+
+
 def change(quantile: str, verdict: Verdict, unit: Unit, alpha: float, *, pairs: int | None = None) -> str:
     """Say what the quantile was and is, by how much it changed, and how sure that is."""
     over = _runs(verdict.baseline_runs) if pairs is None else f"{format_count(pairs)} pairs"

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nouns
@@ -150,6 +150,7 @@ def test_one_request_a_side_is_inconclusive() -> None:
     assert judged([run(1, count=1)], [run(9, count=1)]) == {f"{CHAT}-9": "inconclusive"}
 
 
+@settings(derandomize=True, deadline=None)
 @given(order=st.permutations(range(5)))
 def test_the_order_of_the_runs_does_not_matter(order: list[int]) -> None:
     """Files come in any order."""
