@@ -106,6 +106,7 @@ def _worst(session: Session, shown: Sequence[Problem]) -> list[Block]:
 
 
 def _more(count: int, what: str) -> tuple[str, ...]:
+    """Return the lines that count what is not on the first screen, nothing where nothing is left."""
     return ("", f"… and {units.format_count(count)} more {what} below.") if count > 0 else ()
 
 
@@ -123,7 +124,11 @@ def _to_do(session: Session, shown: Sequence[Problem]) -> list[Block]:
     for advice in (each.advice for each in shown if each.advice is not None):
         found = commands.setdefault(advice.sentence, {})
         found |= {} if advice.command is None else {advice.command: None}
-    blocks = [Block(head=_advice(sentence, list(found))) for sentence, found in commands.items()]
+    advised = [_advice(sentence, list(found)) for sentence, found in commands.items()]
+    blocks = [Block(head=each) for each in advised[:_COMMANDS]]
+    if len(advised) > _COMMANDS:
+        left = units.format_count(len(advised) - _COMMANDS)
+        blocks.append(Block(head=(f"… and {left} more things to do, in the HTML report.", "")))
     new = [each for each in session.results if each.status == "no_baseline" and not each.fails and not each.silent]
     if new:
         to_accept = remedies.advice(new[0], command=remedies.accept_all_command(new[0]))

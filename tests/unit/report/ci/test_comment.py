@@ -79,6 +79,21 @@ def test_hundreds_of_regressions_are_cut_with_a_word_and_nothing_is_left_open() 
     assert "# and the same for 497 more" in text
 
 
+def test_hundreds_of_benchmarks_that_each_need_something_else_do_not_fill_the_first_screen() -> None:
+    """Each has a number of requests of its own that would settle it."""
+    results = [
+        nouns.result(
+            "inconclusive",
+            of=nouns.run([0.2] * 60, test_id=f"t.py::test_{number}"),
+            comparisons=(nouns.comparison("ttft", "inconclusive", needed=200 + number),),
+        )
+        for number in range(200)
+    ]
+    shown = first_screen(materials.of(*results))
+    assert shown.count("Raise requests from") == 3
+    assert "… and 197 more things to do, in the HTML report." in shown
+
+
 def test_the_summary_is_as_long_as_github_takes_and_no_longer() -> None:
     """Other commands of the step may have written to it before."""
     made = materials.many()
