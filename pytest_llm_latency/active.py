@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
-from pytest_llm_latency import latency_tests, measuring, parts
+from pytest_llm_latency import latency_tests, measuring, parts, preparing
 from pytest_llm_latency.errors import LatencyError, MarkerError
 from pytest_llm_latency.live import Live, of_progress
 from pytest_llm_latency.model import Plan
@@ -55,7 +55,7 @@ class Active:
         if self._crew is not None:
             config.pluginmanager.register(self._crew, "llm_latency_crew")
         baselines.check_label(settings.environment)
-        measuring.check_files(settings)
+        preparing.check_files(settings)
         self._member: Member | None = member_of(self._given)
 
     def pytest_sessionstart(self) -> None:
@@ -289,7 +289,7 @@ class Active:
     def _api_bases(self) -> dict[str, str] | None:
         if not self._settings["simulate"]:
             return None
-        self._simulator = self._simulator or measuring.start_simulator(self._settings)
+        self._simulator = self._simulator or preparing.start_simulator(self._settings)
         return self._simulator.api_bases
 
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import parts, surroundings
+from pytest_llm_latency import parts, preparing, surroundings
 from pytest_llm_latency import plan as plans
-from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.model import Budget, Environment, Notice, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.parts import Part, Test
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.executor import Look
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
-    from pytest_llm_latency.execution.price_file import ModelPrices
     from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
-    from pytest_llm_latency.simulator.process import SimulatorProcess
     from pytest_llm_latency.stats import Noise
 
 
@@ -152,7 +150,7 @@ class Measuring:
 
         self._limits.check()
         if self._client is None:
-            prices = read_prices(self._origin.settings)
+            prices = preparing.read_prices(self._origin.settings)
             self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
         self._client.prepare(plan.model)
         self._client.prepare_beside(plan)
@@ -255,53 +253,3 @@ class Measuring:
 def new_session_id() -> str:
     """Return an id that sorts by time and is unique."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def check_files(settings: Settings) -> None:
-    """Refuse a profile of the simulator and prices that cannot be read, before anything is measured."""
-    check_simulator_options(settings)
-    _check_accepting(settings)
-    read_prices(settings)
-
-
-def _check_accepting(settings: Settings) -> None:
-    if settings["accept"] and settings["ab"] is not None:
-        raise SettingsError(
-            "--llm-latency-accept and --llm-latency-ab do not go together: a run with two sides is no baseline. "
-            "Leave one of them out."
-        )
-
-
-def check_simulator_options(settings: Settings) -> None:
-    """Refuse the simulator's options without its switch, and a profile that cannot be read."""
-    if settings["simulate"]:
-        _profile(settings)
-        return
-    for name in ("simulate-profile", "simulate-slowdown"):
-        if name in settings.explicit:
-            raise SettingsError(f"--llm-latency-{name} needs --llm-latency-simulate.")
-
-
-def read_prices(settings: Settings) -> "Mapping[str, ModelPrices]":
-    """Return the user's own prices; raises ``SettingsError`` for a file that cannot be read."""
-    from pytest_llm_latency.execution.price_file import read  # noqa: PLC0415  (only a measuring process needs it)
-
-    path = settings["prices"]
-    return {} if path is None else read(path)
-
-
-def _profile(settings: Settings) -> dict[str, object]:
-    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415  (only with its switch)
-
-    profile = settings["simulate-profile"]
-    return {} if profile is None else dict(load_settings(profile))
-
-
-def start_simulator(settings: Settings) -> "SimulatorProcess":
-    """Start the embedded simulator with the profile and the slowdown of the settings."""
-    from pytest_llm_latency.simulator.process import SimulatorProcess  # noqa: PLC0415  (only with its switch)
-
-    content, slowdown = _profile(settings), settings["simulate-slowdown"]
-    if slowdown != 1:
-        content["slowdown"] = float(str(content.get("slowdown", 1))) * slowdown
-    return SimulatorProcess(content)

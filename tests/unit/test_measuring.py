@@ -1,4 +1,4 @@
-"""The measuring side: what travels, whose baselines are read, what starts the simulator."""
+"""The measuring side: what travels, and whose baselines are read."""
 
 import dataclasses
 from pathlib import Path
@@ -9,14 +9,13 @@ import pytest
 import nouns
 from pytest_llm_latency import measuring, parts
 from pytest_llm_latency.benchmark import Benchmark, SyncCaller
-from pytest_llm_latency.errors import CorruptFileError, SettingsError
+from pytest_llm_latency.errors import CorruptFileError
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.load import closed
 from pytest_llm_latency.measuring import Measuring, Origin, Outcome, read_accepted
 from pytest_llm_latency.model import Notice, Plan
 from pytest_llm_latency.options import Option, Settings, resolve
-from pytest_llm_latency.simulator import process
 from pytest_llm_latency.storage import acceptance, baselines
 from pytest_llm_latency.storage.acceptance import Acceptance
 
@@ -133,65 +132,6 @@ def test_session_ids_sort_by_time_and_differ() -> None:
     ids = {measuring.new_session_id() for _ in range(50)}
     assert len(ids) == 50
     assert all(len(each) == len("20260302T091500-abcdef") for each in ids)
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        ({"simulate": True, "simulate_slowdown": "2"}, None),
-        ({"simulate": True}, None),
-        ({}, None),
-        ({"simulate_slowdown": "2"}, "^--llm-latency-simulate-slowdown needs --llm-latency-simulate.$"),
-        ({"simulate_profile": "x.json"}, "^--llm-latency-simulate-profile needs --llm-latency-simulate.$"),
-        ({"simulate": True, "simulate_profile": "x.json"}, "x.json does not exist: check its path.$"),
-    ],
-)
-def test_the_simulators_options_are_checked_before_it_starts(
-    tmp_path: Path, flags: dict[str, Any], expected: str | None
-) -> None:
-    """An ini file may keep a profile for the runs that simulate."""
-    if expected is None:
-        measuring.check_simulator_options(settings(tmp_path, **flags))
-        return
-    with pytest.raises(SettingsError, match=expected):
-        measuring.check_simulator_options(settings(tmp_path, **flags))
-
-
-def test_a_profile_of_the_ini_file_waits_for_its_switch(tmp_path: Path) -> None:
-    """It is not even read without it."""
-    found = resolve(
-        command_line=lambda _: None,
-        ini=lambda option: "x.json" if option.name == "simulate-profile" else None,
-        root=tmp_path,
-    )
-    measuring.check_simulator_options(found)
-
-
-@pytest.mark.parametrize(
-    ("content", "slowdown", "expected"),
-    [
-        (None, None, {}),
-        (None, "160%", {"slowdown": 1.6}),
-        ("slowdown: 3\nseed: 7\n", None, {"slowdown": 3, "seed": 7}),
-        ("slowdown: 3\n", "2", {"slowdown": 6.0}),
-    ],
-)
-def test_the_simulator_starts_with_the_profile_and_both_slowdowns(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    content: str | None,
-    slowdown: str | None,
-    expected: dict[str, object],
-) -> None:
-    """They multiply."""
-    started: list[object] = []
-    monkeypatch.setattr(process, "SimulatorProcess", started.append)
-    flags: dict[str, Any] = {"simulate": True, "simulate_slowdown": slowdown}
-    if content is not None:
-        (tmp_path / "profile.yaml").write_text(content, encoding="utf-8")
-        flags["simulate_profile"] = "profile.yaml"
-    measuring.start_simulator(settings(tmp_path, **flags))
-    assert started == [expected]
 
 
 def test_only_folders_that_are_not_the_usual_ones_are_told(tmp_path: Path) -> None:
