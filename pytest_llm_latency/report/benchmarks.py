@@ -31,11 +31,12 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark's part of the page."""
+    """One benchmark's part of the page; without ``whole``, each step has the charts of one metric."""
 
     anchor: str
     result: Result
     unfolded: bool
+    whole: bool
     findings: tuple[wording.Finding, ...]
     steps: tuple[details.Step, ...]
     lines: tuple[TableRow, ...]
@@ -64,14 +65,15 @@ def benchmarks(results: Sequence[Result], evidence: Mapping[str, Evidence]) -> l
     lines = sum(len(table) for table in tables)
     found = []
     for number, (result, table) in enumerate(zip(results, tables, strict=True), start=1):
-        anchor, raw = f"benchmark-{number}", evidence.get(result.test_id)
+        anchor, raw, room = f"benchmark-{number}", evidence.get(result.test_id), _room(result, lines)
         found.append(
             Benchmark(
                 anchor=anchor,
                 result=result,
                 unfolded=len(results) <= FEW or result.status not in {"pass", "improved"},
+                whole=room.all_metrics or len(table) == len(result.summaries),
                 findings=tuple(wording.findings(result, passing=True)),
-                steps=details.steps(result, raw, _room(result, lines)),
+                steps=details.steps(result, raw, room),
                 lines=tuple(
                     TableRow(anchor=anchor, result=result, row=row, bar=_bar(result, row, widest)) for row in table
                 ),

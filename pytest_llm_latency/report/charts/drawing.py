@@ -13,6 +13,7 @@ POINTS = 400  # no line has more
 WIDTH, HEIGHT = 380, 224
 LEFT, RIGHT, TOP, BOTTOM = 58, 370, 14, 190
 _TICKS_X, _TICKS_Y = 5, 5
+_CHARACTER, _GAP = 6.5, 4.0  # of a label, in pixels
 
 RUN, BASE, SOFT, GRID, LOST = "#1f5fbf", "#6f7b8b", "#566172", "#d8dde4", "#ad1f17"
 
@@ -171,9 +172,18 @@ def frame(x_ticks: Sequence[Tick], y_ticks: Sequence[Tick]) -> tuple[tuple[Shape
     left = tuple(Label(x=LEFT - 6, y=tick.at + 4, text=tick.label, anchor="end") for tick in y_ticks)
     below = tuple(
         Label(x=min(tick.at, WIDTH - 3.5 * len(tick.label)), y=BOTTOM + 18, text=tick.label, anchor="middle")
-        for tick in x_ticks
+        for tick in _apart(x_ticks)
     )
     return shapes, (*left, *below)
+
+
+def _apart(found: Sequence[Tick]) -> list[Tick]:
+    """Return the ticks from left to right whose labels do not touch the one before."""
+    kept: list[Tick] = []
+    for tick in sorted(found, key=lambda each: each.at):
+        if not kept or tick.at - kept[-1].at >= _CHARACTER * (len(tick.label) + len(kept[-1].label)) / 2 + _GAP:
+            kept.append(tick)
+    return kept
 
 
 def guide(y: float, words: str) -> tuple[tuple[Shape, ...], tuple[Label, ...]]:

@@ -21,8 +21,6 @@ from pytest_llm_latency.report.charts.drawing import (
     upward,
 )
 
-_APART = 34.0  # so that labels do not touch
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
@@ -42,7 +40,8 @@ def chart(points: Sequence[Point], *, of: Metric, subject: str) -> Chart | None:
     if y is None or len(known) < 2:  # noqa: PLR2004  (a line)
         return None
     places = [round(LEFT + 14 + each.at * (RIGHT - LEFT - 28), 1) for each in known]
-    axes, labels = frame(_ticks(known, places), upward(y, of.unit))
+    ticks = [Tick(at=at, label=each.label) for at, each in zip(places, known, strict=True)]
+    axes, labels = frame(ticks, upward(y, of.unit))
     medians = [(at, y.position(each.p50)) for at, each in zip(places, known, strict=True) if each.p50]
     slowest = [(at, y.position(each.p95)) for at, each in zip(places, known, strict=True) if each.p95]
     return Chart(
@@ -58,14 +57,6 @@ def chart(points: Sequence[Point], *, of: Metric, subject: str) -> Chart | None:
         labels=labels,
         table=_table(points, subject, of.unit),
     )
-
-
-def _ticks(points: Sequence[Point], places: Sequence[float]) -> tuple[Tick, ...]:
-    found: list[Tick] = []
-    for at, each in zip(places, points, strict=True):
-        if not found or at - found[-1].at >= max(_APART, 7.0 * len(each.label)):
-            found.append(Tick(at=at, label=each.label))
-    return tuple(found)
 
 
 def _line(places: Sequence[tuple[float, float]]) -> str:

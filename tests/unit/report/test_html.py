@@ -1,6 +1,7 @@
 """The HTML page: what it must never do, whatever it shows."""
 
 import base64
+import dataclasses
 import hashlib
 import itertools
 import re
@@ -203,3 +204,39 @@ def test_a_test_is_described_with_its_prompts_its_nonce_and_all_that_did_not_cou
     session = nouns.session(nouns.result(of=nouns.run(nouns.lognormal(20, median=0.3), plan=plan)))
     text = html.render(session, {})
     assert "100 requests after 21 of warm-up · 2 prompts of &lt;a&gt;.txt, in turn · with a nonce · 0 baseline" in text
+
+
+def test_a_page_of_many_benchmarks_draws_one_metric_of_what_passed_and_says_so() -> None:
+    """What failed is drawn whole."""
+    run = nouns.run([0.2, 0.3, 0.25])
+    results = [nouns.result(of=dataclasses.replace(run, test_id=f"t.py::test_{place}")) for place in range(20)]
+    results.append(nouns.result("regressed", of=dataclasses.replace(run, test_id="t.py::test_slow")))
+    evidence = nouns.evidence(run)
+    text = html.render(nouns.session(*results), {each.test_id: evidence for each in results})
+    parts = text.partition('id="comparisons"')[0].split("<article")[1:]
+    assert {part.count("<figure>") for part in parts[:20]} == {3}
+    assert all("the one that moved most is drawn" in part for part in parts[:20])
+    assert parts[20].count("<figure>") == 5
+    assert "the one that moved most" not in parts[20]
+
+
+def test_the_verdict_names_so_many_benchmarks_and_counts_the_rest() -> None:
+    """The first screen stays one."""
+    results = [
+        nouns.result("regressed", of=nouns.run([0.2], test_id=f"t.py::test_{place}"), comparisons=(nouns.comparison(),))
+        for place in range(500)
+    ]
+    text = html.render(nouns.session(*results), {})
+    top = text.partition('id="benchmarks"')[0]
+    assert top.count('<a class="id"') == html.NAMED
+    assert "488 benchmarks more in" in top
+
+
+def test_no_number_that_is_none_is_on_the_page() -> None:
+    """Neither in words nor in the geometry of a chart, also of runs without a request or without a success."""
+    session, evidence = sessions.broad()
+    for run in (nouns.run([]), nouns.run([None]), nouns.run([0.0, 1e-9])):
+        session = dataclasses.replace(session, results=(*session.results[:-1], nouns.result(of=run, baseline=[run])))
+        text = html.render(session, {**evidence, run.test_id: nouns.evidence(run, run)})
+        shown = re.sub(r"(?s)<(style|script)>.*?</\1>", "", text)
+        assert not re.search(r"\b[Nn]a[Nn]\b|\binf\b|\bNone\b", shown)
