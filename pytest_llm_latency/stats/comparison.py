@@ -111,10 +111,12 @@ def _applies(run: Run, step: str | None, name: str) -> bool:
 def _series(run: Run, place: Place, baseline: Baseline | None) -> Series:
     beside = None if baseline is None else baseline.beside
     candidate, accepted = _array(run, *place), () if baseline is None else baseline.series.get(place, ())
+    looks = _looks(run, place[0], lambda asked: len(asked.series(METRICS[place[1]])))
     if beside is not None:
         before, candidate = paired.arrays(beside, run, *place)
         accepted = (before,)
-    elif run.looks and _depends_on_order(run):
+    elif looks is not None and _depends_on_order(run):
+        looks = replace(looks, beside=tuple(array.size for array in accepted if array.size))
         accepted = tuple(array[: candidate.size] for array in accepted)
     return Series(
         key=_key(run, place),
@@ -123,7 +125,7 @@ def _series(run: Run, place: Place, baseline: Baseline | None) -> Series:
         direction=METRICS[place[1]].direction,
         tolerance=run.plan.tolerance,
         unit=METRICS[place[1]].unit,
-        looks=_looks(run, place[0], lambda asked: len(asked.series(METRICS[place[1]]))),
+        looks=looks,
         paired=beside is not None,
     )
 

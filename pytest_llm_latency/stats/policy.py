@@ -48,10 +48,15 @@ class GatePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """At which sizes a growing sample was looked at ``before`` the present one; ``planned`` is the largest."""
+    """At which sizes a growing sample was looked at ``before`` the present one; ``planned`` is the largest.
+
+    ``beside`` has the requests of each accepted run where only as many of them count as the sample
+    has, so that they grow with it; ``None`` where all of them always count.
+    """
 
     before: tuple[int, ...]
     planned: int
+    beside: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,16 +28,19 @@ def fractions(looks: Looks | None, size: int, baseline: Sequence[int], change: C
     """Return the share of the planned information at each look, the present one last.
 
     ``size`` and ``baseline`` are the requests of the candidate and of each accepted run. More
-    requests of the candidate narrow its own part of the variance alone: that between runs and the
-    baseline's stay. Without a ``change`` the numbers of requests alone count.
+    requests of the candidate narrow its own part of the variance alone: that between runs stays, and
+    the baseline's but where it grows as well. Without a ``change`` the numbers of requests alone count.
     """
     if looks is None or not baseline:
         return SINGLE
-    others = math.fsum(size / each for each in baseline) / len(baseline) ** 2
     between, within = (0.0, 1.0) if change is None else (change.between, change.within)
 
+    def scattered(count: int) -> float:
+        sizes = baseline if looks.beside is None else [min(each, count) for each in looks.beside]
+        return 1 / count + math.fsum(1 / each for each in sizes) / len(sizes) ** 2
+
     def variance(count: int) -> float:
-        return max(between + within * (size / count + others) / (1 + others), _LEAST_VARIANCE)
+        return max(between + within * scattered(count) / scattered(size), _LEAST_VARIANCE)
 
     least = variance(max(size, looks.planned))
     before = [least / variance(each) for each in looks.before if MINIMUM_REQUESTS <= each < size]

@@ -103,6 +103,19 @@ def test_a_run_that_stopped_early_has_part_of_the_information() -> None:
     assert 0.5 < stopped < 1
 
 
+@pytest.mark.parametrize("runs", [1, 3])
+def test_a_baseline_that_grows_with_the_sample_is_worth_no_more_early(runs: int) -> None:
+    """Half of the requests on both sides have half of the information, at each look; one that ended does not grow."""
+    beside = (240,) * runs
+    requests = dataclasses.replace(CHANGE, between=0.0)
+    last = fractions(Looks(before=(60, 120), planned=240, beside=beside), 240, beside, requests)
+    second = fractions(Looks(before=(60,), planned=240, beside=beside), 120, (120,) * runs, requests)
+    assert last == pytest.approx((0.25, 0.5, 1.0))
+    assert second == pytest.approx((0.25, 0.5))
+    short = fractions(Looks(before=(60,), planned=240, beside=(60,)), 120, (60,), requests)
+    assert short == fractions(Looks(before=(60,), planned=240), 120, (60,), requests)
+
+
 def test_a_look_that_told_as_much_as_the_next_is_none() -> None:
     """As with latencies that are all the same; neither is one of too few requests."""
     looks = Looks(before=(4, 60, 120), planned=240)
@@ -235,6 +248,11 @@ def test_a_part_of_what_is_not_the_same_throughout_is_compared_with_the_same_par
     first, last = (nouns.lognormal(120, median=median, seed=seed) for median, seed in ((0.2, 1), (0.4, 2)))
     plan = nouns.plan(requests=240, adaptive=True, warmup=0, **changes)
     beginning = nouns.run(nouns.lognormal(120, median=0.2, seed=3), plan=plan, looks=(60, 120))
-    found = compare(beginning, digest([nouns.run([*first, *last], plan=plan)] * 3), GatePolicy(), None)[0].verdict
+    found, ended = (
+        compare(beginning, digest([nouns.run(accepted, plan=plan)] * 3), GatePolicy(), None)[0].verdict
+        for accepted in ([*first, *last], first)
+    )
     assert found.status == "pass"
     assert found.baseline == pytest.approx(found.candidate, rel=0.2)
+    assert (found.baseline, found.ratio) == (ended.baseline, ended.ratio)
+    assert (found.information or 0) < (ended.information or 0)  # the whole runs would bring more
