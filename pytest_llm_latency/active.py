@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
-from pytest_llm_latency import latency_tests, measuring, parts, preparing
+from pytest_llm_latency import latency_tests, measuring, preparing
 from pytest_llm_latency.errors import LatencyError, MarkerError
 from pytest_llm_latency.live import Live, of_progress
 from pytest_llm_latency.model import Plan
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.executor import Progress
     from pytest_llm_latency.member import Member
     from pytest_llm_latency.model import Result
+    from pytest_llm_latency.parts import Test
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 # Attributes of a report: whether it may turn red at the end, and the outcome in exact builtins.
@@ -151,13 +152,14 @@ class Active:
         live = Live(None) if self._crew is None else self._crew.live
         return live.showing(lambda: of_progress(test_id, progress, began_s))
 
-    def _begin(self, item: pytest.Function) -> "tuple[Benchmark, parts.Test]":
+    def _begin(self, item: pytest.Function) -> "tuple[Benchmark, Test]":
         from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
+        from pytest_llm_latency.parts import Test  # noqa: PLC0415  (the same)
 
         if item.nodeid in self._wrong:
             raise self._wrong[item.nodeid]
         file, line, _ = item.location
-        test = parts.Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
+        test = Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
         plan = self._plans[item.nodeid]
         self._judging().prepare(test)
         client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
@@ -167,7 +169,7 @@ class Active:
         self._judging().attend(benchmark, test, None if self._member is None else self._member.look)
         return benchmark, test
 
-    def _end(self, item: pytest.Function, benchmark: "Benchmark", test: parts.Test) -> None:
+    def _end(self, item: pytest.Function, benchmark: "Benchmark", test: "Test") -> None:
         if self._member is not None:
             result = self._member.done(self._judging().part(benchmark, test))
             if result is not None:
@@ -188,7 +190,7 @@ class Active:
         if result.fails:
             pytest.fail(failure_message(result), pytrace=False)
 
-    def _keep(self, benchmark: "Benchmark", test: parts.Test) -> None:
+    def _keep(self, benchmark: "Benchmark", test: "Test") -> None:
         """Store what an interrupted benchmark has measured; a worker's goes with the worker."""
         if benchmark.progress.began_ns is not None and self._given is None:
             self._collecting.receive(self._judging().conclude(benchmark, test))
@@ -258,11 +260,11 @@ class Active:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Write the section of the session."""
-        from pytest_llm_latency.report import screen  # noqa: PLC0415  (only where something was measured)
-
         closing = self._closing
         if closing is None or not (closing.session.results or closing.session.expected):
             return
+        from pytest_llm_latency.report import screen  # noqa: PLC0415  (only where something was measured)
+
         writer = terminalreporter._tw  # noqa: SLF001  (pytest has no public name for the width)
         terminalreporter.section("llm latency")
         screen.write(writer, closing.session, verbosity=self._config.get_verbosity(), artefacts=closing.artefacts)

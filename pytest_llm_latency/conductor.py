@@ -139,10 +139,10 @@ class Conductor:
         self._do(lambda now_s: self._gang.sign_of_progress(peer.name, done, now_s))
 
     def _on_collected(self, peer: Peer, message: Message) -> None:
-        if not self.together:
-            read = {test: from_builtins(Plan, plan) for test, plan in message.body["plans"].items()}
-            self._plans.update(read)
-            self.together = tuple(map(str, message.body["tests"]))
+        tests = tuple(map(str, message.body["tests"]))
+        if not set(tests) <= set(self.together):  # the first worker to say so; the others have collected the same
+            self._plans.update({test: from_builtins(Plan, plan) for test, plan in message.body["plans"].items()})
+            self.together = tuple(dict.fromkeys((*self.together, *tests)))
             self._collecting.expected = self.together
         peer.reply(message, {})
 

@@ -105,14 +105,16 @@ def llm_latency(  # noqa: PLR0913  (the signature is the marker's)
     )
 
 
+_KNOWN = tuple(inspect.signature(llm_latency).parameters)
+
+
 def read(args: Sequence[object], kwargs: Mapping[str, Any]) -> Arguments:
     """Return the arguments of a marker, or raise ``MarkerError`` that names the right ones."""
     if args:
         raise MarkerError(f"llm_latency takes named arguments only: write llm_latency(model={args[0]!r}).")
-    known = tuple(inspect.signature(llm_latency).parameters)
     for name in kwargs:
-        if name not in known:
-            raise MarkerError(f"llm_latency has no argument {name!r}: {plans.nearest(name, known)}")
+        if name not in _KNOWN:
+            raise MarkerError(f"llm_latency has no argument {name!r}: {plans.nearest(name, _KNOWN)}")
     return llm_latency(**kwargs)
 
 

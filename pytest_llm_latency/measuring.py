@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import parts, preparing, surroundings
 from pytest_llm_latency import plan as plans
+from pytest_llm_latency import preparing, surroundings
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.model import Budget, Environment, Notice, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
-from pytest_llm_latency.parts import Part, Test
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
     from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
+    from pytest_llm_latency.parts import Part, Test
     from pytest_llm_latency.stats import Noise
 
 
@@ -171,23 +171,25 @@ class Measuring:
         if self._client is not None:
             self._client.restore()
 
-    def prepare(self, test: Test) -> None:
+    def prepare(self, test: "Test") -> None:
         """Read the baselines of all tests once; raises ``StorageError`` when this test's cannot be read."""
         unreadable = self._baselines().unreadable.get(test.id)
         if unreadable is not None:
             raise unreadable
 
-    def conclude(self, benchmark: "Benchmark", test: Test) -> Outcome:
+    def conclude(self, benchmark: "Benchmark", test: "Test") -> Outcome:
         """Decode and judge what a benchmark recorded, whole or cut off."""
+        from pytest_llm_latency import parts  # noqa: PLC0415  (only a process that measures needs it)
+
         return self.judged(parts.join(self._origin.session_id, [self.part(benchmark, test)]))
 
-    def attend(self, benchmark: "Benchmark", test: Test, ask: "Callable[[Callable[[], Part]], Look] | None") -> None:
+    def attend(self, benchmark: "Benchmark", test: "Test", ask: "Callable[[Callable[[], Part]], Look] | None") -> None:
         """Let a benchmark ask at its looks whether it goes on, where a verdict may become clear.
 
         ``ask`` makes a look that asks elsewhere, of what is handed to it.
         """
 
-        def part() -> Part:
+        def part() -> "Part":
             return self.part(benchmark, test)
 
         async def look(_: int) -> Notice | None:
@@ -196,8 +198,9 @@ class Measuring:
         if test.id in self._baselines().baselines and not self._baselines().policy.accepting:
             benchmark.company = replace(benchmark.company, look=look if ask is None else ask(part))
 
-    def settled(self, measured: Sequence[Part]) -> Notice | None:
+    def settled(self, measured: "Sequence[Part]") -> Notice | None:
         """Return why an adaptive run that has come to these parts needs no more, ``None`` where it goes on."""
+        from pytest_llm_latency import parts  # noqa: PLC0415  (only a process that measures needs it)
         from pytest_llm_latency.stats.settled import settled  # noqa: PLC0415  (the statistics are slow to import)
 
         run = parts.at_look(self._origin.session_id, measured)
@@ -221,16 +224,17 @@ class Measuring:
     def _environment(self) -> Environment:
         return self._origin.surroundings()
 
-    def part(self, benchmark: "Benchmark", test: Test) -> Part:
+    def part(self, benchmark: "Benchmark", test: "Test") -> "Part":
         """Decode what a benchmark recorded in this process, to its end or so far."""
         from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
+        from pytest_llm_latency.parts import Part, worker  # noqa: PLC0415  (the same)
 
         progress, environment = benchmark.progress, self._environment
         place = Place(worker=self._origin.worker, host=None, region=environment.region)
         collected = benchmark.collect(place)
         return Part(
             test=test,
-            worker=parts.worker(place, progress.skew_ns),
+            worker=worker(place, progress.skew_ns),
             beside=self._origin.beside,
             plan=benchmark.plan,
             started_at=benchmark.started_at.isoformat(timespec="seconds"),

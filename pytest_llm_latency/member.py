@@ -10,11 +10,8 @@ import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
 from pytest_llm_latency import load as loads
-from pytest_llm_latency import parts
 from pytest_llm_latency.errors import ChannelError
-from pytest_llm_latency.execution.executor import Company, Look, Progress
 from pytest_llm_latency.model import Notice, Plan, Result
-from pytest_llm_latency.parts import Part
 from pytest_llm_latency.plan import LOST
 from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import channel, rounds
@@ -24,9 +21,13 @@ from pytest_llm_latency.workers.link import Link
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from pytest_llm_latency.execution.executor import Company, Look, Progress
+    from pytest_llm_latency.parts import Part
+
 BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
 PATIENCE_S = 600.0  # in which a worker must get on while others wait for it, beside its requests' own deadlines
 _PIECE_BYTES = 1 << 20
+_TESTS_AT_ONCE = 500
 _MOST_TIMES = 2_000  # that the controller is told of at once
 
 
@@ -35,7 +36,7 @@ class _Attempt:
     """One execution of a test: what the controller has said of it so far."""
 
     test: str
-    progress: Progress | None = None
+    progress: "Progress | None" = None
     off: bool = False
     own: bool = True
     undecided: bool = False
@@ -56,8 +57,10 @@ class Member:
     def collected(self, tests: Sequence[str], plans: Mapping[str, Plan]) -> None:
         """Say which latency tests there are, before xdist hears that the collection is over."""
         bare = {test: replace(plan, load=replace(plan.load, trace=None)) for test, plan in plans.items()}
-        body = {"tests": list(tests), "plans": {test: to_builtins(plan) for test, plan in bare.items()}}
-        self._link.ask(COLLECTED, body).result()
+        for begin in range(0, len(tests), _TESTS_AT_ONCE):
+            names = tests[begin : begin + _TESTS_AT_ONCE]
+            told = {"tests": list(names), "plans": {each: to_builtins(bare[each]) for each in names if each in bare}}
+            self._link.ask(COLLECTED, told).result()
 
     def close(self, stopped: object) -> None:
         """Take leave of the gang; ``stopped`` is why pytest's session runs no further test, if so."""
@@ -111,11 +114,13 @@ class Member:
             return False
         return True
 
-    def arrive(self, plan: Plan, progress: Progress) -> Company:
+    def arrive(self, plan: Plan, progress: "Progress") -> "Company":
         """Wait for the others, and return this worker's share and how it meets them.
 
         What is measured then counts in ``progress``, which the controller sees and may stop.
         """
+        from pytest_llm_latency.execution.executor import Company  # noqa: PLC0415  (only a process that measures needs it)
+
         offsets = loads.schedule(plan.load, plan.ramp_in + plan.requests).offsets_s
         patience_s = PATIENCE_S + plan.timeout_s + max(offsets)
         told = self._told(self._ask(rounds.ARRIVE, {"test": self._test, "patience_s": patience_s}).result())
@@ -132,7 +137,7 @@ class Member:
         moment: int = self._told(answer)["begin_ns"]
         return moment
 
-    def look(self, part: Callable[[], Part]) -> Look:
+    def look(self, part: "Callable[[], Part]") -> "Look":
         """Return what asks the controller, at a look, whether what all have measured so far is enough."""
 
         async def look(_: int) -> Notice | None:
@@ -141,13 +146,15 @@ class Member:
 
         return look
 
-    def _hand_over(self, kind: str, part: Part) -> "Future[Message]":
-        body, data = parts.pack(part)
+    def _hand_over(self, kind: str, part: "Part") -> "Future[Message]":
+        from pytest_llm_latency.parts import pack  # noqa: PLC0415  (only a process that measures needs it)
+
+        body, data = pack(part)
         for begin in range(0, len(data), _PIECE_BYTES):
             self._link.send(rounds.PART, {"test": self._test}, data[begin : begin + _PIECE_BYTES])
         return self._ask(kind, {"test": self._test, "part": body})
 
-    def done(self, part: Part) -> Result | None:
+    def done(self, part: "Part") -> Result | None:
         """Hand over what was measured; return the result of all where this worker has to report it."""
         told = self._told(self._hand_over(rounds.DONE, part).result())
         if told.get("error"):
