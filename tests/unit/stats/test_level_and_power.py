@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_llm_latency.model import Verdict
-from pytest_llm_latency.stats import GatePolicy, Series, gate
+from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
 from pytest_llm_latency.stats.quantiles import Floats
 
 SERIES = 20
@@ -47,12 +47,18 @@ def judged(
     correlation: float = 0.0,
     noise: float = 0.05,
     deviation: float = 0.4,
+    slow: float = 0.0,
     suites: int = SUITES,
 ) -> Sequence[Sequence[Verdict]]:
-    """Return the verdicts of suites of which the first series have changed."""
+    """Return the verdicts of suites of which the first series have changed.
+
+    A share ``slow`` of the requests takes 1.5 to 4 times as long.
+    """
 
     def run(random: np.random.Generator) -> Floats:
         level = np.exp(noise * random.standard_normal())
+        if slow:
+            level *= np.where(random.random(count) < slow, random.uniform(1.5, 4.0, count), 1.0)
         return level * latencies(random, count, correlation=correlation, deviation=deviation)
 
     def suite(seed: int) -> list[Series]:
@@ -114,6 +120,38 @@ def test_a_change_of_the_tail_alone_is_found_and_not_passed() -> None:
 
     assert share(suites, "regressed", changed=True) >= 0.8
     assert share(suites, "pass", changed=True) <= 0.05
+
+
+def test_noise_that_moves_whole_runs_hides_no_slower_tail() -> None:
+    """Twice the noise between runs, the same power."""
+    suites = judged(count=200, change=None, noise=0.10, suites=6)
+
+    assert share(suites, "regressed", changed=True) >= 0.8
+
+
+def test_a_heavy_tail_that_may_have_got_slower_does_not_pass() -> None:
+    """One request in twenty takes up to four times as long; of fifty, that tells nothing of a tail."""
+    suites = judged(count=50, change=None, deviation=0.25, slow=0.05, suites=10)
+
+    assert share(suites, "pass", changed=True) <= 0.05
+
+
+def test_the_detectable_change_is_found_in_four_of_five_cases() -> None:
+    """Another run against the same baseline, slower by what the first one could have seen."""
+    found = []
+    for seed in range(25):
+        random = np.random.default_rng(seed)
+        runs = [[np.exp(0.3 * random.standard_normal(60) + 0.05 * random.standard_normal()) for _ in range(7)]
+                for _ in range(10)]  # fmt: skip
+        noise = pool_noise([each[:5] for each in runs], GatePolicy())
+        policy = GatePolicy(family=10)
+        for number, each in enumerate(runs[:4]):
+            key = f"series {number}"
+            first = gate([Series(key=key, baseline=each[:5], candidate=each[5])], policy, noise=noise)[0].detectable
+            then = gate([Series(key=key, baseline=each[:5], candidate=(first or 1.0) * each[6])], policy, noise=noise)
+            found.append(then[0].status == "regressed")
+
+    assert 0.7 <= np.mean(found) <= 0.9
 
 
 def test_a_change_below_the_tolerance_is_seen_and_not_called() -> None:
