@@ -28,14 +28,18 @@ def halves(requests: int) -> tuple[int, ...]:
 
 
 def check(plan: Plan) -> None:
-    """Raise ``MarkerError`` for a run that has nothing to wait for, or too few requests for a second look."""
+    """Raise ``MarkerError`` for a run that has nothing to wait for, an end of its own, or too few requests to look."""
     if plan.adaptive and not plan.gate:
         raise MarkerError(
             "adaptive=True waits for the verdict on what is gated, and gate=False gates nothing: leave one of them out."
         )
+    if plan.adaptive and load.total(plan.load) is not None:
+        raise MarkerError(
+            f"an adaptive run may end early, and would not see the rest of the load '{load.describe(plan.load)}': "
+            "leave adaptive out, or write a load that stays the same, as in load='20/s'."
+        )
     if plan.adaptive and not at(plan):
-        remedy = "raise requests to" if load.total(plan.load) is None else "make the load longer, for"
         raise MarkerError(
             f"requests is {plan.requests}, and an adaptive run is looked at from {FIRST} on, at a half and at its end: "
-            f"{remedy} at least {LEAST_REQUESTS}, or leave adaptive out."
+            f"raise requests to at least {LEAST_REQUESTS}, or leave adaptive out."
         )

@@ -160,7 +160,9 @@ def _plan(
         total //= 2
     ramp_in = chosen("ramp_in", 0)
     gate = plans.DEFAULT_GATE if arguments.gate is None else arguments.gate
-    adaptive = _switch("adaptive", chosen("adaptive", default=False)) and bool(gate or arguments.adaptive)
+    adaptive = _switch("adaptive", chosen("adaptive", default=False)) and (
+        _demands_adaptive(arguments, settings) or (bool(gate) and total is None and chosen("ab") is None)
+    )
     requests = chosen("requests", looks.DEFAULT_REQUESTS if adaptive else plans.DEFAULT_REQUESTS)
     warmup = DEFAULT_OPEN_WARMUP if users is None else max(2, users)
     if total is not None:
@@ -190,6 +192,11 @@ def _plan(
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
         ab=chosen("ab"),
     )
+
+
+def _demands_adaptive(arguments: Arguments, settings: Settings) -> bool:
+    """Say whether a plan must be adaptive, or refused: the option alone leaves tests out that cannot be."""
+    return bool(arguments.adaptive) or {"adaptive", "ab"} <= settings.explicit
 
 
 def _grows(requests: object, arguments: Arguments, settings: Settings) -> bool:

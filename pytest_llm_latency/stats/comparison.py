@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_llm_latency import load, metrics
+from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS
 from pytest_llm_latency.model import Comparison, Conditions, Environment, Run, Summary, Verdict
 from pytest_llm_latency.stats import company, drafts, messages, paired
@@ -115,7 +115,7 @@ def _series(run: Run, place: Place, baseline: Baseline | None) -> Series:
     if beside is not None:
         before, candidate = paired.arrays(beside, run, *place)
         accepted = (before,)
-    elif looks is not None and _depends_on_order(run):
+    elif looks is not None and run.plan.prompts is not None:  # then only as many of a baseline's have the same prompts
         looks = replace(looks, beside=tuple(array.size for array in accepted if array.size))
         accepted = tuple(array[: candidate.size] for array in accepted)
     return Series(
@@ -128,11 +128,6 @@ def _series(run: Run, place: Place, baseline: Baseline | None) -> Series:
         looks=looks,
         paired=beside is not None,
     )
-
-
-def _depends_on_order(run: Run) -> bool:
-    """Say whether the first requests of a run are others than the last: then only as many of a baseline's are alike."""
-    return run.plan.prompts is not None or not load.is_steady(run.plan.load)
 
 
 def _looks(run: Run, step: str | None, count: Callable[[metrics.StepRequests], int]) -> Looks | None:

@@ -308,12 +308,15 @@ def test_an_adaptive_run_measures_at_most_four_times_as_many_as_a_fixed_one() ->
 
 @pytest.mark.parametrize("source", [{"flags": {"adaptive": True}}, {"ini": {"adaptive": True}}])
 def test_the_option_makes_those_tests_adaptive_that_can_be(source: dict[str, Any]) -> None:
-    """One with few requests of its own, or without a gate, is measured as ever."""
+    """One with few requests of its own, without a gate, with an end of its own or two sides is measured as ever."""
     assert (planned(**source).adaptive, planned(**source).requests) == (True, 240)
     assert planned(requests=120, **source).adaptive
     few, ungated = planned(requests=119, **source), planned(gate=False, **source)
     assert (few.adaptive, few.requests) == (False, 119)
     assert (ungated.adaptive, ungated.requests) == (False, plan.DEFAULT_REQUESTS)
+    ramped, sided = planned(load="ramp 10/s..30/s over 10s", **source), planned(ab="http://localhost:1", **source)
+    assert (ramped.adaptive, ramped.requests) == (False, 200)
+    assert (sided.adaptive, sided.requests) == (False, plan.DEFAULT_REQUESTS)
 
 
 def test_a_marker_may_leave_itself_out_of_what_the_ini_file_says() -> None:
@@ -329,7 +332,8 @@ def test_a_marker_may_leave_itself_out_of_what_the_ini_file_says() -> None:
         ({"adaptive": True, "requests": 60}, "raise requests to at least 120, or leave adaptive out."),
         ({"adaptive": True, "gate": False}, "gate=False gates nothing: leave one of them out."),
         ({"flags": {"adaptive": True, "requests": 60}}, "raise requests to at least 120, or leave adaptive out."),
-        ({"adaptive": True, "load": "ramp 1/s..3/s over 10s"}, "make the load longer, for at least 120"),
+        ({"adaptive": True, "load": "ramp 10/s..30/s over 10s"}, "leave adaptive out, or write a load that stays the"),
+        ({"flags": {"adaptive": True, "ab": "http://localhost:1"}}, "leave one of the two out."),
     ],
 )
 def test_a_run_that_cannot_be_adaptive_says_why(arguments: dict[str, Any], message: str) -> None:
