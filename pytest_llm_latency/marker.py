@@ -137,7 +137,7 @@ def prepare(arguments: Arguments, settings: Settings, folders: Sequence[Path] = 
     ramp_in = plans.require_count("ramp_in", chosen("ramp_in", 0), least=0)
     load = _load(chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
     if isinstance(load, loads.Replay):
-        load = _replayed(load, folders, chosen("requests"), ramp_in)
+        load = _replayed(load, folders, chosen("requests"), ramp_in, sides=1 if chosen("ab") is None else 2)
     if settings.from_command_line("load") is None:
         _check_concurrency(arguments, load)
     source = sources.of(chosen("prompts"), load, folders)
@@ -155,9 +155,7 @@ def make_plan(arguments: Arguments, settings: Settings) -> Plan:
 def _plan(
     arguments: Arguments, settings: Settings, chosen: Callable[..., Any], load: Load, source: Source | None
 ) -> Plan:
-    users, total = loads.concurrency(load), loads.total(load)
-    if total is not None and chosen("ab") is not None:  # half of them for each side
-        total //= 2
+    users, total = loads.concurrency(load), plans.own_total(load, chosen("ab"))
     ramp_in = chosen("ramp_in", 0)
     gate = plans.DEFAULT_GATE if arguments.gate is None else arguments.gate
     adaptive = _switch("adaptive", chosen("adaptive", default=False)) and (
@@ -213,10 +211,10 @@ def _load(load: Load | loads.Replay | str, concurrency: int) -> Load | loads.Rep
     return loads.parse(load, concurrency=concurrency)
 
 
-def _replayed(replay: loads.Replay, folders: Sequence[Path], requests: object, ramp_in: int) -> Load:
-    """Read a trace; fewer requests than it has are its first ones."""
+def _replayed(replay: loads.Replay, folders: Sequence[Path], requests: object, ramp_in: int, *, sides: int) -> Load:
+    """Read a trace; fewer requests than it has for each side are its first ones."""
     count = None if requests is None else plans.require_count("requests", requests, least=1) + ramp_in
-    return sources.replayed(replay, folders, count)
+    return sources.replayed(replay, folders, None if count is None else sides * count)
 
 
 def _switch(name: str, value: object) -> bool:

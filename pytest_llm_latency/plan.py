@@ -12,7 +12,7 @@ from typing import Any
 from pytest_llm_latency import interleaving, load, looks, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
-from pytest_llm_latency.model import Budget, Pacing, Plan
+from pytest_llm_latency.model import Budget, Load, Pacing, Plan
 from pytest_llm_latency.run_figures import RUN_FIGURES
 
 DEFAULT_REQUESTS = 60  # p95 needs 59
@@ -131,18 +131,22 @@ def describe_load(plan: Plan) -> str:
 def _check_counts(plan: Plan) -> None:
     require_count("warmup", plan.warmup, least=0)
     require_count("ramp_in", plan.ramp_in, least=0)
-    total = load.total(plan.load)
-    if total is not None and plan.ab is not None:  # half of them for each side
-        total //= 2
+    total = own_total(plan.load, plan.ab)
     if total is None:
         require_count("requests", plan.requests, least=1)
         return
-    words = f"the load '{load.describe(plan.load)}' starts {total} requests"
+    words = f"the load '{load.describe(plan.load)}' starts {total} requests{'' if plan.ab is None else ' of each side'}"
     if plan.warmup > total or plan.ramp_in >= total:
         raise MarkerError(f"{words}: lower warmup {plan.warmup} or ramp_in {plan.ramp_in}, or make the load longer.")
     if plan.requests != total - plan.ramp_in:
         after = f", {plan.ramp_in} of them for ramp_in" if plan.ramp_in else ""
         raise MarkerError(f"{words}{after}, and requests is {plan.requests!r}: leave requests out.")
+
+
+def own_total(of: Load, ab: str | None) -> int | None:
+    """Return how many iterations of a load with an end of its own are the test's: half of them beside another side."""
+    total = load.total(of)
+    return total if total is None or ab is None else total // 2
 
 
 def require_count(name: str, value: object, *, least: int) -> int:

@@ -206,6 +206,9 @@ def replayed(folder: Path, **arguments: Any) -> marker.Prepared:
         ({"ramp_in": 1}, 3, (0.0, 0.5, 1.0, 2.0)),
         ({"flags": {"requests": 2}}, 2, (0.0, 0.5)),
         ({"flags": {"requests": 9}}, 4, (0.0, 0.5, 1.0, 2.0)),
+        ({"ab": "http://localhost:1"}, 2, (0.0, 0.5, 1.0, 2.0)),
+        ({"ab": "http://localhost:1", "requests": 1}, 1, (0.0, 0.5)),
+        ({"ab": "http://localhost:1", "requests": 1, "ramp_in": 1}, 1, (0.0, 0.5, 1.0, 2.0)),
     ],
 )
 def test_a_replay_has_the_requests_of_its_trace_or_its_first_ones(
@@ -222,6 +225,8 @@ def test_more_requests_than_a_trace_has_are_refused(tmp_path: Path) -> None:
     """The message names both."""
     with pytest.raises(MarkerError, match=r"4 requests, speed 2' starts 4 requests, and requests is 5: leave"):
         replayed(tmp_path, requests=5)
+    with pytest.raises(MarkerError, match=r"starts 2 requests of each side, and requests is 3: leave"):
+        replayed(tmp_path, requests=3, ab="http://localhost:1")
 
 
 def test_prompts_and_a_nonce_come_from_the_marker_or_for_every_test(tmp_path: Path) -> None:
