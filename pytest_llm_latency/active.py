@@ -16,12 +16,11 @@ from pytest_llm_latency.model import Plan
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.session import Closing, Collecting, Ending
 from pytest_llm_latency.storage import atomic, baselines, results
-from pytest_llm_latency.xdist_hooks import Crew, member_of
+from pytest_llm_latency.xdist_hooks import Crew, linked, member_of
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
     from pytest_llm_latency.execution.executor import Progress
-    from pytest_llm_latency.member import Member
     from pytest_llm_latency.model import Result
     from pytest_llm_latency.parts import Test
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -44,6 +43,7 @@ class Active:
             root=config.rootpath,
             settings=settings,
             worker=self._given["workerid"] if self._given else None,
+            controller_region=self._given["llm_latency_region"] if self._given else measuring.own_region(),
         )
         self._plans: dict[str, Plan] = {}
         self._wrong: dict[str, MarkerError] = {}
@@ -57,7 +57,8 @@ class Active:
             config.pluginmanager.register(self._crew, "llm_latency_crew")
         baselines.check_label(settings.environment)
         preparing.check_files(settings)
-        self._member: Member | None = member_of(self._given)
+        self._link = None if self._given is None else linked(self._given)
+        self._member = None if self._link is None else member_of(self._link, settings)
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""
@@ -162,7 +163,7 @@ class Active:
         test = Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
         plan = self._plans[item.nodeid]
         self._judging().prepare(test)
-        client, source = self._judging().client(plan), item.stash[latency_tests.SOURCE]
+        client, source = self._judging().client(plan, item.nodeid), item.stash[latency_tests.SOURCE]
         benchmark = Benchmark(plan, client, item.stash[_CALLER], source)
         if self._member is not None:
             benchmark.company = self._member.arrive(plan, benchmark.progress)
@@ -272,20 +273,20 @@ class Active:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Stop measuring and the simulator; a worker says what it has collected."""
-        for running in (self._measuring, self._simulator):
+        for running in (self._measuring, self._simulator, self._crew):
             if running is not None:
                 running.close()
-        if self._crew is not None:
-            self._crew.close()
         if self._member is not None:
             self._member.close(session.shouldfail or session.shouldstop)
+        if self._link is not None:
+            self._link.close()
         if self._given is not None:
             self._config.workeroutput["llm_latency_expected"] = list(self._plans)  # type: ignore[attr-defined]
 
     def _judging(self) -> measuring.Measuring:
         if self._measuring is None:
             bases = self._given["llm_latency_api_bases"] if self._given else self._api_bases()
-            self._measuring = measuring.Measuring(self._origin, self._plans, bases)
+            self._measuring = measuring.Measuring(self._origin, self._plans, bases, self._link)
         return self._measuring
 
     def _api_bases(self) -> dict[str, str] | None:

@@ -23,7 +23,7 @@ from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import clocks, rounds
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.gang import Gang
-from pytest_llm_latency.workers.listener import Handler, Listener, Peer
+from pytest_llm_latency.workers.listener import Handler, Peer
 from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
@@ -35,7 +35,7 @@ _Act = Callable[[float], None]
 
 
 class Conductor:
-    """One session's gang as pytest's process sees it; ``expected`` are the latency tests that were collected."""
+    """One session's gang as pytest's process sees it; ``hang_up`` is called where it can hear its workers no more."""
 
     def __init__(self, origin: Origin, collecting: Collecting, live: Live) -> None:
         self._origin = origin
@@ -43,36 +43,32 @@ class Conductor:
         self._progress = Together()
         self._collecting = collecting
         self._plans: dict[str, Plan] = {}
-        self._measuring = Measuring(origin, self._plans, None)
+        self._measuring = Measuring(origin, self._plans, None, None)
         self._nodes: dict[str, Node] = {}
         self._names: set[str] = set()
         self._down: list[str] = []
         self._broken: str | None = None
+        self.hang_up: Callable[[], None] = lambda: None
         self._acts: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
-        self._gang = Gang(Duties(judge=self._judge, settle=self._settle, end=self._end, begin_ns=_soon))
+        self._gang = Gang(Duties(judge=self._judge, settle=self._settle, end=self._end, begin_ns=self._soon))
+        self._offsets: dict[str, clocks.Offset] = {}
         self.held: dict[str, tuple[Node, list[dict[str, Any]]]] = {}
         self.together: tuple[str, ...] = ()
-        self._handlers: dict[str, Handler] = {
+        self.handlers: Mapping[str, Handler] = {
             rounds.ARRIVE: self._ask,
             rounds.MEET: self._ask,
             rounds.LOOK: self._ask,
             rounds.DONE: self._ask,
             rounds.LEAVE: self._ask,
             rounds.PART: lambda peer, message: self._do(lambda _: self._gang.part(peer, message)),
-            clocks.CLOCK: clocks.tell,
+            clocks.OFFSET: self._on_offset,
             PROGRESS: self._on_progress,
             COLLECTED: self._on_collected,
             HELD: self._on_held,
             BYE: self._on_bye,
         }
-        self._listener = Listener(self._handlers, came=lambda _: None, gone=self._on_gone)
         self._thread = threading.Thread(target=self._run, name="llm-latency-gang", daemon=True)
         self._thread.start()
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """What a worker needs to reach this process."""
-        return {"address": list(self._listener.address), "token": self._listener.token}
 
     # What the scheduler wants to know.
 
@@ -118,8 +114,7 @@ class Conductor:
         self._do(lambda now_s: self._gang.stop(reason, now_s))
 
     def close(self) -> None:
-        """Hear nobody any more; what has arrived is judged and stored before this returns."""
-        self._listener.close()
+        """Come to an end; what has arrived is judged and stored before this returns."""
         self._acts.put(None)
         self._thread.join()
         if self._broken is not None:
@@ -157,7 +152,12 @@ class Conductor:
         self._do(lambda now_s: self._gang.left(peer.name, now_s))
         peer.reply(message, {})
 
-    def _on_gone(self, peer: Peer, reason: str) -> None:
+    def _on_offset(self, peer: Peer, message: Message) -> None:
+        ahead_ns, error_ns = int(message.body["ahead_ns"]), int(message.body["error_ns"])
+        self._offsets[peer.name] = clocks.Offset(ahead_ns=ahead_ns, error_ns=error_ns)
+
+    def gone(self, peer: Peer, reason: str) -> None:
+        """Take note that a worker's connection has ended."""
         self._do(lambda now_s: self._gang.lose(peer.name, reason, now_s))
 
     # What is decided, in the gang's thread.
@@ -179,7 +179,7 @@ class Conductor:
                 self._gang.tick(now_s)
             except Exception:  # noqa: BLE001  (a mistake in here ends the session with its traceback, and no worker waits)
                 self._broken = traceback.format_exc()
-                self._listener.close()
+                self.hang_up()
                 return
 
     @staticmethod
@@ -203,13 +203,14 @@ class Conductor:
             return {"off": str(error), "own": True, "keep": False}
         return {"settled": None if settled is None else to_builtins(settled)}
 
+    def _soon(self, names: Sequence[str]) -> dict[str, int]:
+        """Return a moment that lies ahead, by the clock of each worker; the furthest hears of it in time."""
+        offsets = {name: self._offsets.get(name, clocks.SAME_CLOCK) for name in names}
+        moment_ns = time.monotonic_ns() + nanoseconds(LEAD_S) + 2 * max(each.error_ns for each in offsets.values())
+        return {name: moment_ns + offset.shift_ns for name, offset in offsets.items()}
+
     def _end(self, name: str) -> None:
         """End the process of a worker, which may be stopped and hear nothing: xdist then starts another one."""
         node = self._nodes.get(name)
         if node is not None:
             node.gateway._io.kill()  # noqa: SLF001  (execnet has no public way to end a process that does not listen)
-
-
-def _soon(names: Sequence[str]) -> dict[str, int]:
-    """Return a moment that lies ahead, by the clock that the workers of one machine share."""
-    return dict.fromkeys(names, time.monotonic_ns() + nanoseconds(LEAD_S))

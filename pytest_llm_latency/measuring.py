@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import plan as plans
 from pytest_llm_latency import preparing, surroundings
 from pytest_llm_latency.errors import LatencyError
-from pytest_llm_latency.model import Budget, Environment, Notice, Plan, Result, Run
+from pytest_llm_latency.model import Environment, Notice, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.wire import from_builtins, to_builtins
@@ -26,20 +25,25 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.client import Client
     from pytest_llm_latency.execution.executor import Look
     from pytest_llm_latency.execution.litellm_client import LiteLLMClient
-    from pytest_llm_latency.execution.session_limits import SessionLimits
     from pytest_llm_latency.judge import Baseline, Policy
     from pytest_llm_latency.parts import Part, Test
+    from pytest_llm_latency.shares import Limits
     from pytest_llm_latency.stats import Noise
+    from pytest_llm_latency.workers.link import Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What one session's runs have in common; ``worker`` is ``None`` without workers."""
+    """What one session's runs have in common; ``worker`` is ``None`` without workers.
+
+    ``controller_region`` is what the controller's environment says of where it stands.
+    """
 
     session_id: str
     root: Path
     settings: Settings
     worker: str | None
+    controller_region: str | None
 
     @property
     def share(self) -> float:
@@ -59,9 +63,18 @@ class Origin:
         """Return a path as a person below the root would write it."""
         return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
+    @property
+    def region(self) -> str | None:
+        """Where this process stands: a worker whose environment differs from the controller's knows it best."""
+        own = own_region()
+        if self.worker is not None and own is not None and own != self.controller_region:
+            return own
+        named: str | None = self.settings["region"]
+        return named
+
     def surroundings(self) -> Environment:
         """Describe where this process measures; asking git takes longer than a short test."""
-        return surroundings.describe(label=self.settings.environment, region=self.settings["region"], root=self.root)
+        return surroundings.describe(label=self.settings.environment, region=self.region, root=self.root)
 
     @property
     def folders(self) -> dict[str, str]:
@@ -131,17 +144,23 @@ def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
 
 
 class Measuring:
-    """Measures and judges the latency tests of one process. ``plans`` has every selected one."""
+    """Measures and judges the latency tests of one process. ``plans`` has every selected one.
 
-    def __init__(self, origin: Origin, plans: Mapping[str, Plan], api_bases: Mapping[str, str] | None) -> None:
+    ``link`` leads to the controller, where this process is one of several workers.
+    """
+
+    def __init__(
+        self, origin: Origin, plans: Mapping[str, Plan], api_bases: Mapping[str, str] | None, link: "Link | None"
+    ) -> None:
         self._origin = origin
+        self._link = link
         self._plans = plans
         self._api_bases = api_bases
         self._client: LiteLLMClient | None = None
         self._accepted: Accepted | None = None
 
-    def client(self, plan: Plan) -> "Client":
-        """Return the client of one benchmark, which keeps to the limits and budgets of plan and session.
+    def client(self, plan: Plan, benchmark: str) -> "Client":
+        """Return the client of a benchmark, under its name, which keeps to the limits and budgets of plan and session.
 
         Raises ``ProviderError`` for a model that is unknown, not simulated or without its key, and ``BudgetError``
         where the session's budget is used up.
@@ -154,17 +173,13 @@ class Measuring:
             self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
         self._client.prepare(plan.model)
         self._client.prepare_beside(plan)
-        return self._limits.client(self._client, plan)
+        return self._limits.client(self._client, plan, benchmark)
 
     @functools.cached_property
-    def _limits(self) -> "SessionLimits":
-        from pytest_llm_latency.execution.clock import MonotonicClock  # noqa: PLC0415  (only a measuring process)
-        from pytest_llm_latency.execution.limiter import LocalLimiter  # noqa: PLC0415  (the same)
-        from pytest_llm_latency.execution.session_limits import SessionLimits  # noqa: PLC0415  (the same)
+    def _limits(self) -> "Limits":
+        from pytest_llm_latency.shares import Limits  # noqa: PLC0415  (only a measuring process)
 
-        budget = Budget(**{name: self._origin.settings[f"budget-{name}"] for name in plans.BUDGETS})
-        clock, share = MonotonicClock(), self._origin.share
-        return SessionLimits(budget, LocalLimiter(clock, share=share), clock, share=share)
+        return Limits(self._origin.settings, self._link, self._origin.share)
 
     def close(self) -> None:
         """Give litellm, which others in this process may use, its own settings back."""
@@ -230,7 +245,7 @@ class Measuring:
         from pytest_llm_latency.parts import Part, worker  # noqa: PLC0415  (the same)
 
         progress, environment = benchmark.progress, self._environment
-        place = Place(worker=self._origin.worker, host=None, region=environment.region)
+        place = Place(worker=self._origin.worker, host=surroundings.host(), region=environment.region)
         collected = benchmark.collect(place)
         return Part(
             test=test,
@@ -252,6 +267,11 @@ class Measuring:
             trust=progress.watch.trust(collected.samples),
             warnings=benchmark.warnings,
         )
+
+
+def own_region() -> str | None:
+    """Return where this machine stands by its own environment."""
+    return os.environ.get(str(BY_NAME["region"].variable)) or None
 
 
 def new_session_id() -> str:

@@ -14,7 +14,7 @@ from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.model import Notice, Plan, Result
 from pytest_llm_latency.plan import LOST
 from pytest_llm_latency.wire import from_builtins, to_builtins
-from pytest_llm_latency.workers import channel, rounds
+from pytest_llm_latency.workers import channel, clocks, rounds
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.link import Link
 
@@ -45,12 +45,14 @@ class _Attempt:
 
 
 class Member:
-    """This worker in its gang; raises ``ChannelError`` where the controller cannot be reached."""
+    """This worker in its gang."""
 
-    def __init__(self, name: str, given: Mapping[str, Any]) -> None:
+    def __init__(self, link: Link) -> None:
         self._attempt: _Attempt | None = None
-        host, port = given["address"]
-        self._link = Link(name, (host, port), given["token"], {rounds.HALT: self._on_halt}, pulse=self._pulse)
+        self._offset = clocks.SAME_CLOCK
+        self._link = link
+        self._link.pulse = self._pulse
+        self._link.hear(rounds.HALT, self._on_halt)
 
     # The session.
 
@@ -66,7 +68,6 @@ class Member:
         """Take leave of the gang; ``stopped`` is why pytest's session runs no further test, if so."""
         with suppress(ChannelError):  # the controller is gone, or has given this worker up
             self._link.ask(BYE, {"stopped": str(stopped) if stopped else None}).result()
-        self._link.close()
 
     # One test.
 
@@ -123,6 +124,8 @@ class Member:
 
         offsets = loads.schedule(plan.load, plan.ramp_in + plan.requests).offsets_s
         patience_s = PATIENCE_S + plan.timeout_s + max(offsets)
+        self._offset = clocks.compare(self._link)
+        self._link.send(clocks.OFFSET, self._offset.said)
         told = self._told(self._ask(rounds.ARRIVE, {"test": self._test, "patience_s": patience_s}).result())
         if self._attempt is not None:
             self._attempt.progress = progress
@@ -149,7 +152,7 @@ class Member:
     def _hand_over(self, kind: str, part: "Part") -> "Future[Message]":
         from pytest_llm_latency.parts import pack  # noqa: PLC0415  (only a process that measures needs it)
 
-        body, data = pack(part)
+        body, data = pack(replace(part, worker=clocks.placed(part.worker, self._offset)))
         for begin in range(0, len(data), _PIECE_BYTES):
             self._link.send(rounds.PART, {"test": self._test}, data[begin : begin + _PIECE_BYTES])
         return self._ask(kind, {"test": self._test, "part": body})

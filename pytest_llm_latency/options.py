@@ -212,6 +212,8 @@ OPTIONS: tuple[Option, ...] = (
            help="your own prices of models (YAML or JSON), in USD a million tokens"),
     Option(name="monthly-requests", read=_count(1), default=None, metavar="N",
            help="requests a month of each step, for the projected cost"),
+    Option(name="listen", read=_text, default="127.0.0.1", metavar="ADDRESS",
+           help="address of this machine at which workers on other hosts reach it (default 127.0.0.1)"),
     Option(name="region", read=_text, default=None, metavar="NAME", variable="LLM_LATENCY_REGION",
            help="where this machine stands, for reports that compare regions"),
 )  # fmt: skip

@@ -11,8 +11,9 @@ from pytest_llm_latency.execution.notices import notices
 from pytest_llm_latency.execution.sampling import Place
 from pytest_llm_latency.model import Conditions, Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
 from pytest_llm_latency.plan import LOST
-from pytest_llm_latency.units import nanoseconds, seconds
+from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
+from pytest_llm_latency.workers import clocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +114,13 @@ def join(session_id: str, parts: Sequence[Part], lost: Iterable[Notice] = ()) ->
         conditions=tuple(
             _conditions(first, facts) for facts in together(each for part in parts for each in part.facts)
         ),
-        environment=first.environment,
+        environment=_environment(parts),
         trust=_worst([part.trust for part in parts]),
         workers=tuple(part.worker for part in parts if part.worker is not None),
         warnings=(
             *missing,
             *(() if first.settled is None else (first.settled,)),
+            *_differing(parts),
             *notices(first.plan, samples, stopped),
             *dict.fromkeys(warning for part in parts for warning in part.warnings),
         ),
@@ -140,21 +142,44 @@ def _conditions(part: Part, facts: StepFacts) -> Conditions:
 
 
 def _in_order(parts: Sequence[Part]) -> tuple[Sample, ...]:
-    started = [(sample.stamps.started - _offset_ns(part), sample) for part in parts for sample in part.samples]
-    started.sort(key=lambda each: (each[0], each[1].iteration))
-    return tuple(replace(sample, index=index) for index, (_, sample) in enumerate(started))
+    """Return all samples by the controller's clock, in the order of their starts."""
+    found = [clocks.shifted(sample, clocks.offset_of(part.worker)) for part in parts for sample in part.samples]
+    found.sort(key=lambda sample: (sample.stamps.started, sample.iteration))
+    return tuple(replace(sample, index=index) for index, sample in enumerate(found))
 
 
-def _offset_ns(part: Part) -> int:
-    """Return what a part's clock is ahead of the controller's; processes of one machine share one."""
-    ahead_s = None if part.worker is None else part.worker.clock_offset_s
-    return 0 if ahead_s is None else nanoseconds(ahead_s)
+def _shift_ns(part: Part) -> int:
+    return clocks.offset_of(part.worker).shift_ns
+
+
+def _environment(parts: Sequence[Part]) -> Environment:
+    """Return the first worker's surroundings, with the regions of all."""
+    regions = sorted({part.environment.region for part in parts if part.environment.region is not None})
+    return replace(parts[0].environment, region=", ".join(regions) or None)
+
+
+def _differing(parts: Sequence[Part]) -> tuple[Notice, ...]:
+    """Say which workers measured with other software than the first: the load was not one client's."""
+    first = parts[0].environment
+    others = [
+        part.worker.id
+        for part in parts
+        if part.worker is not None
+        and any(getattr(part.environment, name) != getattr(first, name) for name in ("python", "versions", "commit"))
+    ]
+    if not others:
+        return ()
+    message = (
+        f"Python, packages or commit of {', '.join(others)} are not those of the first worker: give every host the "
+        "same checkout and the same environment."
+    )
+    return (Notice(code="hosts_differ", message=message),)
 
 
 def _duration_s(parts: Sequence[Part]) -> float:
-    began = [part.began_ns - _offset_ns(part) for part in parts if part.began_ns is not None]
+    began = [part.began_ns - _shift_ns(part) for part in parts if part.began_ns is not None]
     ended = [
-        part.ended_ns - _offset_ns(part) for part in parts if part.began_ns is not None and part.ended_ns is not None
+        part.ended_ns - _shift_ns(part) for part in parts if part.began_ns is not None and part.ended_ns is not None
     ]
     if not began or not ended:
         return 0.0

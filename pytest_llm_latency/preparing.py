@@ -52,10 +52,10 @@ def _profile(settings: Settings) -> dict[str, object]:
 
 
 def start_simulator(settings: Settings) -> "SimulatorProcess":
-    """Start the embedded simulator with the profile and the slowdown of the settings."""
+    """Start the embedded simulator with the profile and the slowdown of the settings, where workers reach it."""
     from pytest_llm_latency.simulator.process import SimulatorProcess  # noqa: PLC0415  (only with its switch)
 
     content, slowdown = _profile(settings), settings["simulate-slowdown"]
     if slowdown != 1:
         content["slowdown"] = float(str(content.get("slowdown", 1))) * slowdown
-    return SimulatorProcess(content)
+    return SimulatorProcess(content, host=settings["listen"])

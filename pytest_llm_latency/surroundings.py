@@ -44,6 +44,11 @@ def ci() -> str | None:
     return next((name for variable, name in _CI.items() if os.environ.get(variable)), None)
 
 
+def host() -> str:
+    """Return the name of this machine."""
+    return platform.node()
+
+
 def _versions() -> dict[str, str]:
     """Return the versions of what measures, and which proxies the environment names: they too explain a difference."""
     found = {name: version for name in _DISTRIBUTIONS if (version := _version(name)) is not None}

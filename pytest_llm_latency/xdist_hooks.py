@@ -8,23 +8,35 @@ import pytest
 from pytest_llm_latency.errors import LatencyError, SettingsError
 from pytest_llm_latency.live import Live
 from pytest_llm_latency.measuring import Origin
+from pytest_llm_latency.options import BY_NAME, Settings
 from pytest_llm_latency.session import Collecting
 
 if TYPE_CHECKING:
     from pytest_llm_latency.conductor import Conductor
     from pytest_llm_latency.member import Member
+    from pytest_llm_latency.office import Office
+    from pytest_llm_latency.workers.link import Link
     from pytest_llm_latency.workers.scheduling import GangScheduling, Node
 
-_SESSION, _BASES, _GANG = "llm_latency_session", "llm_latency_api_bases", "llm_latency_gang"
+_SESSION, _BASES, _OFFICE = "llm_latency_session", "llm_latency_api_bases", "llm_latency_office"
+_REGION = "llm_latency_region"
 
 
-def member_of(given: Mapping[str, Any] | None) -> "Member | None":
-    """Return this process's membership in a gang, by what its controller gave it; ``None`` where there is no gang."""
-    if given is None or _GANG not in given:
+def linked(given: Mapping[str, Any]) -> "Link":
+    """Return a worker's connection to its controller; raises ``ChannelError`` where that cannot be reached."""
+    from pytest_llm_latency.workers.link import Link  # noqa: PLC0415  (only a worker needs it)
+
+    host, port = given[_OFFICE]["address"]
+    return Link(given["workerid"], (host, port), given[_OFFICE]["token"])
+
+
+def member_of(link: "Link", settings: Settings) -> "Member | None":
+    """Return this worker's membership in a gang; ``None`` where there is no gang."""
+    if settings["workers"] != "gang":
         return None
     from pytest_llm_latency.member import Member  # noqa: PLC0415  (only a worker of a gang needs it)
 
-    return Member(given["workerid"], given[_GANG])
+    return Member(link)
 
 
 class Crew:
@@ -43,6 +55,7 @@ class Crew:
         self._api_bases = api_bases
         self._conductor: Conductor | None = None
         self.live = Live(None)
+        self._office: Office | None = None
         self._failures = 0
         if config.getoption("dist", "no") == "each":
             raise SettingsError(
@@ -56,15 +69,30 @@ class Crew:
         self.live = Live(self._config.pluginmanager.getplugin("terminalreporter"))
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_setupnodes(self, config: pytest.Config, specs: list[Any]) -> None:
+        """Refuse what workers on other hosts could not do, before one of them is started."""
+        from pytest_llm_latency.workers import hosts  # noqa: PLC0415  (only with workers)
+
+        settings = self._origin.settings
+        named = "listen" in settings.explicit or settings["listen"] != BY_NAME["listen"].default
+        try:
+            hosts.check_address(specs, settings["listen"], named=named)
+            hosts.check_arguments(specs, list(map(str, config.invocation_params.args)))
+        except LatencyError as error:
+            raise pytest.UsageError(f"llm-latency: {error}") from None
+        asked = bool(config.getoption("rsyncdir", None) or config.getini("rsyncdirs"))
+        hosts.copy_nothing(getattr(config.pluginmanager.get_plugin("dsession"), "nodemanager", None), asked=asked)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: "Node") -> None:
         """Tell a worker which session it belongs to, where its simulator is, and how to reach this process."""
         node.workerinput[_SESSION] = self._origin.session_id
         try:
+            node.workerinput[_REGION] = self._origin.controller_region
             node.workerinput[_BASES] = self._api_bases()
             if self._origin.settings["workers"] == "gang":
-                conductor = self._gang()
-                conductor.start(node)
-                node.workerinput[_GANG] = conductor.given
+                self._gang().start(node)
+            node.workerinput[_OFFICE] = self._opened(node.workerinput["workercount"]).given
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
 
@@ -95,11 +123,11 @@ class Crew:
 
     def close(self) -> dict[str, list[pytest.TestReport]]:
         """Hear the workers no more; return the reports of the tests whose verdicts the others decide."""
-        if self._conductor is None:
-            self.live.close()
-            return {}
-        self._conductor.close()
+        if self._office is not None:
+            self._office.close()
         self.live.close()
+        if self._conductor is None:
+            return {}
         return {
             test: [self._report(node, data) for data in found] for test, (node, found) in self._conductor.held.items()
         }
@@ -116,6 +144,13 @@ class Crew:
         report.node = node
         made: pytest.TestReport = report
         return made
+
+    def _opened(self, workers: int) -> "Office":
+        if self._office is None:
+            from pytest_llm_latency.office import Office  # noqa: PLC0415  (only with workers)
+
+            self._office = Office(self._origin, self._conductor, workers)
+        return self._office
 
     def _gang(self) -> "Conductor":
         if self._conductor is None:

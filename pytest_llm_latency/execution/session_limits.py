@@ -1,9 +1,7 @@
 """The limits and budgets of one session in one process, and the clients of its benchmarks that keep to them."""
 
-import math
-
 from pytest_llm_latency.errors import BudgetError
-from pytest_llm_latency.execution.budget import BENCHMARK, SESSION, Meter, Scope
+from pytest_llm_latency.execution.budget import BENCHMARK, SESSION, Meter
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.limiter import Limiter
@@ -13,11 +11,10 @@ from pytest_llm_latency.model import Budget, Plan
 
 
 class SessionLimits:
-    """Shared by all benchmarks of a process; ``share`` of the budget is its own, where several measure at once."""
+    """Shared by all benchmarks of a process that measures alone."""
 
-    def __init__(self, budget: Budget, limiter: Limiter, clock: Clock, *, share: float = 1.0) -> None:
-        scope = SESSION if share == 1 else Scope(owner=f"this worker's part of {SESSION.owner}", remedy=SESSION.remedy)
-        self._meter = Meter(budget=_part(budget, share), scope=scope)
+    def __init__(self, budget: Budget, limiter: Limiter, clock: Clock) -> None:
+        self._meter = Meter(budget=budget, scope=SESSION)
         self._limiter = limiter
         self._clock = clock
         self._expectations = Expectations()
@@ -39,13 +36,3 @@ class SessionLimits:
             clock=self._clock,
         )
         return PacedClient(client, restraints)
-
-
-def _part(budget: Budget, share: float) -> Budget:
-    """Return the part of a budget that one of several processes may use up; time passes for all of them at once."""
-    return Budget(
-        requests=None if budget.requests is None else math.floor(budget.requests * share),
-        seconds=budget.seconds,
-        tokens=None if budget.tokens is None else math.floor(budget.tokens * share),
-        dollars=None if budget.dollars is None else budget.dollars * share,
-    )

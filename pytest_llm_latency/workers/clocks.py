@@ -14,12 +14,12 @@ from dataclasses import dataclass, fields, replace
 
 from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.model import Sample, Stamps, Worker
-from pytest_llm_latency.units import nanoseconds
+from pytest_llm_latency.units import nanoseconds, seconds
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.link import Link
 from pytest_llm_latency.workers.listener import Peer
 
-CLOCK = "clock"
+CLOCK, OFFSET = "clock", "offset"
 ROUNDS = 12
 _WITHIN_S = 20.0
 
@@ -41,6 +41,11 @@ class Offset:
     error_ns: int
 
     @property
+    def said(self) -> dict[str, int]:
+        """The offset as a worker tells it."""
+        return {"ahead_ns": self.ahead_ns, "error_ns": self.error_ns}
+
+    @property
     def shift_ns(self) -> int:
         """What to take from a stamp of this clock for the controller's: nothing where they may be the same clock."""
         return 0 if abs(self.ahead_ns) <= self.error_ns else self.ahead_ns
@@ -54,6 +59,13 @@ def offset_of(worker: Worker | None) -> Offset:
     if worker is None or worker.clock_offset_s is None or worker.clock_error_s is None:
         return SAME_CLOCK
     return Offset(ahead_ns=nanoseconds(worker.clock_offset_s), error_ns=nanoseconds(worker.clock_error_s))
+
+
+def placed(worker: Worker | None, offset: Offset) -> Worker | None:
+    """Return a worker with what was found of its clock."""
+    if worker is None:
+        return None
+    return replace(worker, clock_offset_s=seconds(offset.ahead_ns), clock_error_s=seconds(offset.error_ns))
 
 
 def estimate(rounds: Sequence[Round]) -> Offset:

@@ -25,8 +25,8 @@ class Link:
     """The connection of the worker ``name`` to its controller; every method may be called from any thread.
 
     ``handlers`` are for what the controller sends unasked, ``pulse`` returns what is sent every
-    second; they are called in the link's thread and must be brief. Raises ``ChannelError`` where the
-    controller cannot be reached.
+    second; they are called in the link's thread and must be brief. ``ended`` has the reason when the
+    connection has come to its end. Raises ``ChannelError`` where the controller cannot be reached.
     """
 
     def __init__(
@@ -35,12 +35,11 @@ class Link:
         address: tuple[str, int],
         token: str,
         handlers: Mapping[str, Callable[[Message], None]] | None = None,
-        *,
-        pulse: Callable[[], Message] = _alive,
     ) -> None:
         self._name = name
-        self._pulse = pulse
-        self._handlers = handlers or {}
+        self._handlers = dict(handlers or {})
+        self.pulse: Callable[[], Message] = _alive
+        self.ended: Future[ChannelError] = Future()
         self._numbers = itertools.count(1)
         self._asked: dict[int, Future[Message]] = {}
         self._lost: str | None = None
@@ -56,6 +55,15 @@ class Link:
         except LatencyError:
             self._thread.join()
             raise
+
+    @property
+    def name(self) -> str:
+        """What the worker calls itself."""
+        return self._name
+
+    def hear(self, kind: str, handler: Callable[[Message], None]) -> None:
+        """Have a handler called for what the controller sends unasked from now on."""
+        self._handlers[kind] = handler
 
     def send(self, kind: str, body: Mapping[str, Any], data: bytes = b"") -> None:
         """Send a message that has no answer; where the connection is lost, so is the message."""
@@ -133,6 +141,7 @@ class Link:
         writer.transport.abort()
         for answer in self._asked.values():
             answer.set_exception(self._error())
+        self.ended.set_result(self._error())
 
     async def _hear(self, reader: asyncio.StreamReader) -> str:
         """Hand over what comes, and return why no more does."""
@@ -151,7 +160,7 @@ class Link:
     async def _breathe(self, writer: asyncio.StreamWriter) -> None:
         while True:
             await asyncio.sleep(_PULSE_S)
-            writer.write(channel.encode(self._pulse()))
+            writer.write(channel.encode(self.pulse()))
 
     def _error(self) -> ChannelError:
         return ChannelError(f"the connection to the controller is lost ({self._lost}): the session cannot go on.")

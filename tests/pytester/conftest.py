@@ -68,7 +68,7 @@ def suite(
     class Lent:
         """A simulator as if it had just been started with these settings."""
 
-        def __init__(self, settings: Mapping[str, object]) -> None:
+        def __init__(self, settings: Mapping[str, object], *, host: str) -> None:
             lent.configure({"seed": 0, "slowdown": 1.0, "profiles": {}, "faults": [], **settings})
             lent.reset()
             self.api_bases = lent.api_bases

@@ -34,7 +34,8 @@ def settings(root: Path, **flags: Any) -> Settings:
 
 def origin(root: Path, *, worker: str | None = None, **flags: Any) -> Origin:
     """Return the origin of a session."""
-    return Origin(session_id="session-9", root=root, settings=settings(root, **flags), worker=worker)
+    found = settings(root, **flags)
+    return Origin(session_id="session-9", root=root, settings=found, worker=worker, controller_region=None)
 
 
 def accepted(root: Path, *test_ids: str) -> None:
@@ -76,7 +77,7 @@ def test_a_baseline_that_cannot_be_read_is_noted_for_its_own_test(tmp_path: Path
     found = read_accepted(origin(tmp_path), plans)
     assert list(found.baselines) == ["t::b"]
     assert list(found.unreadable) == ["t::a"]
-    side = Measuring(origin(tmp_path), plans, None)
+    side = Measuring(origin(tmp_path), plans, None, None)
     side.prepare(parts.Test(id="t::b", file="t", line=None))
     with pytest.raises(CorruptFileError, match="restore both"):
         side.prepare(parts.Test(id="t::a", file="t", line=None))
@@ -93,7 +94,7 @@ def benchmark(plan: Plan) -> Benchmark:
 def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: Path) -> None:
     """Ids are of the session and unique; the sample knows its worker."""
     plan = dataclasses.replace(nouns.plan(), requests=10, warmup=2, load=closed(2))
-    side = Measuring(origin(tmp_path, worker="gw3", environment="ci", region="eu"), {PLACE.id: plan}, None)
+    side = Measuring(origin(tmp_path, worker="gw3", environment="ci", region="eu"), {PLACE.id: plan}, None, None)
     first, second = side.conclude(benchmark(plan), PLACE), side.conclude(benchmark(plan), PLACE)
     run = first.run
     assert (run.test_id, run.file, run.line, run.plan) == (PLACE.id, PLACE.file, PLACE.line, plan)
@@ -110,7 +111,7 @@ def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: 
 def test_a_run_that_was_stopped_and_held_back_says_so(tmp_path: Path) -> None:
     """In its warnings, which travel with it."""
     plan = dataclasses.replace(nouns.plan(), requests=10, warmup=0, load=closed(1))
-    side = Measuring(origin(tmp_path), {PLACE.id: plan}, None)
+    side = Measuring(origin(tmp_path), {PLACE.id: plan}, None, None)
     one = benchmark(plan)
     one.progress.stopped, one.progress.complete = Notice(code="budget", message="the budget is used up."), False
     outcome = side.conclude(one, PLACE)

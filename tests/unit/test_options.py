@@ -54,6 +54,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "workers": ("parallel", "parallel", "together"),
     "prices": ("prices.yaml", ROOT / "prices.yaml", None),
     "monthly-requests": ("250000", 250_000, "0"),
+    "listen": ("10.0.0.5", "10.0.0.5", " "),
     "region": ("eu", "eu", " "),
 }
 

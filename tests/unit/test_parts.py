@@ -159,3 +159,27 @@ def test_the_end_of_a_run_is_its_last_look_and_its_looks_are_no_part_of_its_dura
     assert (run.looks, run.duration_s) == ((60, 120, 240), 7.0)
     assert parts.join("s", [dataclasses.replace(whole, looks=())]).looks == ()
     assert parts.join("s", [dataclasses.replace(whole, complete=False)]).looks == (60, 120)
+
+
+def test_the_samples_of_a_run_have_stamps_of_one_clock() -> None:
+    """The controller's; no time within a sample changes, and the duration is that of all."""
+    ahead = worker("gw1", clock_offset_s=500.0, clock_error_s=0.002)
+    apart = part(7, name="gw1", worker=ahead)
+    near = part(7, name="gw0", worker=worker("gw0", clock_offset_s=0.0001, clock_error_s=0.0002))
+    run = parts.join("s", [near, apart])
+    first, second = sorted(run.samples, key=lambda sample: sample.stamps.started)
+    assert first.stamps.started == near.samples[0].stamps.started - 500 * SECOND
+    assert first.event_ns[0] - first.stamps.started == second.event_ns[0] - second.stamps.started
+    assert second.stamps == near.samples[0].stamps
+
+
+def test_the_surroundings_of_several_hosts_name_all_regions_and_what_differs() -> None:
+    """Another version on one host is another client."""
+    eu, us = (nouns.environment(region=region) for region in ("eu", "us"))
+    run = parts.join("s", [part(0, name="gw0", environment=us), part(1, name="gw1", environment=eu)])
+    assert run.environment.region == "eu, us"
+    assert run.warnings == ()
+    other = dataclasses.replace(us, python="3.11.1")
+    run = parts.join("s", [part(0, name="gw0", environment=eu), part(1, name="gw1", environment=other)])
+    (notice,) = run.warnings
+    assert notice.message.startswith("Python, packages or commit of gw1 are not those of the first worker")

@@ -70,10 +70,10 @@ def test_the_simulator_starts_with_the_profile_and_both_slowdowns(
 ) -> None:
     """They multiply."""
     started: list[object] = []
-    monkeypatch.setattr(process, "SimulatorProcess", started.append)
-    flags: dict[str, Any] = {"simulate": True, "simulate_slowdown": slowdown}
+    monkeypatch.setattr(process, "SimulatorProcess", lambda content, host: started.append((content, host)))
+    flags: dict[str, Any] = {"simulate": True, "simulate_slowdown": slowdown, "listen": "10.0.0.5"}
     if content is not None:
         (tmp_path / "profile.yaml").write_text(content, encoding="utf-8")
         flags["simulate_profile"] = "profile.yaml"
     preparing.start_simulator(settings(tmp_path, **flags))
-    assert started == [expected]
+    assert started == [(expected, "10.0.0.5")]

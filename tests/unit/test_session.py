@@ -34,7 +34,7 @@ def collecting(root: Path, *expected: str, session_id: str = "session-9", **flag
 
     settings = resolve(command_line=given, ini=lambda _: None, root=root)
     results.prepare(settings["results"])
-    origin = Origin(session_id=session_id, root=root, settings=settings, worker=None)
+    origin = Origin(session_id=session_id, root=root, settings=settings, worker=None, controller_region=None)
     found = Collecting(origin, narrowed=False)
     found.expected = expected
     return found

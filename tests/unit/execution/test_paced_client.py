@@ -67,10 +67,10 @@ class Provider:
 class Session:
     """A session with its clock, its provider and its limits."""
 
-    def __init__(self, budget: Budget = DEFAULT_BUDGET, *, share: float = 1.0, **answers: Any) -> None:
+    def __init__(self, budget: Budget = DEFAULT_BUDGET, **answers: Any) -> None:
         self.clock = FakeClock()
         self.provider = Provider(self.clock, **answers)
-        self.limits = SessionLimits(budget, LocalLimiter(self.clock), self.clock, share=share)
+        self.limits = SessionLimits(budget, LocalLimiter(self.clock), self.clock)
 
     def client(self, *, budget: Budget = DEFAULT_BUDGET, **pacing: Any) -> PacedClient:
         """Return the client of a benchmark."""
@@ -281,11 +281,3 @@ async def test_a_session_without_budget_left_measures_nothing_more() -> None:
     await session.client().send(request())
     with pytest.raises(BudgetError, match=r"^nothing was measured: the session's budget of 1 request allows no"):
         session.limits.check()
-
-
-async def test_each_of_several_processes_has_its_part_of_a_sessions_budget() -> None:
-    """Together they keep it; the time is the same for all."""
-    session = Session(budget(requests=5, seconds=60), share=0.5)
-    results = await session.all_at_once(session.client(), 3)
-    assert len(session.provider.sent_s) == 2
-    assert stops(results)[0].startswith("this worker's part of the session's budget of 2 requests")
