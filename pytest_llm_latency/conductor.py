@@ -28,7 +28,7 @@ from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
 BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
-LEAD_S = 0.05  # in so long a time the answer to the last question of a meeting has reached every worker
+LEAD_S = 0.2  # in so long a time the last answer of a meeting has reached every worker, also of a busy machine
 _TICK_S = 1.0
 
 _Act = Callable[[float], None]
