@@ -61,8 +61,9 @@ def judged(measured: Run, **values: Any) -> Result:
 
 def test_a_run_is_judged_against_its_other_side_and_not_against_its_baseline() -> None:
     """A slower test regressed, an equal one passes, a faster one improved."""
-    found = [judged(run(times(), times(factor * 0.3, seed=2))).status for factor in (1.0, 1.5, 0.6)]
-    assert found == ["pass", "regressed", "improved"]
+    found = [judged(run(times(), times(factor * 0.3, seed=2))) for factor in (1.0, 1.5, 0.6)]
+    assert [each.status for each in found] == ["pass", "regressed", "improved"]
+    assert all(each.comparisons[0].verdict.reasons[0].endswith(" over 100 pairs") for each in found)
 
 
 def test_the_figures_of_the_other_side_stand_where_the_baselines_do() -> None:
@@ -98,8 +99,9 @@ def test_a_run_that_a_budget_ended_is_short_where_its_shorter_side_is() -> None:
     """Each side needs as many requests as a p95 does."""
     stopped = Notice(code="budget", message="the budget is used up.")
     whole = run(times(count=120), times(seed=2, count=120))
-    for count, short in ((50, True), (110, False)):
-        kept = tuple(each for each in whole.samples if each.iteration < 2 * count)
+    for own, beside, short in ((50, 50, True), (110, 110, False), (50, 110, True)):
+        ends = {"candidate": 2 * own, "baseline": 2 * beside}
+        kept = tuple(each for each in whole.samples if each.side and each.iteration < ends[each.side])
         result = judged(dataclasses.replace(whole, samples=kept, complete=False, warnings=(stopped,)))
         assert bool(result.reasons) == short
         assert not short or result.reasons[0].startswith("stopped after 50 of ")
@@ -138,6 +140,15 @@ def test_a_test_with_two_sides_counts_before_it_is_measured() -> None:
     """With the metrics of one step at least, whether it has accepted runs or none."""
     plans = [nouns.plan(ab=BESIDE, gate=("ttft", "e2e")), nouns.plan(gate=("ttft",))]
     assert interleaved(plans) == 2
+
+
+def test_further_steps_count_among_the_tests_of_the_session() -> None:
+    """Beside the three series that were known before it was measured."""
+    measured = run(times(), times(0.4, seed=2), steps=("one", "two"))
+    found = judge(measured, None, session_policy(VALUES, 3, {}), None).comparisons
+    timed = [each.verdict for each in found if each.metric == "ttft"]
+    raw, adjusted = (max(getattr(each, name) or 0.0 for each in timed) for name in ("raw_p_value", "p_value"))
+    assert adjusted == pytest.approx(raw * 4 / 2)
 
 
 def test_each_step_is_compared_with_the_same_step() -> None:

@@ -108,6 +108,17 @@ def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: 
     assert (first.result.status, first.result.run_id, first.undecided) == ("no_baseline", run.id, False)
 
 
+def test_a_run_is_looked_at_where_a_verdict_can_become_clear(tmp_path: Path) -> None:
+    """Not without a baseline, nor while it is accepted."""
+    accepted(tmp_path, PLACE.id)
+    plan = nouns.plan(requests=120, warmup=0, adaptive=True, load=closed(8))
+    for test_id, flags, looked in ((PLACE.id, {}, True), (PLACE.id, {"accept": True}, False), ("t::new", {}, False)):
+        side = Measuring(origin(tmp_path, **flags), {test_id: plan}, None, None)
+        one = Benchmark(plan, FakeClient(lambda *_: Answer(ttft_s=0.0), MonotonicClock()), SyncCaller())
+        side.attend(one, dataclasses.replace(PLACE, id=test_id), None)
+        assert (one.company.look is not None) == looked
+
+
 def test_a_run_that_was_stopped_and_held_back_says_so(tmp_path: Path) -> None:
     """In its warnings, which travel with it."""
     plan = dataclasses.replace(nouns.plan(), requests=10, warmup=0, load=closed(1))

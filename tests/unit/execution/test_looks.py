@@ -28,6 +28,7 @@ class Bench:
         self.recorder = Recorder(self.plan, FakeClient(lambda *_: Answer(ttft_s=1.0), self.clock))
         self.progress = Progress()
         self.looks: list[tuple[int, int]] = []
+        self.watched: list[bool] = []
         self.under_way = 0
         self.iterations: list[int] = []
         self._ends_at = ends_at
@@ -44,6 +45,7 @@ class Bench:
     async def look(self, measured: int) -> Notice | None:
         """Note what is under way, and take a while."""
         self.looks.append((measured, self.under_way))
+        self.watched.append(self.progress.watch._task is not None)
         self.clock._now_ns += nanoseconds(10)
         return CLEAR if measured == self._ends_at else None
 
@@ -66,6 +68,7 @@ async def test_a_run_is_looked_at_while_nothing_is_under_way(shape: Load) -> Non
     assert bench.progress.complete
     assert bench.progress.settled is None
     assert seconds(bench.progress.looking_ns) == 20
+    assert bench.watched == [False, False]  # judging holds the event loop up, which is no fault of the run
 
 
 @pytest.mark.parametrize("shape", LOADS, ids=load.describe)

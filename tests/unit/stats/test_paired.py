@@ -147,12 +147,45 @@ def test_values_stand_beside_those_of_their_pair() -> None:
 
 
 def test_a_failure_is_one_of_its_pair() -> None:
-    """Of the request, and of an iteration that never reached the step."""
-    failures = ((3, nouns.failure()),)
+    """Of the request, and of an iteration that never reached the step; not of one that failed after it."""
+    failures = ((0, nouns.failure()), (3, nouns.failure()))
     before, now = paired.arrays(
         run(sample(0, 0.1), iteration_failures=failures), run(sample(1, None), sample(2, 0.2)), None, "ttft"
     )
     assert (before.tolist(), now.tolist()) == ([0.1, math.inf], [math.inf, 0.2])
+
+
+def test_a_failure_is_the_slowest_where_higher_is_better() -> None:
+    """An iteration that never reached the step had no token a second."""
+    before, now = paired.arrays(
+        run(sample(0, 0.1), iteration_failures=((3, nouns.failure()),)),
+        run(sample(1, 0.1), sample(2, 0.2)),
+        None,
+        "throughput",
+    )
+    assert before[0] > 0
+    assert (before[1], now.size) == (0.0, 2)
+
+
+def test_neighbours_that_hang_together_tell_less_than_as_many_that_do_not() -> None:
+    """Blocks of pairs are resampled: the same pairs in an order of chance would be surer."""
+    random = np.random.default_rng(5)
+    swing, own = np.zeros(160), random.standard_normal(160)
+    for place in range(1, 160):
+        swing[place] = 0.85 * swing[place - 1] + 0.5 * own[place]
+    before, now = np.exp(0.05 * random.standard_normal(160)), np.exp(0.2 * swing)
+    order = random.permutation(160)
+    found = [gate([series(*each)], GatePolicy())[0].interval for each in ((before, now), (before[order], now[order]))]
+    (low, high), (least, most) = (each or (1.0, 1.0) for each in found)
+    assert math.log(high / low) > 1.25 * math.log(most / least)
+
+
+def test_sides_that_may_be_exchanged_scatter_evenly() -> None:
+    """However skewed one of them is: a slow tail of one side alone makes neither direction likelier."""
+    random = np.random.default_rng(0)
+    before, now = 0.05 * random.standard_normal(100), (random.random(100) < 0.1) * random.exponential(1.0, 100)
+    draws = paired._scatter(before, now, GatePolicy().quantiles, (1,)).draws[:, -1]
+    assert abs(np.mean(draws**3)) < 0.3 * np.mean(draws**2) ** 1.5
 
 
 def test_a_side_without_the_figure_is_empty() -> None:

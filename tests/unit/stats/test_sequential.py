@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -189,9 +190,31 @@ def test_a_verdict_at_a_look_is_less_sure_of_itself_and_says_so() -> None:
     assert twice.raw_p_value > once.raw_p_value
     assert twice.interval[0] < once.interval[0] < once.interval[1] < twice.interval[1]
     assert (once.information, once.ratio) == (None, twice.ratio)
+    assert (twice.detectable or 0) > (once.detectable or math.inf)
     assert twice.information is not None
     assert 0.5 < twice.information < 1
     assert "p and the interval allow for 2 looks at the run as it grew" in twice.reasons
+
+
+def test_a_slower_tail_is_excluded_over_all_looks_and_by_its_own_information() -> None:
+    """Its bound is wider than at a single look, and where it alone is open more requests tell more of it."""
+    random = np.random.default_rng(3)
+
+    def heavy(count: int) -> Floats:
+        usual = 0.1 * random.standard_normal(count)
+        values: Floats = np.exp(usual + (random.random(count) < 0.08) * random.exponential(1, count))
+        return values
+
+    once = Series(key="k", baseline=[heavy(MOST) for _ in range(3)], candidate=heavy(120))
+    looked = dataclasses.replace(once, looks=Looks(before=(60,), planned=MOST))
+    (first,), (second,) = (gate([each], GatePolicy()) for each in (once, looked))
+    bounds = [
+        re.search(r"slowest 10 % may have got slower by up to \+(\d+) %", each.reasons[1]) for each in (first, second)
+    ]
+    assert all(bounds)
+    assert int(bounds[0][1]) < int(bounds[1][1])  # type: ignore[index]  (both were found)
+    (narrow,) = gate([looked], GatePolicy(margin=0.01))
+    assert (second.information or 1) < (narrow.information or 0)
 
 
 def test_an_error_rate_at_a_look_allows_for_it() -> None:
@@ -213,10 +236,15 @@ def stored(*, count: int, looks: tuple[int, ...], **changes: Any) -> Run:
     return nouns.run(latencies, **{"plan": plan, "looks": looks} | changes)
 
 
-def verdict(of: Run) -> Verdict:
-    """Return the verdict on the time to the first token beside accepted runs of 240 requests."""
+def verdicts(of: Run) -> dict[str, Verdict]:
+    """Return the verdict on each metric and on the errors beside accepted runs of 240 requests."""
     accepted = [nouns.run(nouns.lognormal(240, median=0.3, sigma=0.3, seed=seed)) for seed in (5, 6, 7)]
-    return compare(of, digest(accepted), GatePolicy(), None)[0].verdict
+    return {each.metric: each.verdict for each in compare(of, digest(accepted), GatePolicy(), None)}
+
+
+def verdict(of: Run) -> Verdict:
+    """Return the verdict on the time to the first token."""
+    return verdicts(of)["ttft"]
 
 
 def test_the_looks_of_a_stored_run_are_allowed_for() -> None:
@@ -229,6 +257,20 @@ def test_the_looks_of_a_stored_run_are_allowed_for() -> None:
     unlooked = verdict(stored(count=120, looks=())).raw_p_value
     assert unlooked is not None
     assert unlooked < found.raw_p_value
+
+
+def test_the_errors_of_a_stored_run_are_those_of_a_look() -> None:
+    """Of the requests alone, as no noise between runs is known of them."""
+    found = verdicts(stored(count=120, looks=(60, 120)))["error_rate"]
+    assert found.information == pytest.approx((1 / 240 + 1 / 720) / (1 / 120 + 1 / 720))
+
+
+def test_the_looks_count_from_the_end_of_warm_up_and_ramp_in() -> None:
+    """Those iterations are no part of the figures either."""
+    plain = stored(count=120, looks=(60, 120))
+    later = tuple(dataclasses.replace(each, iteration=each.iteration + 20) for each in plain.samples)
+    shifted = dataclasses.replace(plain, samples=later, plan=dataclasses.replace(plain.plan, warmup=15, ramp_in=5))
+    assert verdicts(shifted) == verdicts(plain)
 
 
 @pytest.mark.parametrize(
