@@ -21,15 +21,15 @@ def elsewhere(spec: Spec) -> bool:
 
 def check_address(specs: Iterable[Spec], address: str, *, named: bool) -> None:
     """Raise ``SettingsError`` for what is no address, and where other hosts need one and none was ``named``."""
-    ssh = [spec for spec in specs if spec.ssh]
+    names = [str(spec.ssh or spec.via).split()[-1] for spec in specs if spec.ssh or spec.via]
     if address in EVERY:
         raise SettingsError(
             f"{address} is no address that workers can connect to: name one of this machine, as in "
             "--llm-latency-listen=10.0.0.5."
         )
-    if ssh and not named:
+    if names and not named:
         raise SettingsError(
-            f"the workers on {ssh[0].ssh.split()[-1]} cannot reach this machine at {address}: name an address of it "
+            f"the workers on {names[0]} cannot reach this machine at {address}: name an address of it "
             "that every host reaches, as in --llm-latency-listen=10.0.0.5."
         )
 

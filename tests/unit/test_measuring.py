@@ -151,3 +151,13 @@ def test_only_folders_that_are_not_the_usual_ones_are_told(tmp_path: Path) -> No
     assert origin(tmp_path).folders == {}
     assert origin(tmp_path, results="out").folders == {"results": "out"}
     assert origin(tmp_path, baselines="/kept").folders == {"baselines": "/kept"}
+
+
+def test_a_worker_stands_where_its_own_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where that differs from the controller's; else the command line decides, as in one process."""
+    here, there = (origin(tmp_path, worker=worker, region="eu") for worker in (None, "gw0"))
+    monkeypatch.setenv("LLM_LATENCY_REGION", "us")
+    assert (here.region, there.region) == ("eu", "us")
+    assert dataclasses.replace(there, controller_region="us").region == "eu"
+    monkeypatch.delenv("LLM_LATENCY_REGION")
+    assert there.region == "eu"

@@ -17,7 +17,9 @@ def test_workers_of_other_hosts_need_an_address_that_they_reach() -> None:
     """Those of this machine do not; what was named is its user's to answer for."""
     with pytest.raises(SettingsError, match=r"the workers on me@eu cannot reach .* --llm-latency-listen=10\.0\.0\.5"):
         hosts.check_address([LOCAL, SSH], "127.0.0.1", named=False)
-    hosts.check_address([LOCAL, THROUGH, CHOSEN], "127.0.0.1", named=False)
+    with pytest.raises(SettingsError, match="the workers on eu cannot reach"):
+        hosts.check_address([THROUGH], "127.0.0.1", named=False)
+    hosts.check_address([LOCAL, CHOSEN], "127.0.0.1", named=False)
     hosts.check_address([SSH], "controller.example", named=True)
 
 
