@@ -143,7 +143,7 @@ def _judge_change(case: _Case, change: Change) -> Verdict:
     ends = sorted((_ratio(low, series), _ratio(high, series)))
     question = _question(case, case.finding.failed)
     information = _information(case, change)
-    saturated = information is not None and information >= sequential.SATURATED
+    saturated = information is not None and sequential.SATURATED <= information < 1  # at 1 it ran to its end
     needed = _needed(case, change, question) if status == "inconclusive" and not saturated else None
     verdict = replace(
         draft,

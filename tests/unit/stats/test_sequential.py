@@ -196,6 +196,18 @@ def test_a_verdict_at_a_look_is_less_sure_of_itself_and_says_so() -> None:
     assert "p and the interval allow for 2 looks at the run as it grew" in twice.reasons
 
 
+def test_a_run_to_its_end_says_how_many_requests_would_settle_it() -> None:
+    """As a fixed one does: those that were planned were not enough."""
+    random = np.random.default_rng(0)
+    *baseline, candidate = (np.exp(0.5 * random.standard_normal(120)) for _ in range(6))
+    looks = Looks(before=(60,), planned=120)
+    series = Series(key="k", baseline=baseline, candidate=1.15 * candidate, looks=looks)
+    (found,) = gate([series], GatePolicy(family=10))
+    assert (found.status, found.information) == ("inconclusive", 1.0)
+    assert (found.needed or 0) > 120
+    assert f"about {found.needed} requests would show" in found.reasons[1]
+
+
 def test_a_slower_tail_is_excluded_over_all_looks_and_by_its_own_information() -> None:
     """Its bound is wider than at a single look, and where it alone is open more requests tell more of it."""
     random = np.random.default_rng(3)
@@ -224,6 +236,7 @@ def test_an_error_rate_at_a_look_allows_for_it() -> None:
     assert once.raw_p_value is not None
     assert twice.raw_p_value is not None
     assert twice.raw_p_value > 1.2 * once.raw_p_value
+    assert (twice.interval or (1.0, 1.0))[1] > (once.interval or (math.inf, math.inf))[1]
     assert (once.information, round(twice.information or 0, 2)) == (None, 0.67)
     first = Looks(before=(), planned=240)
     assert gate_error_rate("k", [(0, 240)], (0, 60), GatePolicy(), first).status == "pass"
