@@ -85,6 +85,10 @@ class Collecting:
         with self._noting_problems():
             self.publishing.clear()
 
+    def note(self, problem: LatencyError) -> None:
+        """Let something that went wrong beside the results fail the session."""
+        self._problems.append(problem)
+
     def receive(self, outcome: Outcome) -> None:
         """Take in one outcome; what cannot be stored is said at the end and fails the session."""
         self.begin()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.errors import LatencyError, SettingsError, WireError
 from pytest_llm_latency.live import Live
 from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.options import BY_NAME, Settings
@@ -120,6 +120,16 @@ class Crew:
         self._failures += report.failed
         if self._conductor is not None and most and report.failed and self._failures >= most:
             self._conductor.stop(f"stopping after {self._failures} failures")
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Fail the session where a worker could not send a report: xdist drops the report and may pass without it."""
+        reason = str(excrepr).strip().rpartition("\n")[2].lstrip("E ")
+        self._collecting.note(
+            WireError(
+                f"an internal error ended the work of a process, and with it reports of tests ({reason}): look for it "
+                "above. A value on a report must be a plain number or text, not one of an enumeration or of NumPy."
+            )
+        )
 
     def close(self) -> dict[str, list[pytest.TestReport]]:
         """Hear the workers no more; return the reports of the tests whose verdicts the others decide."""

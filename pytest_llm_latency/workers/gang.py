@@ -249,6 +249,8 @@ class Gang:
         reporter = None if again else (own or names)[0]
         if current.judged and not own:
             reporter = current.lead
+        if current.off is not None and current.off == self._stopping:
+            reporter = None  # it had no turn
         for name in names:
             self._reply(members[name], {"again": again, "report": name == reporter, "stop": self._stopping})
             members[name].test = None

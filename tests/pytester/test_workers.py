@@ -186,3 +186,48 @@ def test_chat(llm):
     measured = [sample for sample in run.samples if sample.phase == "measure"]
     assert sorted(sample.iteration for sample in measured) == list(range(10, 70))
     assert {sample.worker for sample in measured} == {"gw0", "gw1"}
+
+
+def test_the_first_failure_ends_a_session_that_shall_stop_there(suite: Suite) -> None:
+    """No further test is measured or reported, and the session was not interrupted by a person."""
+    suite.write(
+        """
+import pytest
+
+pytestmark = pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=4, warmup=2, concurrency=2)
+
+def test_one(llm):
+    llm("hi")
+
+@pytest.mark.llm_latency(limits=["ttft.max < 1ms"])
+def test_two(llm):
+    llm("hi")
+
+def test_three(llm):
+    llm("hi")
+"""
+    )
+    result = suite.measure("-n2", "-x", "--junitxml=junit.xml")
+    result.assert_outcomes(passed=1, failed=1)
+    assert set(suite.verdicts) == {"test_one", "test_two"}
+    assert "interrupted" not in {each["code"] for each in suite.document["warnings"]}
+    assert (suite.path / "junit.xml").read_text(encoding="utf-8").count("<testcase") == 2
+
+
+@pytest.mark.parametrize("mode", ["gang", "parallel"])
+def test_a_report_that_does_not_travel_fails_the_session(suite: Suite, mode: str) -> None:
+    """The report may be that of an ordinary test; xdist alone would drop it and pass."""
+    suite.write(QUICKER)
+    kind = "import enum\n\ndef test_plain(record_property):\n    record_property('kind', enum.IntEnum('Kind', 'a').a)\n"
+    suite.write(kind, name="test_ordinary")
+    result = suite.measure("-n2", f"--llm-latency-workers={mode}")
+    assert result.ret not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
+    assert "INTERNALERROR" in printed(result)
+
+
+def test_measuring_each_test_on_each_worker_is_refused(suite: Suite) -> None:
+    """Of several results at the same time one would be kept."""
+    suite.write(QUICKER)
+    result = suite.measure("--dist=each", "--tx=2*popen")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--dist=each would measure each latency test several times at once" in printed(result)
