@@ -33,6 +33,7 @@ from pytest_llm_latency.workers.link import Link
 from pytest_llm_latency.workers.listener import Listener
 
 USERS = 8  # of each worker
+PER_S = 1_000  # what all of them ask for where nothing holds them
 Results = Any  # a queue of multiprocessing
 Given = tuple[tuple[str, int], str]
 
@@ -73,17 +74,17 @@ async def ask_for_leave(
     return found
 
 
-def work(name: str, given: Given, pacing: Pacing, seconds_: float, results: Results) -> None:
+def work(name: str, given: Given, pacing: Pacing, times: tuple[float, float], results: Results) -> None:
     """Be one worker."""
     import nouns  # noqa: PLC0415  (the tests' own, for a plan)
 
-    address, token = given
+    (address, token), (lasting_s, pause_s) = given, times
     link = Link(name, address, token)
     limits = SharedLimits(DEFAULT_BUDGET, Controller(link), MonotonicClock(), share=1.0)
     for kind in limits.kinds:
         link.hear(kind, lambda message: limits.take(message.kind, message.body))
     limiter = SharedLimiter(limits, nouns.plan(pacing=pacing, load=closed(USERS)), "benchmark")
-    results.put(asyncio.run(ask_for_leave(limiter, pacing, time.monotonic() + seconds_, 0.01)))
+    results.put(asyncio.run(ask_for_leave(limiter, pacing, time.monotonic() + lasting_s, pause_s)))
     limiter.close()
     link.close()
 
@@ -96,8 +97,9 @@ def measured(workers: int, pacing: Pacing, seconds_: float) -> tuple[list[tuple[
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()
     given = listener.address, listener.token
+    pause_s = USERS * workers / PER_S
     processes = [
-        context.Process(target=work, args=(f"gw{number}", given, pacing, seconds_, results))
+        context.Process(target=work, args=(f"gw{number}", given, pacing, (seconds_, pause_s), results))
         for number in range(workers)
     ]
     began_s = time.process_time()

@@ -52,6 +52,7 @@ class Ledger:
         self._session = Meter(budget=budget, scope=SESSION)
         self._meters: dict[str, Meter] = {}
         self._paces: dict[str, Pace] = {}
+        self._lanes: dict[tuple[str, int], Lane] = {}
         self._queues: dict[Lane, _Queue] = {}
         self._given: dict[int, _Given] = {}
         self._under_way: Counter[str] = Counter()
@@ -62,7 +63,9 @@ class Ledger:
 
     def want(self, worker: str, want: Want, now_ns: int) -> None:
         """Take in what a worker asks for."""
-        queue = self._queues.setdefault(want.lane, _Queue())
+        lane = self._lanes[worker, want.number] if want.lane is None else want.lane
+        self._lanes[worker, want.number] = lane
+        queue = self._queues.setdefault(lane, _Queue())
         queue.numbers[worker] = want.number
         queue.tokens = want.tokens
         queue.ahead[worker] = max(0, queue.ahead[worker] + want.ahead)
@@ -71,7 +74,7 @@ class Ledger:
             if worker in queue.waiting:
                 queue.waiting.remove(worker)
         if want.waiting > 0:
-            for meter in self._meters_of(want.lane):
+            for meter in self._meters_of(lane):
                 meter.begin(now_ns)
 
     def settle(self, worker: str, settled: Settled, now_ns: int) -> None:

@@ -30,11 +30,11 @@ class Want:
     """A worker asks for leave for so many more requests: of those that wait, and of those that it expects.
 
     A number below 0 takes back what was asked for. ``tokens`` is what one of them may use.
-    ``number`` is the worker's own name of the lane.
+    ``number`` is the worker's own name of the lane, which it describes in the first want alone.
     """
 
     number: int
-    lane: Lane
+    lane: Lane | None
     waiting: int
     ahead: int
     tokens: float

@@ -21,7 +21,7 @@ class Stock:
 
     def __init__(self, number: int, lane: Lane, controller: Controller, clock: Clock) -> None:
         self._number = number
-        self._lane = lane
+        self._lane: Lane | None = lane
         self._controller = controller
         self._clock = clock
         self._lock = threading.Lock()
@@ -135,7 +135,8 @@ class Stock:
         return self._want(waiting=int(waiting is not None), ahead=ahead) if waiting is not None or ahead else None
 
     def _want(self, *, waiting: int, ahead: int) -> Want:
-        return Want(number=self._number, lane=self._lane, waiting=waiting, ahead=ahead, tokens=self._tokens)
+        lane, self._lane = self._lane, None  # it is said once
+        return Want(number=self._number, lane=lane, waiting=waiting, ahead=ahead, tokens=self._tokens)
 
     def _above(self, most: int) -> list[int]:
         return [self._kept.pop() for _ in range(len(self._kept) - most)]

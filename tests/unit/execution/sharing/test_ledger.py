@@ -205,6 +205,17 @@ def test_a_wait_that_is_given_up_leaves_its_turn() -> None:
     assert office.times == [(0, "gw0"), (1, "gw1")]
 
 
+def test_a_lane_that_was_never_described_is_unknown() -> None:
+    """One that was is known by its number."""
+    office = Office(requests_per_minute=60)
+    office.want("gw0")
+    office.want("gw0", lane=None)
+    office.run(until_s=5)
+    assert office.times == [(0, "gw0"), (1, "gw0")]
+    with pytest.raises(LookupError):
+        office.want("gw1", lane=None)
+
+
 def test_a_request_that_was_let_go_for_another_worker_is_refused() -> None:
     """It would be counted twice."""
     office = Office()
