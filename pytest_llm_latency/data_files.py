@@ -1,4 +1,4 @@
-"""Files of YAML and JSON that users write: reading them, and saying at which line they go wrong."""
+"""Files of YAML and JSON that users write: reading them, and saying where they go wrong."""
 
 import json
 
@@ -12,8 +12,9 @@ def parse(text: str, *, suffix: str) -> object:
     try:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
-        raise ValueError(f"{line}{error.problem}") from None
+        mark = error.problem_mark
+        place = "" if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: "
+        raise ValueError(f"{place}{error.problem}") from None
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from None
 

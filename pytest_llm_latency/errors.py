@@ -6,6 +6,7 @@
     ├── UsageError
     │   ├── MarkerError          a wrong argument of the marker
     │   ├── SettingsError        a wrong option, ini key or settings file
+    │   ├── ScenarioError        a wrong dataset, suite, manifest or result of scenarios
     │   ├── BodyError            a test body that cannot be measured
     │   └── StatisticsError      numbers that cannot be compared
     ├── ProviderError
@@ -41,6 +42,10 @@ class MarkerError(UsageError):
 
 class SettingsError(UsageError):
     """An option, an ini key or a settings file is wrong."""
+
+
+class ScenarioError(UsageError):
+    """A file of scenarios, or of results over them, is wrong."""
 
 
 class BodyError(UsageError):

@@ -10,8 +10,8 @@ from pytest_llm_latency import data_files
 @pytest.mark.parametrize(
     ("suffix", "text", "said"),
     [
-        (".yaml", "a: 1\nb: [c", "line 2: expected ',' or ']', but got '<stream end>'"),
-        (".yml", "a:\n\t- b", "line 2: found character '\\t' that cannot start any token"),
+        (".yaml", "a: 1\nb: [c", "line 2, column 6: expected ',' or ']', but got '<stream end>'"),
+        (".yml", "a:\n\t- b", "line 2, column 1: found character '\\t' that cannot start any token"),
         (".yaml", "a: \x01", "unacceptable character #x0001: special characters are not allowed in"),
         (".json", '{"a": 1\n"b"', "line 2, column 1: Expecting ',' delimiter"),
     ],

@@ -65,7 +65,7 @@ def test_a_prompt_may_bound_its_answer(tmp_path: Path) -> None:
         (
             "a.yaml",
             "- [",
-            r"a\.yaml, line 1: expected the node content, .*: write a YAML list of prompts\.$",
+            r"a\.yaml, line 1, column 4: expected the node content, .*: write a YAML list of prompts\.$",
         ),
         ("a.txt", "\n \n", r"a\.txt has no prompts: write at least one\.$"),
         ("a.csv", "a", r"a\.csv: a file of prompts ends with \.txt, \.jsonl, .*: rename or convert it\.$"),

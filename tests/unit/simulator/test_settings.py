@@ -168,7 +168,11 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(content: object, message:
     ("name", "text", "message"),
     [
         ("a.json", '{"seed": ', "is not sound"),
-        ("a.yaml", "seed: [", r"is not sound \(line 1: expected the node content, but found '<stream end>'\)"),
+        (
+            "a.yaml",
+            "seed: [",
+            r"is not sound \(line 1, column 8: expected the node content, but found '<stream end>'\)",
+        ),
         ("a.yaml", "- seed", "it must be a mapping"),
         ("a.yaml", "sed: 1", "a.yaml: sed is no setting"),
         ("a.yaml", b"\xff\xfe\x00", "cannot be read"),

@@ -1,0 +1,1 @@
+"""LLM-Test-Bench's files as benchmarks: datasets, suites and fleet manifests."""
