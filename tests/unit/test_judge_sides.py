@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import nouns
+from pytest_llm_latency import pairs
 from pytest_llm_latency.judge import digest, interleaved, judge, session_policy
 from pytest_llm_latency.model import Conditions, Notice, Result, Run, Side
 from pytest_llm_latency.options import OPTIONS
@@ -149,6 +150,24 @@ def test_further_steps_count_among_the_tests_of_the_session() -> None:
     timed = [each.verdict for each in found if each.metric == "ttft"]
     raw, adjusted = (max(getattr(each, name) or 0.0 for each in timed) for name in ("raw_p_value", "p_value"))
     assert adjusted == pytest.approx(raw * 4 / 2)
+
+
+def test_stored_runs_with_two_sides_count_among_those_that_are_compared() -> None:
+    """As they do in the session: the p value of another test allows for theirs."""
+    before, now = (
+        nouns.run(times(median, seed=3), id=f"{median}", test_id="t::other", plan=nouns.plan(gate=("ttft",), warmup=0))
+        for median in (0.3, 0.36)
+    )
+    found = pairs.pair([before], [dataclasses.replace(run(times(), times(seed=2)), id="sided"), now])
+    _, other = pairs.judge_pairs(found.pairs, VALUES)
+    verdict = other.comparisons[0].verdict
+    assert verdict.p_value == pytest.approx(2 * (verdict.raw_p_value or 0.0))
+
+
+def test_a_run_with_two_sides_is_nobodys_baseline() -> None:
+    """Half of its requests are another's; that is said, as it is of any earlier run that is left out."""
+    (refused,) = pairs.trusted([run(times(), times(seed=2))], VALUES).refused
+    assert refused.reason == f"measured against {BESIDE}, interleaved, it is judged against that alone."
 
 
 def test_each_step_is_compared_with_the_same_step() -> None:

@@ -59,12 +59,13 @@ def test_an_outcome_travels_as_exact_builtins() -> None:
 
 
 def test_baselines_are_read_once_for_all_tests_and_pooled(tmp_path: Path) -> None:
-    """The family counts every series that has something to be compared with."""
+    """The family counts every series that has something to be compared with, its other side included."""
     accepted(tmp_path, "t::a", "t::b")
     plans = {"t::a": nouns.plan(), "t::b": nouns.plan(gate=("e2e",)), "t::new": nouns.plan()}
+    plans["t::sides"] = nouns.plan(ab="http://localhost:1", gate=("ttft",))
     found = read_accepted(origin(tmp_path, alpha="1%"), plans)
     assert sorted(found.baselines) == ["t::a", "t::b"]
-    assert found.policy.gate.family == 3
+    assert found.policy.gate.family == 4
     assert found.policy.gate.alpha == 0.01
     assert found.unreadable == {}
 

@@ -14,6 +14,7 @@ from pytest_llm_latency.errors import StatisticsError
 from pytest_llm_latency.model import Verdict
 from pytest_llm_latency.stats import GatePolicy, Series, gate, pool_noise
 from pytest_llm_latency.stats.adjustment import adjusted
+from pytest_llm_latency.stats.error_rate import Counts, more_failures
 from pytest_llm_latency.stats.quantiles import Floats, empirical
 
 POLICY = GatePolicy()
@@ -31,6 +32,16 @@ def judge(baseline: Sequence[Any], candidate: Any, policy: GatePolicy = POLICY, 
 
 
 BASELINE = [latencies(seed) for seed in range(5)]
+
+
+def test_looking_at_failures_and_at_successes_is_paid_for() -> None:
+    """Of two p values the smaller counts twice, where the quantile falls on failed requests."""
+    random = np.random.default_rng(1)
+    before, now = (np.exp(0.3 * random.standard_normal(100)) for _ in range(2))
+    now[:7] = math.inf
+    (verdict,) = gate([Series(key="k", baseline=[before], candidate=now)], GatePolicy())
+    counts = Counts(baseline_failed=0, baseline=100, candidate_failed=7, candidate=100)
+    assert verdict.raw_p_value == pytest.approx(2 * more_failures(counts))
 
 
 def test_a_deterministic_service_that_slows_down_is_regressed() -> None:

@@ -49,6 +49,16 @@ def test_a_drift_of_thirty_percent_hides_no_difference_of_thirty() -> None:
     assert sum(suite(seed, drift=0.3, factor=1.3)[0] == "regressed" for seed in range(20)) >= 16
 
 
+def test_a_drift_makes_no_interval_wider() -> None:
+    """What the pairs have in common is in the spread of neither side: half as wide again it would be otherwise."""
+    widths = []
+    for drift in (0.0, 0.5):
+        asked = [series(*sides(np.random.default_rng(seed), 100, drift=drift)) for seed in range(6)]
+        known = [each.interval or (1.0, math.inf) for each in gate(asked, GatePolicy())]
+        widths.append(np.mean([math.log(high / low) for low, high in known]))
+    assert widths[1] < 1.15 * widths[0]
+
+
 def test_two_runs_one_after_the_other_are_fooled_by_the_same_drift() -> None:
     """Which is what taking turns is for."""
     random = np.random.default_rng(0)
@@ -58,10 +68,11 @@ def test_two_runs_one_after_the_other_are_fooled_by_the_same_drift() -> None:
 
 
 def test_a_trend_is_what_the_pairs_have_in_common() -> None:
-    """A straight line is found but at its ends; a short run has none."""
+    """A straight line is found but at its ends, a level is none, nor has a short run one."""
     line = np.linspace(-1.0, 1.0, 80)
     assert np.abs(paired.trend(line)[10:-10] - line[10:-10]).max() < 0.02
     assert not paired.trend(line[:31]).any()
+    assert paired.trend(np.ones(80)) == pytest.approx(np.zeros(80))
 
 
 def test_the_same_pairs_give_the_same_verdict_whatever_else_is_asked() -> None:

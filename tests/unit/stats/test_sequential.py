@@ -240,6 +240,8 @@ def test_an_error_rate_at_a_look_allows_for_it() -> None:
     assert (once.information, round(twice.information or 0, 2)) == (None, 0.67)
     first = Looks(before=(), planned=240)
     assert gate_error_rate("k", [(0, 240)], (0, 60), GatePolicy(), first).status == "pass"
+    few = [gate_error_rate("k", [(1, 240)], (2, 60), GatePolicy(), looks).status for looks in (None, first)]
+    assert few == ["pass", "inconclusive"]
 
 
 def stored(*, count: int, looks: tuple[int, ...], **changes: Any) -> Run:

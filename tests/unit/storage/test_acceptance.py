@@ -211,6 +211,7 @@ def test_an_environment_that_is_no_folder_name_is_refused(tmp_path: Path) -> Non
             {},
             "10 of 100 requests failed",
         ),
+        (run(2, "t::bad", plan=nouns.plan(ab="x/y")), {}, "it was measured against x/y, interleaved"),
         (run(2, "t::bad", samples=()), {}, "no request of it succeeded"),
         (run(2, "t::bad", samples=(nouns.sample(0, 0.3, phase="warmup"),)), {}, "no request of it succeeded"),
     ],
