@@ -1,5 +1,7 @@
 """The joint test of two contrasts."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
@@ -81,3 +83,27 @@ def test_few_degrees_of_freedom_lower_the_score() -> None:
     found = Contrast(value=3.0, variance=1.0, degrees=5.0, third=0.0).score(1)
 
     assert found == pytest.approx(norm.isf(0.0150496), abs=1e-4)
+
+
+def tail_variance(baseline: list[Floats], candidate: Floats, noise: Noise = NOISE) -> float:
+    """Return the variance that the tail is compared with."""
+    tail = compare(Runs(baseline=baseline, candidate=candidate, seed=(1,)), POLICY, noise).tail
+    assert tail is not None
+    return tail.variance
+
+
+def test_tails_that_vary_between_runs_are_compared_with_what_they_vary() -> None:
+    """As far as the suite's runs show it, and with an assumption as far as they do not."""
+    known = tail_variance(BASELINE, run(9))
+
+    assert tail_variance(BASELINE, run(9), dataclasses.replace(NOISE, tail_inflation=3.0)) > 2.5 * known
+    assert tail_variance(BASELINE, run(9), dataclasses.replace(NOISE, runs=0)) > 1.2 * known
+
+
+def test_beside_few_runs_a_slower_tail_widens_its_own_variance() -> None:
+    """Two runs know too little of their tails to judge another by them alone; five do not ask it."""
+    usual = run(9)
+    heavy = np.where(usual >= np.quantile(usual, 0.9), 3 * usual, usual)
+
+    assert tail_variance(BASELINE[:2], heavy) > 1.3 * tail_variance(BASELINE[:2], usual)
+    assert tail_variance(BASELINE, heavy) == tail_variance(BASELINE, usual)
