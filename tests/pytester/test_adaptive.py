@@ -16,7 +16,7 @@ import pytest
     {wait}llm("Say hello.")
 """
 CLOSED = "adaptive=True, requests=120, concurrency=10"
-OPEN = "adaptive=True, requests=120, load='100/s'"
+OPEN = "adaptive=True, requests=120, load='200/s'"
 STEADY = ("--llm-latency-margin=50", "--llm-latency-tolerance=2")  # the machine is busy with other tests
 SLOWER = ("--llm-latency-tolerance=2", "--llm-latency-simulate-slowdown=6")
 KINDS = {"async": ("async ", "await "), "plain": ("", "")}
