@@ -78,6 +78,7 @@ class Live:
         self._reporter = reporter
         self._source: Source | None = None
         self._drawn = False
+        self._column = 0  # at which pytest was when the line below its own was drawn
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -109,8 +110,7 @@ class Live:
         with self._lock:
             self._source = None
             if self._drawn and self._reporter is not None:
-                self._write(_ERASE)
-                self._reporter.currentfspath = None  # its own line was left
+                self._leave(self._reporter)
             self._drawn = False
 
     def close(self) -> None:
@@ -141,15 +141,30 @@ class Live:
                 return
             text = line(snapshot, self._reporter._tw.fullwidth - 1)  # noqa: SLF001  (pytest has no public name for it)
             if self._redraws:
+                self._column = self._column if self._drawn else _column(self._reporter)
                 self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
                 self._drawn = True
             else:
                 self._write(f"\n{text}\n")
 
+    def _leave(self, reporter: pytest.TerminalReporter) -> None:
+        """Erase the line and go back to where pytest was, or have it begin anew where a test wrote in between."""
+        written = reporter.config.getoption("capture") == "no" or _column(reporter) != self._column
+        if written:
+            self._write(_ERASE)
+            reporter.currentfspath = None
+        else:
+            self._write(f"{_ERASE}\x1b[A{f'{chr(27)}[{self._column}C' if self._column else ''}")
+
     def _write(self, text: str) -> None:
         if self._stream is not None:
             with contextlib.suppress(OSError):  # who looked is gone
                 os.write(self._stream, text.encode(errors="replace"))
+
+
+def _column(reporter: pytest.TerminalReporter) -> int:
+    """Return how many columns of its present line pytest has written."""
+    return reporter._tw.width_of_current_line  # noqa: SLF001  (pytest has no public name for the stream)
 
 
 def _duplicate(reporter: pytest.TerminalReporter | None) -> int | None:

@@ -15,6 +15,7 @@ _P95 = 0.95
 class Snapshot:
     """How far a benchmark is: iterations with those of the warm-up, and requests that count.
 
+    ``planned`` is 0 until the first of them begins.
     ``p95_s`` is of the end-to-end times of the latest requests. ``cost_usd`` is ``None`` where it is not
     known before the end.
     """
@@ -43,6 +44,8 @@ def line(snapshot: Snapshot, width: int) -> str:
 
 
 def _parts(snapshot: Snapshot) -> list[str]:
+    if not snapshot.planned:
+        return ["preparing"]
     parts = [f"{units.format_count(snapshot.done)}/{units.format_count(snapshot.planned)}"]
     rate = snapshot.done / snapshot.elapsed_s if snapshot.elapsed_s > 0 else 0.0
     if rate:

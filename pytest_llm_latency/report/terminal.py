@@ -1,6 +1,5 @@
 """The terminal section, the text of a native failure and the section of one test."""
 
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,10 +21,10 @@ MARKUP: Mapping[VerdictStatus, tuple[str, ...]] = MappingProxyType({
     "inconclusive": ("yellow",),
     "no_baseline": ("cyan",),
 })
-_GAP = "  "
-_INDENT = "  "
+_GAP = _INDENT = "  "
 _BLOCKS = (6, 24)
 _SPARKLINE_RANK = 5
+NARROW = 80  # columns: what pytest itself takes for the width where there is no terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,9 +291,9 @@ def _facts(result: Result) -> list[str]:
     return [result.test_id, f"{model}, {load.describe(result.plan.load)}, {requests}, {wording.compared_with(result)}"]
 
 
-def section(result: Result, *, unicode: bool = True) -> str:
+def section(result: Result, *, width: int = NARROW, unicode: bool = True) -> str:
     """Return the text of the report section of one test: its table and what it was measured under."""
-    screen = Screen(width=100, verbosity=0, unicode=unicode)
+    screen = Screen(width=width, verbosity=0, unicode=unicode)
     table = [each.text.rstrip() for each in _table([result], screen)]
-    facts = [part for fact in _facts(result)[1:] for part in textwrap.wrap(screen.text(fact), screen.width)]
-    return "\n".join([f"{wording.TITLES[result.status]}: {facts[0]}", *facts[1:], *table])
+    _, facts = _facts(result)
+    return "\n".join([*wrap(screen.text(f"{wording.TITLES[result.status]}: {facts}"), width, indent=0), *table])

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,12 +21,18 @@ SNAPSHOT = Snapshot(test_id="t::a", done=1, planned=2, elapsed_s=1.0, errors=0, 
 class Terminal:
     """As much of pytest's reporter as is needed: a pipe, which is a terminal or not."""
 
-    def __init__(self, *, isatty: bool) -> None:
+    def __init__(self, *, isatty: bool, column: int = 5, capture: str = "fd") -> None:
         self.isatty = isatty
+        self.config = SimpleNamespace(getoption=lambda name: {"capture": capture}[name])
         self.currentfspath: Any = "t.py"
         reading, self._writing = os.pipe()
         self._read = os.fdopen(reading, "rb")
-        self._tw = SimpleNamespace(fullwidth=80, _file=SimpleNamespace(fileno=lambda: self._writing))
+        stream = SimpleNamespace(fileno=lambda: self._writing)
+        self._tw = SimpleNamespace(fullwidth=80, width_of_current_line=column, _file=stream)
+
+    def log(self) -> None:
+        """Write as a test does whose logging is shown while it runs."""
+        self._tw.width_of_current_line += 1
 
     def written(self) -> bytes:
         """Return what was written, when nobody writes any more."""
@@ -42,7 +48,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-def shown(terminal: Terminal, times: int) -> bytes:
+def shown(terminal: Terminal, times: int, meanwhile: Callable[[], None] | None = None) -> bytes:
     """Show something until it was looked at so often, and return what was written."""
     looked = threading.Semaphore(0)
 
@@ -54,17 +60,29 @@ def shown(terminal: Terminal, times: int) -> bytes:
     with showing.showing(source):
         for _ in range(times):
             assert looked.acquire(timeout=20)
+        if meanwhile is not None:
+            meanwhile()
     showing.close()
     return terminal.written()
 
 
-def test_a_terminal_has_one_line_that_is_gone_in_the_end() -> None:
-    """It begins below what stands there, and pytest begins a line of its own after it."""
-    terminal = Terminal(isatty=True)
+@pytest.mark.parametrize(("column", "back"), [(5, b"\x1b[A\x1b[5C"), (0, b"\x1b[A")])
+def test_a_terminal_has_one_line_that_is_gone_in_the_end(column: int, back: bytes) -> None:
+    """It begins below what stands there, and pytest goes on where it was."""
+    terminal = Terminal(isatty=True, column=column)
     written = shown(terminal, 3)
     assert written.startswith(b"\nt::a  1/2  1/s  0 errors  1.00 s left\r\x1b[2Kt::a  1/2")
-    assert written.endswith(b"\r\x1b[2K")
+    assert written.endswith(b"left\r\x1b[2K" + back)
     assert written.count(b"\n") == 1
+    assert terminal.currentfspath == "t.py"
+
+
+@pytest.mark.parametrize("capture", ["fd", "no"])
+def test_after_what_a_test_wrote_itself_pytest_begins_a_line_of_its_own(capture: str) -> None:
+    """With -s, or with its logging shown: nobody knows where the line of pytest is then."""
+    terminal = Terminal(isatty=True, capture=capture)
+    written = shown(terminal, 3, meanwhile=terminal.log if capture == "fd" else None)
+    assert written.endswith(b"left\r\x1b[2K")
     assert terminal.currentfspath is None
 
 

@@ -63,7 +63,7 @@ def _case(result: Result, file: str) -> ET.Element:
     if result.fails:
         message = terminal.failure_message(result)
         ET.SubElement(case, "failure", message=_text(wording.headline(result))).text = _text(message)
-    ET.SubElement(case, "system-out").text = _text(terminal.section(result))
+    ET.SubElement(case, "system-out").text = _text(terminal.section(result, width=100))
     return case
 
 

@@ -30,6 +30,7 @@ def test_what_is_not_known_is_not_said() -> None:
     begun = dataclasses.replace(FULL, done=0, elapsed_s=0.0, errors=0, p95_s=None, cost_usd=None, workers=1)
     assert line(begun, 80) == "tests/test_chat.py::test_summarise  0/400  0 errors"
     assert "left" not in line(dataclasses.replace(FULL, done=400), 120)
+    assert line(dataclasses.replace(begun, planned=0), 80) == "tests/test_chat.py::test_summarise  preparing"
 
 
 @pytest.mark.parametrize("width", [20, 60, 90])

@@ -133,3 +133,11 @@ def test_a_reason_that_several_tests_share_is_said_once() -> None:
     ]
     text = "\n".join(line.text for line in terminal.lines(nouns.session(*results), width=80, verbosity=0, artefacts=()))
     assert text.count(shared) == 1
+
+
+def test_the_section_of_one_test_fits_a_narrow_terminal() -> None:
+    """And has more columns in a file, where nothing breaks its lines."""
+    session, _ = sessions.full()
+    result = session.results[0]
+    assert max(map(len, terminal.section(result).splitlines())) <= 80
+    assert "95 % interval" in terminal.section(result, width=120)
