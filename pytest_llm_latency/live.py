@@ -164,7 +164,7 @@ class Live:
 
 def _column(reporter: pytest.TerminalReporter) -> int:
     """Return how many columns of its present line pytest has written."""
-    return reporter._tw.width_of_current_line  # noqa: SLF001  (pytest has no public name for the stream)
+    return reporter._tw.width_of_current_line  # noqa: SLF001  (pytest has no public name for it)
 
 
 def _duplicate(reporter: pytest.TerminalReporter | None) -> int | None:
@@ -172,6 +172,6 @@ def _duplicate(reporter: pytest.TerminalReporter | None) -> int | None:
     if reporter is None:
         return None
     try:
-        return os.dup(reporter._tw._file.fileno())  # noqa: SLF001  (pytest has no public name for the stream)
+        return os.dup(reporter._tw._file.fileno())  # noqa: SLF001  (pytest has no public name for it)
     except (OSError, ValueError, AttributeError):
         return None

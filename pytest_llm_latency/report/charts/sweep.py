@@ -48,7 +48,7 @@ def chart(points: Sequence[Point], *, of: Metric, subject: str) -> Chart | None:
         name=f"{of.id}-{subject}",
         title=f"{of.title} by {subject}",
         description=f"Median and p95 at each {subject}; the table that follows has the numbers.",
-        keys=(Key(paint="run", text="median"), Key(paint="upper", text="p95")),
+        keys=(Key(paint="run", text="median"), *([Key(paint="upper", text="p95")] if slowest else [])),
         shapes=(
             *axes,
             *([Shape(paint="upper", path=_line(slowest)), _dots("upper-point", slowest)] if slowest else []),

@@ -1,5 +1,7 @@
 """Variants side by side, sweeps, costs and the history: what stands beside each other and what does not."""
 
+import dataclasses
+
 import nouns
 import sessions
 from pytest_llm_latency.model import Result
@@ -73,6 +75,9 @@ def test_a_parameter_that_was_varied_has_a_chart_and_one_that_was_not_has_none()
     assert places[1] - places[0] < places[2] - places[1]
     words = [variant("a", '{"tool_choice": "auto"}'), variant("b", '{"tool_choice": "none"}')]
     assert [each.label for each in sweeps.sweeps(words, [])[0].charts[0].table.readings] == ["auto", "none"]
+    assert [key.text for key in sweep.charts[0].keys] == ["median", "p95"]
+    few = [dataclasses.replace(each, summaries=nouns.result(of=nouns.run([0.2] * 20)).summaries) for each in found]
+    assert [key.text for key in sweeps.sweeps(few, [])[0].charts[0].keys] == ["median"]
     assert sweeps.sweeps([variant("a", "varied"), variant("b", '{"a": 1}, {"a": 2}')], []) == []
 
 
