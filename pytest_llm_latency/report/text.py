@@ -27,7 +27,8 @@ _ASCII: Mapping[str, str] = MappingProxyType({
     "σ": "sigma",
     **dict(zip(BLOCKS, ASCII_BLOCKS, strict=True)),
 })
-_BEFORE_UNIT = re.compile(r"(?<=[\d∞]) (?=(?:%|[mµn]?s)(?:\W|$))|(?<==) (?=[\d<])")
+# A number and its unit; and what GitHub takes for a command where a line begins with it.
+_INSEPARABLE = re.compile(r"(?<=[\d∞]) (?=(?:%|[mµn]?s)(?:\W|$))|(?<==) (?=[\d<])| +(?=::)")
 _TRANSLATION = str.maketrans(dict(_ASCII))
 
 
@@ -67,10 +68,13 @@ def encodable(text: str, *, unicode: bool) -> str:
 
 
 def wrap(text: str, width: int, *, indent: int) -> list[str]:
-    """Break a sentence into lines, all of them indented; a path and a number with its unit stay whole."""
+    """Break a sentence into lines, all of them indented; a path and a number with its unit stay whole.
+
+    None but the first begins with ``::``, whatever a provider's text holds.
+    """
     space = " " * indent
     broken = textwrap.wrap(
-        _BEFORE_UNIT.sub("\u00a0", plain(text)),
+        _INSEPARABLE.sub("\u00a0", plain(text)),
         max(width, indent + 20),
         initial_indent=space,
         subsequent_indent=space,

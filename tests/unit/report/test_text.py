@@ -60,3 +60,12 @@ def test_a_number_stays_with_its_unit_when_a_sentence_is_broken() -> None:
     """A unit alone at the start of a line cannot be read."""
     lines = text.wrap("the p95 of this benchmark is 561 ms", 31, indent=2)
     assert lines == ["  the p95 of this benchmark is", "  561 ms"]
+
+
+def test_no_line_of_a_broken_sentence_is_a_command_of_a_ci() -> None:
+    """GitHub obeys each line of a log that begins with two colons, whatever spaces stand before them."""
+    said = "1 time ValueError:  ::stop-commands::x and more ::error::y"
+    for width in range(20, 60):
+        lines = text.wrap(said, width, indent=2)
+        assert not any(line.lstrip().startswith("::") for line in lines)
+    assert text.wrap("an error ::of", 80, indent=0) == ["an error ::of"]
