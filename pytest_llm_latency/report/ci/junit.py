@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
+from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import Result
 from pytest_llm_latency.report import terminal, wording
 from pytest_llm_latency.report.ci.material import Material
@@ -48,9 +49,10 @@ def properties(result: Result) -> Iterator[tuple[str, str]]:
     for comparison in result.comparisons:
         name = comparison.metric if comparison.step is None else f"{comparison.step}.{comparison.metric}"
         verdict = comparison.verdict
-        for key, value in (("p95", verdict.candidate), ("ratio", verdict.ratio), ("p_value", verdict.p_value)):
+        judged = "" if comparison.metric == ERROR_RATE else "_p95"
+        for key, value in ((judged, verdict.candidate), ("_ratio", verdict.ratio), ("_p_value", verdict.p_value)):
             if value is not None:
-                yield f"llm_latency_{name}_{key}", f"{value:.6g}"
+                yield f"llm_latency_{name}{key}", f"{value:.6g}"
 
 
 def _case(result: Result, file: str) -> ET.Element:

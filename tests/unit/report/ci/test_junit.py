@@ -79,6 +79,7 @@ def test_properties_are_texts_with_the_figures_that_there_are() -> None:
         comparisons=(
             nouns.comparison("ttft", "regressed"),
             nouns.comparison("e2e", "no_baseline", step="answer", ratio=None, p_value=None, candidate=1.23456789),
+            nouns.comparison("error_rate", "pass", ratio=None, p_value=0.5, candidate=0.02),
         ),
     )
     assert dict(junit.properties(result)) == {
@@ -88,4 +89,6 @@ def test_properties_are_texts_with_the_figures_that_there_are() -> None:
         "llm_latency_ttft_ratio": "1.36",
         "llm_latency_ttft_p_value": "0.0004",
         "llm_latency_answer.e2e_p95": "1.23457",
+        "llm_latency_error_rate": "0.02",
+        "llm_latency_error_rate_p_value": "0.5",
     }
