@@ -18,6 +18,7 @@ from pytest_llm_latency.report import benchmarks, details, regions, remedies, si
 from pytest_llm_latency.report.charts.drawing import PAINTS
 from pytest_llm_latency.report.rows import SEVERITY
 from pytest_llm_latency.run_figures import RUN_FIGURES
+from pytest_llm_latency.stats import history
 
 # Up to so many benchmarks are named one by one in the verdict.
 NAMED = 12
@@ -105,6 +106,7 @@ def _environment() -> Environment:
         "message_length": details.MESSAGE_LENGTH,
         "paints": PAINTS,
         "per_1000_tokens": side_by_side.per_1000_tokens,
+        "runs_for_a_change": history.LEAST_RUNS,
     }
     return environment
 
