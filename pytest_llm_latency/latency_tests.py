@@ -52,9 +52,10 @@ def plan(item: pytest.Item, settings: Settings) -> Plan:
         code = inspect.unwrap(owner).__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
         raise MarkerError(f"a fixture named llm in {place} shadows the one of this plugin: rename it.")
-    marks = list(item.iter_markers(MARKER))
+    callspec = getattr(item, "callspec", None)
+    nearest = [] if callspec is None else [mark for mark in callspec.marks if mark.name == MARKER]
     arguments: dict[str, Any] = {}
-    for mark in reversed(marks):
+    for mark in (*reversed(list(item.iter_markers(MARKER))), *nearest):
         marker.read(mark.args, mark.kwargs)
         arguments |= mark.kwargs
     folders = (item.path.parent, item.config.rootpath)

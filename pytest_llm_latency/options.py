@@ -168,6 +168,8 @@ OPTIONS: tuple[Option, ...] = (
            help="iterations under load before those that count"),
     Option(name="prompts", read=_text, default=None, metavar="FILE",
            help="prompts of the tests that call llm() without one (.txt, .jsonl, .json, .yaml)"),
+    Option(name="expected", read=_switch, default=False, metavar=None,
+           help="fail the iterations whose answer lacks what a file of scenarios, given to pytest, expects of it"),
     Option(name="nonce", read=_switch, default=None, metavar=None,
            help="begin each prompt with a number of its own, so that no prompt cache knows it"),
     Option(name="timeout", read=units.parse_seconds, default=None, metavar="TIME",

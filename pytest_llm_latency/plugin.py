@@ -8,6 +8,7 @@ measured travels on the test's report, and the process without ``workerinput`` c
 import inspect
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from pytest_llm_latency.active import Active
 
 MARKER = "llm_latency"
+SCENARIOS = "llm_latency_scenarios"
+_SCENARIO_FILES = frozenset({".json", ".yaml", ".yml"})
 _HELP = (
     "llm_latency(model, requests, adaptive, warmup, concurrency, load, ramp_in, prompts, nonce, timeout, "
     "http_version, requests_per_minute, tokens_per_minute, max_concurrency, budget, limits, gate, tolerance, "
@@ -47,6 +50,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, with the switch, resolve the settings."""
     config.addinivalue_line("markers", _HELP)
+    config.addinivalue_line("markers", f"{SCENARIOS}(path, profile, datasets): what @scenarios(...) puts on a test.")
     if config.getoption("--llm-latency"):
         from pytest_llm_latency.active import Active  # noqa: PLC0415  (only with the switch)
 
@@ -73,6 +77,27 @@ def _usage_errors() -> Iterator[None]:
         yield
     except LatencyError as error:
         raise pytest.UsageError(f"llm-latency: {error}") from None
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect a file of scenarios that the command line names; every other file is somebody else's."""
+    if file_path.suffix.lower() not in _SCENARIO_FILES or not parent.session.isinitpath(file_path):
+        return None
+    from pytest_llm_latency.testbench import collecting, reader  # noqa: PLC0415  (only for such a file)
+
+    if not reader.looks_like_one(file_path):
+        return None
+    module: collecting.ScenarioFile = collecting.ScenarioFile.from_parent(parent, path=file_path)
+    module.checks = _ACTIVE in parent.config.stash and _settings(parent.config)["expected"]
+    return module
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test with ``@scenarios`` once for each of them."""
+    if metafunc.definition.get_closest_marker(SCENARIOS):
+        from pytest_llm_latency.testbench import collecting  # noqa: PLC0415  (only for such a test)
+
+        collecting.parametrize(metafunc)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

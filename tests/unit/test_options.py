@@ -33,6 +33,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "load": ("20/s", "20/s", " "),
     "ramp-in": ("16", 16, "-1"),
     "prompts": ("a.txt", "a.txt", " "),
+    "expected": ("true", True, "maybe"),
     "nonce": ("true", True, "maybe"),
     "timeout": ("1.5", 1.5, "5 parsecs"),
     "http-version": ("2", "2", "1.0"),
