@@ -26,6 +26,8 @@ from pytest_llm_latency.simulator.protocols import PROTOCOLS, Protocol
 from pytest_llm_latency.storage import messagepack, wide
 from pytest_llm_latency.storage.columns import Column
 from pytest_llm_latency.storage.formats import FORMATS as SAMPLE_FORMATS
+from pytest_llm_latency.testbench.formats import FORMATS as EXPORT_FORMATS
+from pytest_llm_latency.testbench.suites import PROVIDERS as SUITE_PROVIDERS
 
 DOCS = Path(__file__).parent
 
@@ -296,6 +298,32 @@ def results_page_of_schema() -> str:
     return results_page.page(schema, NOTE.format(source="pytest_llm_latency/report/schema/results-1.json"))
 
 
+def test_bench_page() -> str:
+    """Return the reference of the files that runs are exported as, and of the names of providers."""
+    return "\n".join([
+        NOTE.format(source="pytest_llm_latency/testbench/formats.py and suites.py"),
+        "# Files of LLM-Test-Bench and its neighbours",
+        "",
+        "`llm-latency testbench export RUN -o FILE --format FORMAT` writes stored runs as one of these, a result a",
+        "measured request. Without `--format` the ending decides: `.json` is `results`, `.csv` is `csv`, `.jsonl` is",
+        "`jsonl`, `.ndjson` is `optimizer-events`. Texts of answers are not kept, so that `content` is empty.",
+        "",
+        "| format | file | ending |",
+        "|---|---|---|",
+        *(f"| `{name}` | {each.title} | `{each.suffix}` |" for name, each in EXPORT_FORMATS.items()),
+        "",
+        "Each has the percentiles of the system that it is for; verdicts have their own ([statistics](statistics.md)).",
+        "Where such a file asks for a number that is unknown, as the tokens of a failed request, 0 stands there.",
+        "",
+        "## Providers of suites and manifests",
+        "",
+        "| name there | models here |",
+        "|---|---|",
+        *(f"| `{theirs}` | `{ours}/...` |" for theirs, ours in SUITE_PROVIDERS.items()),
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
@@ -306,6 +334,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/results-json.md": results_page_of_schema,
     "reference/simulated-faults.md": faults_page,
     "reference/ci-artefacts.md": ci_page,
+    "reference/test-bench.md": test_bench_page,
 }
 
 

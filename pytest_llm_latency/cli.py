@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_llm_latency import __version__
-from pytest_llm_latency.commands import baseline, calibrate, compare, convert, report, selftest, simulate
+from pytest_llm_latency.commands import baseline, calibrate, compare, convert, report, selftest, simulate, testbench
 from pytest_llm_latency.errors import LatencyError, UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 4, 130
 
-COMMANDS = (baseline, calibrate, compare, convert, report, selftest, simulate)
+COMMANDS = (baseline, calibrate, compare, convert, report, selftest, simulate, testbench)
 
 
 class _Parser(argparse.ArgumentParser):
