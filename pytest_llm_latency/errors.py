@@ -6,7 +6,7 @@
     ├── UsageError
     │   ├── MarkerError          a wrong argument of the marker
     │   ├── SettingsError        a wrong option, ini key or settings file
-    │   ├── ScenarioError        a wrong dataset, suite, manifest or result of scenarios
+    │   ├── ScenarioError        a wrong dataset, suite or fleet manifest
     │   ├── BodyError            a test body that cannot be measured
     │   └── StatisticsError      numbers that cannot be compared
     ├── ProviderError
@@ -45,7 +45,7 @@ class SettingsError(UsageError):
 
 
 class ScenarioError(UsageError):
-    """A file of scenarios, or of results over them, is wrong."""
+    """A file of scenarios is wrong."""
 
 
 class BodyError(UsageError):

@@ -53,7 +53,11 @@ GROUPS: Mapping[str, Callable[[Run], str]] = MappingProxyType({
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``compare`` to the command line."""
     parser = subparsers.add_parser("compare", help=_SUMMARY, description=f"{_SUMMARY.capitalize()}.")
-    parser.add_argument("baseline", metavar="A", help=f"the baseline, all of whose runs count: {sides.KINDS}")
+    parser.add_argument(
+        "baseline",
+        metavar="A",
+        help=f"the baseline, all of whose runs count: {sides.KINDS}; results of LLM-Test-Bench too",
+    )
     parser.add_argument("candidate", metavar="B", help="the runs to judge, named in the same ways")
     parser.add_argument("--group-by", choices=[each for each in GROUPS if each != "session"], help="a section for each")
     parser.add_argument("--filter", metavar="EXPR", help="only tests whose id has this part, or matches as with -k")
@@ -69,7 +73,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def compare(arguments: argparse.Namespace) -> int:
     """Judge every run of B against the runs of A; return 1 where something regressed or is invalid."""
     values = {name: _value(BY_NAME[name], getattr(arguments, name.replace("-", "_"))) for name in JUDGING}
-    stored = _selected(sides.read("A", arguments.baseline), sides.read("B", arguments.candidate), arguments)
+    stored = _selected(*sides.read_both(arguments.baseline, arguments.candidate), arguments)
 
     from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
     from pytest_llm_latency.report import comparison  # noqa: PLC0415  (only this command needs it)

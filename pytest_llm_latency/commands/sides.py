@@ -10,6 +10,7 @@ from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import baselines, lock, results
 
 KINDS = "a results folder, a session's folder, a baselines folder, a Parquet file of a run, or a pattern of these"
+RESULTS = (".json", ".jsonl", ".csv")  # what LLM-Test-Bench writes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,32 @@ def read(name: str, text: str) -> tuple[StoredRun, ...]:
         for each in _stored(name, path):
             found.setdefault(each.run.id, each)
     return tuple(sorted(found.values(), key=lambda each: (each.run.started_at, each.run.id)))
+
+
+def read_both(before: str, now: str) -> tuple[tuple[StoredRun, ...], tuple[StoredRun, ...]]:
+    """Return the runs that ``A`` and ``B`` name; where one names results of LLM-Test-Bench, as these would say them."""
+    files = [_result_files(text) for text in (before, now)]
+    if not any(files):
+        return read("A", before), read("B", now)
+    from pytest_llm_latency.testbench import comparing, rows, stored  # noqa: PLC0415  (only for such files)
+
+    given: list[Sequence[stored.Result]] = []
+    places: dict[str, Path] = {}
+    for name, text, own in zip(("A", "B"), (before, now), files, strict=True):
+        runs = () if own else read(name, text)
+        places |= {each.run.id: each.path for each in runs} | {str(path.absolute()): path for path in own}
+        measured = rows.of_runs([each.run for each in runs])
+        given.append([each for path in own for each in stored.read(path)] or list(map(stored.of_row, measured)))
+    earlier, later = (
+        tuple(StoredRun(run=run, path=places[run.file], status=None) for run in side)
+        for side in comparing.sides(*given)
+    )
+    return earlier, later
+
+
+def _result_files(text: str) -> list[Path]:
+    found = [Path(text)] if not glob.has_magic(text) else [Path(each) for each in sorted(glob.glob(text))]  # noqa: PTH207  (it may be absolute)
+    return [path for path in found if path.suffix.lower() in RESULTS and path.is_file()]
 
 
 def _paths(name: str, text: str) -> Sequence[Path]:

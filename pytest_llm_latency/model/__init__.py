@@ -41,6 +41,7 @@ from pytest_llm_latency.model.result import (
     VerdictStatus,
 )
 from pytest_llm_latency.model.run import (
+    ELSEWHERE,
     PROXY,
     Budget,
     Conditions,
@@ -59,6 +60,7 @@ from pytest_llm_latency.model.run import (
 __all__ = [
     "CONTENT",
     "CONTROL",
+    "ELSEWHERE",
     "MEASURE",
     "PROXY",
     "REASONING",

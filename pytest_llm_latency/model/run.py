@@ -124,6 +124,7 @@ class Conditions:
 
 
 PROXY = "proxy"
+ELSEWHERE = "read from results of another system"  # the label of where such a run was measured; no folder's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from pytest_llm_latency import load
 from pytest_llm_latency.metrics import ERROR_RATE
-from pytest_llm_latency.model import Result, VerdictStatus
+from pytest_llm_latency.model import ELSEWHERE, Result, VerdictStatus
 
 # A sentence that ends with a colon is followed by the command that accepts the run.
 _ADVICE: Mapping[VerdictStatus, str] = MappingProxyType({
@@ -23,6 +23,13 @@ _OF_SIDES: Mapping[VerdictStatus, str] = MappingProxyType({
     "regressed": "The test's own side is slower than {ab} is now. Find out why, or keep {ab}.",
     "incomparable": "Let the body ask both sides the same, and measure again.",
     "invalid": "Remove the cause and measure again.",
+})
+
+# What to do about results of another system, which become no baseline here.
+_OF_RESULTS: Mapping[VerdictStatus, str] = MappingProxyType({
+    "regressed": "Find what changed. If the new latency is meant to stay, compare with this file from now on.",
+    "no_baseline": "If these results are good, compare with this file from now on.",
+    "incomparable": "If the difference is meant to stay, compare with this file from now on.",
 })
 
 
@@ -57,8 +64,8 @@ def advice(result: Result, *, command: str) -> Advice | None:
     if result.status == "inconclusive":
         more = _more_requests(result)
         return None if more is None else Advice(sentence=more)
-    if result.plan.ab is not None:
-        told = _OF_SIDES.get(result.status)
+    if result.plan.ab is not None or result.environment.label == ELSEWHERE:
+        told = (_OF_RESULTS if result.plan.ab is None else _OF_SIDES).get(result.status)
         return None if told is None else Advice(sentence=told.format(ab=result.plan.ab))
     sentence = _ADVICE.get(result.status)
     return None if sentence is None else Advice(sentence=sentence, command=command if sentence.endswith(":") else None)

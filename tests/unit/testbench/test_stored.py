@@ -1,0 +1,162 @@
+"""Results of LLM-Test-Bench are read back, and compared with runs and with each other."""
+
+import csv
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nouns
+from pytest_llm_latency import cli
+from pytest_llm_latency.errors import CorruptFileError
+from pytest_llm_latency.storage import samples
+from pytest_llm_latency.testbench import comparing, rows, stored
+from pytest_llm_latency.testbench.formats import FORMATS
+
+DATA = Path(__file__).parents[4] / "shared" / "data" / "test-bench" / "results"
+RUN = nouns.run([*nouns.lognormal(20, median=0.3), None], id="run-1")
+SUFFIXES = {"results": ".json", "jsonl": ".jsonl", "csv": ".csv"}
+
+
+def written(folder: Path, name: str, *, run: Any = RUN, file: str = "a") -> Path:
+    """Write a run in one of the formats."""
+    path = folder / f"{file}{SUFFIXES[name]}"
+    path.write_text(FORMATS[name].encode(rows.of_runs([run]), "set"), encoding="utf-8")
+    return path
+
+
+def changed(folder: Path, **changes: Any) -> Path:
+    """Write results with other values; the keys of the first result have none in common with those of the file."""
+    content = json.loads(FORMATS["results"].encode(rows.of_runs([RUN]), "set"))
+    for name, value in changes.items():
+        (content["results"][0] if name in content["results"][0] else content)[name] = value
+    path = folder / "a.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_what_was_exported_is_read_back(tmp_path: Path, name: str) -> None:
+    """To the millisecond, and where lines have the exact time to the nanosecond."""
+    before, after = list(map(stored.of_row, rows.of_runs([RUN]))), stored.read(written(tmp_path, name))
+    assert [(each.test_id, each.status, each.model) for each in after] == [
+        (each.test_id, each.status, each.model) for each in before
+    ]
+    exact = 1e-9 if name == "jsonl" else 5.1e-4
+    assert [each.duration_s for each in after] == pytest.approx([each.duration_s for each in before], abs=exact)
+    if name != "csv":
+        assert [each.ttft_s for each in after] == pytest.approx([each.ttft_s for each in before])
+    assert [each.tokens_out for each in after if each.status == "success"] == [25] * 20
+
+
+def test_a_run_keeps_its_latencies_on_its_way_through_results() -> None:
+    """What failed stays failed."""
+    given = list(map(stored.of_row, rows.of_runs([RUN])))
+    (run,), _ = comparing.sides(given, given)
+    assert run.plan.gate == ("ttft", "e2e")
+    assert [sample.status for sample in run.samples] == ["ok"] * 20 + ["error"]
+    found = rows.of_runs([run])
+    assert [row.ttft_s for row in found] == pytest.approx([each.ttft_s for each in given])
+    assert [row.duration_s for row in found] == pytest.approx([each.duration_s for each in given], abs=1e-9)
+
+
+def test_one_result_of_each_test_makes_their_dataset_the_test() -> None:
+    """One request alone cannot be judged; what only one side knows counts on neither."""
+    given = [stored.of_row(row) for row in rows.of_runs([nouns.run([0.2], test_id=name) for name in "ab"])]
+    blind = [dataclasses.replace(each, source="other", ttft_s=None, provider=None) for each in given]
+    (before,), (now,) = comparing.sides(given, blind)
+    assert before.test_id == now.test_id == "test_chat"
+    assert (len(before.samples), before.plan.gate) == (2, ("e2e",))
+    assert before.conditions == now.conditions
+
+
+def test_skipped_results_are_no_requests(tmp_path: Path) -> None:
+    """They took no time."""
+    given = stored.read(changed(tmp_path, status="skipped", summary={}))
+    (run,), _ = comparing.sides(given, given)
+    assert len(run.samples) == 20
+
+
+def test_compare_takes_results_on_either_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside each other, and beside runs of this package; they are never to be accepted."""
+    monkeypatch.chdir(tmp_path)
+    slow = nouns.run(nouns.lognormal(100, median=0.6, seed=2), id="run-2")
+    fast = nouns.run(nouns.lognormal(100, median=0.3), id="run-1")
+    samples.write_runs(Path("fast.parquet"), [fast])
+    written(tmp_path, "results", run=slow)
+    written(tmp_path, "jsonl", run=fast, file="fast")
+    for baseline in ("fast.parquet", "fast.jsonl", "*.jsonl"):
+        assert cli.main(["compare", baseline, "a.json"]) == 1
+        said = capsys.readouterr().out
+        assert "regressed: tests/test_chat.py::test_summarise" in said
+        assert "compare with this file from now on." in " ".join(said.split())
+        assert "baseline accept" not in said
+    assert cli.main(["compare", "a.json", "fast.parquet"]) == 0
+    assert "improved" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"total_tests": 3}, "total_tests is 3, and the results are 21: write the file again."),
+        ({"status": "timeout"}, "succeeded is 20, and the results are 19: write the file again."),
+        ({"status": "fine"}, "status is 'fine': it must be one of success, failure, timeout, skipped."),
+        ({"duration_ms": -1}, "duration_ms is -1, a number: it must be a number of at least 0."),
+        ({"timestamp": "noon"}, "timestamp is 'noon': write it as in"),
+        ({"results": []}, "results is empty: write a list with at least one mapping there."),
+        ({"response": 1}, "response is 1, a number: it must be a mapping."),
+    ],
+)
+def test_results_that_are_wrong_or_contradict_themselves_are_refused(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    """With the place."""
+    with pytest.raises(CorruptFileError) as caught:
+        stored.read(changed(tmp_path, **changes))
+    assert said in str(caught.value)
+    assert "line 1, column " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", "{", "a.json, line 1, column 2: Expecting property name"),
+        ("a.json", "[]", "a.json: a mapping of a result belongs there."),
+        ("a.jsonl", "\n{]", "a.jsonl, line 2, column 2: Expecting property name"),
+        ("a.jsonl", '{"test_id": "a"}', "a.jsonl, line 1: the key 'status' is missing"),
+        ("a.jsonl", "\n", "a.jsonl has no results: name another file."),
+        ("a.csv", "a,b\n", "a.csv lacks the columns test_id, status, duration_ms"),
+        ("a.csv", ",".join(stored.COLUMNS) + "\na,b\n", "a.csv, line 2 has 2 cells, and the header has 14"),
+    ],
+)
+def test_a_file_that_is_no_file_of_results_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """In one line that names it."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(CorruptFileError) as caught:
+        stored.read(tmp_path / name)
+    assert said in str(caught.value)
+
+
+def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
+    """With its line."""
+    path = written(tmp_path, "csv")
+    lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+    lines[3][3] = "soon"
+    path.write_text("\n".join(map(",".join, lines)), encoding="utf-8")
+    with pytest.raises(CorruptFileError, match="line 4: duration_ms is 'soon': it must be a number of at least 0"):
+        stored.read(path)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data beside the checkout")
+def test_the_results_of_the_system_itself_are_read() -> None:
+    """The same six in JSON, JSON Lines and CSV."""
+    found = [stored.read(path) for path in sorted(DATA.iterdir())]
+    assert [[each.status for each in results] for results in found] == [
+        ["success", "success", "failure", "success", "timeout", "success"]
+    ] * 3
+    assert found[0][0].duration_s == 1.234
