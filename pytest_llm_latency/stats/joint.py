@@ -18,8 +18,8 @@ _BODY_BLOCKS = 2  # and groups of requests that hang together
 _LEAST_DEGREES = 4.0  # what a variance is known with at least
 _TAIL_SHARE, _TAIL_BLOCKS = 25, 4  # the same of a tail's,
 _SURE_TAIL_DEGREES, _FURTHER_TAIL_SHARE = 9.0, 50  # from which on more requests tell less
-_FEW_RUNS = 3  # below it, the candidate joins the resampled runs, so that a slower tail widens its own variance:
-_JOINED_TAIL_DEGREES, _JOINED_TAIL_SHARE = 8.0, 5  # of each run, and its requests for each: that alone holds the level
+_FEW_RUNS = 3  # below it, the candidate joins the resampled runs: its tail may be the only one that was seen,
+_JOINED_TAIL_SHARE = 5  # and so many requests of all are a degree of freedom of a tail's variance
 _LEAST_VARIANCE = 1e-12
 _ROUNDING = 1e-9
 _HANDICAP = 0.45  # the tail must be so much clearer: most changes are of everything
@@ -109,7 +109,7 @@ class Contrast:
 class Uncertainty:
     """How the difference scatters when nothing changed: requests (``within``) and runs (``between``).
 
-    ``within`` and ``third`` multiply the variance and third moment of one resampled run.
+    ``within``, ``third`` and ``tail_share`` multiply one resampled run's variance, third moment, and tail's variance.
     """
 
     resampled: Scatter
@@ -118,6 +118,7 @@ class Uncertainty:
     between: float
     noise: Noise
     tail_degrees: float
+    tail_share: float
     requests: int
 
     def covariance(self, one: Floats, other: Floats) -> float:
@@ -150,7 +151,7 @@ class Uncertainty:
         weights = self.resampled.tail
         if not weights.any():
             return None
-        within = self.noise.tail_inflation * self.covariance(weights, weights)
+        within = self.noise.tail_inflation * self.tail_share * self.covariance(weights, weights)
         return Contrast(
             value=float(difference @ weights),
             variance=max(within + self.between_tails, _LEAST_VARIANCE),
@@ -210,6 +211,7 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
     sources = [*runs.baseline, runs.candidate] if few else runs.baseline
     resampled = scatter(sources, runs.candidate.size, policy.quantiles, runs.seed)
     number, shares, requests = len(runs.baseline), runs.shares, sum(run.size for run in sources)
+    tail_degrees = requests / _JOINED_TAIL_SHARE if few else _tail_degrees(requests, resampled.blocks)
     expected = noise.run_variance + resampled.variance(resampled.weights) * float(shares.mean())
     return Uncertainty(
         resampled=resampled,
@@ -217,7 +219,8 @@ def _uncertainty(runs: Runs, accepted: Floats, policy: GatePolicy, noise: Noise)
         third=max(0.0, 1 - float((shares**2).sum()) / number**3),
         between=(noise.run_variance + _excess(accepted @ resampled.weights, expected)) * (1 + 1 / number),
         noise=noise,
-        tail_degrees=_joined_tail_degrees(sources) if few else _tail_degrees(requests, resampled.blocks),
+        tail_degrees=max(_LEAST_DEGREES, tail_degrees),
+        tail_share=_studentised(resampled, runs, policy) if few else 1.0,
         requests=requests,
     )
 
@@ -229,12 +232,22 @@ def _tail_degrees(requests: int, blocks: float) -> float:
     this returns keeps the level of simulated tails of all weights.
     """
     known = max(min(requests / _TAIL_SHARE, _SURE_TAIL_DEGREES), requests / _FURTHER_TAIL_SHARE)
-    return max(_LEAST_DEGREES, min(known, blocks / _TAIL_BLOCKS))
+    return min(known, blocks / _TAIL_BLOCKS)
 
 
-def _joined_tail_degrees(sources: Sequence[Floats]) -> float:
-    requests = sum(run.size for run in sources)
-    return max(_LEAST_DEGREES, min(len(sources) * _JOINED_TAIL_DEGREES, requests / _JOINED_TAIL_SHARE))
+def _studentised(joined: Scatter, runs: Runs, policy: GatePolicy) -> float:
+    """Return the mean of two variances of the tail over the first: of all requests together, and of each side alone.
+
+    Together they take one side's slower tail for the scatter of both; alone (Chung & Romano 2013) a
+    side that had no slow request by chance knows none. Half of each keeps the level; it is at most one.
+    """
+    together, count = joined.variance(joined.tail), runs.candidate.size
+    if together <= 0:
+        return 1.0
+    own = scatter([runs.candidate], count, policy.quantiles, (*runs.seed, 1)).variance(joined.tail)
+    accepted = scatter(runs.baseline, count, policy.quantiles, (*runs.seed, 2)).variance(joined.tail)
+    share = float(runs.shares.sum()) / len(runs.baseline) ** 2
+    return min(1.0, (1 + (own + share * accepted) / ((1 + share) * together)) / 2)
 
 
 def _excess(locations: Floats, expected: float) -> float:

@@ -82,6 +82,7 @@ def compare(runs: Runs, policy: GatePolicy) -> Change:
             between=0.0,
             noise=_NO_NOISE,
             tail_degrees=_TAIL_DEGREES,
+            tail_share=1.0,
             requests=candidate.size,
         ),
     )

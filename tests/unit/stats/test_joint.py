@@ -107,3 +107,29 @@ def test_beside_few_runs_a_slower_tail_widens_its_own_variance() -> None:
 
     assert tail_variance(BASELINE[:2], heavy) > 1.3 * tail_variance(BASELINE[:2], usual)
     assert tail_variance(BASELINE, heavy) == tail_variance(BASELINE, usual)
+
+
+ASSUMED = Noise(run_variance=0.05**2, degrees=8.0, runs=0, tail_inflation=1.0)
+
+
+def test_a_slower_tail_is_found_beside_a_single_accepted_run() -> None:
+    """The slowest tenth by half of a hundred requests, most of the time: it does not hide itself by its own scatter."""
+    found = []
+    for seed in range(40):
+        before, now = run(2 * seed, 100), run(2 * seed + 1, 100)
+        slow = np.where(now >= np.quantile(now, 0.9), now + np.log(1.5), now)
+        found.append(compare(Runs(baseline=[before], candidate=slow, seed=(1,)), POLICY, ASSUMED).slower < 0.05)
+
+    assert np.mean(found) >= 0.75
+
+
+def test_slow_requests_that_one_run_has_by_chance_are_no_slower_tail() -> None:
+    """Of thirty requests, one in twelve takes three times as long: a run that has none of them knows no scatter."""
+    random = np.random.default_rng(3)
+    small = []
+    for _ in range(200):
+        before, now = (0.1 * random.standard_normal(30) + np.log(3.0) * (random.random(30) < 1 / 12) for _ in range(2))
+        found = compare(Runs(baseline=[before], candidate=now, seed=(1,)), POLICY, ASSUMED)
+        small.append(min(found.slower, found.faster) < 0.005)
+
+    assert np.mean(small) <= 0.01
