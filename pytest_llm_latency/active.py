@@ -1,9 +1,9 @@
 """The hooks that act only with ``--llm-latency``: one object for each process of a session."""
 
+import functools
 import inspect
-import time
 from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,18 +11,15 @@ from _pytest.runner import runtestprotocol  # not public; the only way to run a 
 
 from pytest_llm_latency import latency_tests, measuring, preparing
 from pytest_llm_latency.errors import LatencyError, MarkerError
-from pytest_llm_latency.live import Live, of_progress
 from pytest_llm_latency.model import Plan
 from pytest_llm_latency.options import Settings
-from pytest_llm_latency.session import Closing, Collecting, Ending
-from pytest_llm_latency.storage import atomic, baselines, results
 from pytest_llm_latency.xdist_hooks import Crew, linked, member_of
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
-    from pytest_llm_latency.execution.executor import Progress
     from pytest_llm_latency.model import Result
     from pytest_llm_latency.parts import Test
+    from pytest_llm_latency.session import Closing, Collecting, Ending
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 # Attributes of a report: whether it may turn red at the end, and the outcome in exact builtins.
@@ -49,13 +46,12 @@ class Active:
         self._wrong: dict[str, MarkerError] = {}
         self._measuring: measuring.Measuring | None = None
         self._simulator: SimulatorProcess | None = None
-        self._collecting = Collecting(self._origin, narrowed=latency_tests.is_narrowed(config))
         self._closing: Closing | None = None
         self._held: dict[str, list[pytest.TestReport]] = {}
         self._crew = None if self._given else Crew(config, self._origin, self._collecting, self._api_bases)
         if self._crew is not None:
             config.pluginmanager.register(self._crew, "llm_latency_crew")
-        baselines.check_label(settings.environment)
+            preparing.check_environment(settings)
         preparing.check_files(settings)
         self._link = None if self._given is None else linked(self._given)
         self._member = None if self._link is None else member_of(self._link, settings)
@@ -65,9 +61,7 @@ class Active:
         if self._given is not None or self._config.getoption("collectonly"):
             return
         try:
-            results.prepare(self._settings["results"])
-            if self._settings["accept"]:
-                atomic.check_writable(self._settings["baselines"])
+            preparing.check_folders(self._settings)
             self._collecting.publishing.check()
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
@@ -93,7 +87,7 @@ class Active:
         """Note which latency tests the run has to report on; the controller hears it before it hands out tests."""
         selected = [item.nodeid for item in session.items if item.nodeid in self._plans]
         self._plans = {test_id: self._plans[test_id] for test_id in selected}
-        if selected:
+        if selected and self._given is None:
             self._collecting.expected = tuple(selected)
         if self._member is not None and not self._config.getoption("collectonly"):
             self._member.collected([item.nodeid for item in session.items if _is_latency_test(item)], self._plans)
@@ -137,7 +131,7 @@ class Active:
             body = item.obj
             item.obj = latency_tests.driver(benchmark, body)
             try:
-                with self._shown(item.nodeid, benchmark.progress):
+                with self._crew.showing(item.nodeid, benchmark.progress) if self._crew else nullcontext():
                     outcome = yield
             except KeyboardInterrupt:
                 self._keep(benchmark, test)
@@ -146,12 +140,6 @@ class Active:
                 item.obj = body
             self._end(item, benchmark, test)
         return outcome
-
-    def _shown(self, test_id: str, progress: "Progress") -> AbstractContextManager[None]:
-        """Show how far a benchmark is that this process measures by itself."""
-        began_s = time.monotonic()
-        live = Live(None) if self._crew is None else self._crew.live
-        return live.showing(lambda: of_progress(test_id, progress, began_s))
 
     def _begin(self, item: pytest.Function) -> "tuple[Benchmark, Test]":
         from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
@@ -228,6 +216,8 @@ class Active:
         """Close the session; what must fail late is reported while that still decides the exit code."""
         if self._given is not None or self._config.getoption("collectonly"):
             return (yield)
+        from pytest_llm_latency.session import Ending  # noqa: PLC0415  (only the process that collects)
+
         if self._plans:
             self._collecting.begin()
         try:
@@ -243,7 +233,14 @@ class Active:
         self._close(Ending(interrupted=False, stopped_early=stopped))
         return finished
 
-    def _close(self, ending: Ending) -> None:
+    @functools.cached_property
+    def _collecting(self) -> "Collecting":
+        """What takes in the outcomes, in the process that does."""
+        from pytest_llm_latency.session import Collecting  # noqa: PLC0415  (no worker needs it)
+
+        return Collecting(self._origin, narrowed=latency_tests.is_narrowed(self._config))
+
+    def _close(self, ending: "Ending") -> None:
         if self._crew is not None:
             self._held.update(self._crew.close())
         self._closing = self._collecting.close(ending)

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from pytest_llm_latency import parts
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.live import Live, Together
 from pytest_llm_latency.measuring import Measuring, Origin
@@ -187,6 +186,8 @@ class Conductor:
         """Do nothing but look at the time."""
 
     def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: tuple[Notice, ...]) -> Verdict:
+        from pytest_llm_latency import parts  # noqa: PLC0415  (only where something was measured)
+
         self._live.hide()
         try:
             read = [parts.unpack(body, data) for body, data in found.values()]
@@ -197,6 +198,8 @@ class Conductor:
         return Verdict(body={"result": to_builtins(outcome.result), "undecided": outcome.undecided}, error=None)
 
     def _settle(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
+        from pytest_llm_latency import parts  # noqa: PLC0415  (the same)
+
         try:
             settled = self._measuring.settled([parts.unpack(body, data) for body, data in found.values()])
         except LatencyError as error:

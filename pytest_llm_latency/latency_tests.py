@@ -10,23 +10,24 @@ import pytest
 
 from pytest_llm_latency import marker
 from pytest_llm_latency.errors import LatencyError, MarkerError
-from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.model import Plan, Result
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.prompts import Source
-from pytest_llm_latency.session import Late
-from pytest_llm_latency.storage import baselines
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
+    from pytest_llm_latency.measuring import Origin
+    from pytest_llm_latency.session import Late
 
 MARKER = "llm_latency"
 SOURCE: "pytest.StashKey[Source | None]" = pytest.StashKey()
 _NAMED = 3
 
 
-def header(origin: Origin) -> str:
+def header(origin: "Origin") -> str:
     """Say what is measured against what."""
+    from pytest_llm_latency.storage import baselines  # noqa: PLC0415  (only the process that has a terminal)
+
     settings, folder = origin.settings, origin.shown(origin.settings["baselines"])
     against = "the embedded simulator" if settings["simulate"] else "providers"
     try:
@@ -141,7 +142,7 @@ def as_failures() -> Iterator[None]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
-def turn_red(reports: list[pytest.TestReport], late: Late, result: Result) -> None:
+def turn_red(reports: list[pytest.TestReport], late: "Late", result: Result) -> None:
     """Make the held reports of a test those of a failed one, with the verdict that it has in the end."""
     from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only where something was measured)
 
@@ -153,7 +154,7 @@ def turn_red(reports: list[pytest.TestReport], late: Late, result: Result) -> No
             report.longrepr = late.message
 
 
-def late_report(late: Late) -> pytest.TestReport:
+def late_report(late: "Late") -> pytest.TestReport:
     """Return a failed report for a test whose own report has passed."""
     return pytest.TestReport(
         nodeid=late.test_id,

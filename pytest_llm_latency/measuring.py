@@ -13,11 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import preparing, surroundings
+from pytest_llm_latency import preparing
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.model import Environment, Notice, Plan, Result, Run
 from pytest_llm_latency.options import BY_NAME, Settings
-from pytest_llm_latency.storage import baselines
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ class Origin:
 
     def surroundings(self) -> Environment:
         """Describe where this process measures; asking git takes longer than a short test."""
+        from pytest_llm_latency import surroundings  # noqa: PLC0415  (only where something was measured)
+
         return surroundings.describe(label=self.settings.environment, region=self.region, root=self.root)
 
     @property
@@ -124,6 +125,7 @@ class Accepted:
 def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
     """Read the baselines of the tests with these plans, and pool their noise; a test with two sides needs none."""
     from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
+    from pytest_llm_latency.storage import baselines  # noqa: PLC0415  (only a process that judges)
 
     settings = origin.settings
     found: dict[str, Baseline] = {}
@@ -241,7 +243,8 @@ class Measuring:
 
     def part(self, benchmark: "Benchmark", test: "Test") -> "Part":
         """Decode what a benchmark recorded in this process, to its end or so far."""
-        from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (only a measuring process needs it)
+        from pytest_llm_latency import surroundings  # noqa: PLC0415  (only a process that measures needs it)
+        from pytest_llm_latency.execution.sampling import Place  # noqa: PLC0415  (the same)
         from pytest_llm_latency.parts import Part, worker  # noqa: PLC0415  (the same)
 
         progress, environment = benchmark.progress, self._environment

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 
+def check_environment(settings: Settings) -> None:
+    """Refuse a label of the environment that is no safe folder name, before anything is measured."""
+    from pytest_llm_latency.storage import baselines  # noqa: PLC0415  (a worker's label was its controller's)
+
+    baselines.check_label(settings.environment)
+
+
+def check_folders(settings: Settings) -> None:
+    """Prove that results, and baselines where some are to be accepted, can be written; raises ``UnwritableError``."""
+    from pytest_llm_latency.storage import atomic, results  # noqa: PLC0415  (only the process that stores)
+
+    results.prepare(settings["results"])
+    if settings["accept"]:
+        atomic.check_writable(settings["baselines"])
+
+
 def check_files(settings: Settings) -> None:
     """Refuse a profile of the simulator and prices that cannot be read, before anything is measured."""
     check_simulator_options(settings)
@@ -38,10 +54,12 @@ def check_simulator_options(settings: Settings) -> None:
 
 def read_prices(settings: Settings) -> "Mapping[str, ModelPrices]":
     """Return the user's own prices; raises ``SettingsError`` for a file that cannot be read."""
-    from pytest_llm_latency.execution.price_file import read  # noqa: PLC0415  (only a measuring process needs it)
-
     path = settings["prices"]
-    return {} if path is None else read(path)
+    if path is None:
+        return {}
+    from pytest_llm_latency.execution.price_file import read  # noqa: PLC0415  (only with prices of one's own)
+
+    return read(path)
 
 
 def _profile(settings: Settings) -> dict[str, object]:

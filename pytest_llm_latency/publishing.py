@@ -34,9 +34,11 @@ class Publishing:
 
         Raises ``UnwritableError``.
         """
-        from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (the same)
+        if self._place is None:
+            return
+        from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (with NumPy, which is slow to import)
 
-        for each in () if self._place is None else formats.of(self._place.server):
+        for each in formats.of(self._place.server):
             target = _target(each.appended_to)
             if target is not None:
                 atomic.size(target)

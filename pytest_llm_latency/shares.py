@@ -1,19 +1,19 @@
 """The limits and budgets that hold in this process: its own, or those that it shares with other workers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import ChannelError
-from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import MonotonicClock
-from pytest_llm_latency.execution.limiter import LocalLimiter
-from pytest_llm_latency.execution.paced_client import PacedClient
-from pytest_llm_latency.execution.session_limits import SessionLimits
-from pytest_llm_latency.execution.sharing.limiter import SharedLimits
 from pytest_llm_latency.model import Budget, Plan
 from pytest_llm_latency.options import Settings
-from pytest_llm_latency.workers.link import Link
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.execution.client import Client
+    from pytest_llm_latency.execution.paced_client import PacedClient
+    from pytest_llm_latency.execution.sharing.limiter import SharedLimits
+    from pytest_llm_latency.workers.link import Link
 
 _WITHIN_S = 30.0
 
@@ -29,7 +29,11 @@ class Limits:
     ``share`` is this process's part of limits that only the provider states.
     """
 
-    def __init__(self, settings: Settings, link: Link | None, share: float) -> None:
+    def __init__(self, settings: Settings, link: "Link | None", share: float) -> None:
+        from pytest_llm_latency.execution.limiter import LocalLimiter  # noqa: PLC0415  (only a measuring process)
+        from pytest_llm_latency.execution.session_limits import SessionLimits  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.execution.sharing.limiter import SharedLimits  # noqa: PLC0415  (the same)
+
         budget, clock = session_budget(settings), MonotonicClock()
         self._own = SessionLimits(budget, LocalLimiter(clock), clock) if link is None else None
         self._shared = None if link is None else SharedLimits(budget, _Controller(link), clock, share=share)
@@ -42,7 +46,7 @@ class Limits:
             if limits is not None:
                 limits.check()
 
-    def client(self, client: Client, plan: Plan, benchmark: str) -> PacedClient:
+    def client(self, client: "Client", plan: Plan, benchmark: str) -> "PacedClient":
         """Return a client for one benchmark that sends through another one what plan and session allow."""
         if self._shared is not None:
             return self._shared.client(client, plan, benchmark)
@@ -53,7 +57,7 @@ class Limits:
 class _Controller:
     """The controller, as a link reaches it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: "Link") -> None:
         self._link = link
 
     def send(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -68,7 +72,7 @@ class _Controller:
             ) from None
 
 
-def _connect(link: Link, shared: SharedLimits) -> None:
+def _connect(link: "Link", shared: "SharedLimits") -> None:
     for kind in shared.kinds:
         link.hear(kind, lambda message: shared.take(message.kind, message.body))
     link.ended.add_done_callback(lambda ended: shared.lost(ended.result()))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llm_latency import load as loads
-from pytest_llm_latency import prompt_files, traces
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Load
 from pytest_llm_latency.prompts import Generated, Listed, Replayed, Shuffled, Source
@@ -22,6 +21,8 @@ def find(name: str, folders: Sequence[Path]) -> Path:
 
 def replayed(replay: loads.Replay, folders: Sequence[Path], count: int | None) -> Load:
     """Return the load of a trace file, or of its first ``count`` arrivals."""
+    from pytest_llm_latency import traces  # noqa: PLC0415  (only with a trace)
+
     return loads.replayed(traces.read(find(replay.path, folders), count), replay.speed)
 
 
@@ -35,6 +36,8 @@ def of(prompts: object, load: Load, folders: Sequence[Path]) -> Source | None:
 
 
 def _named(prompts: object, folders: Sequence[Path], *, seed: int | None) -> Source:
+    from pytest_llm_latency import prompt_files  # noqa: PLC0415  (only with prompts)
+
     if isinstance(prompts, Generated):
         return prompts
     if isinstance(prompts, Shuffled):

@@ -5,7 +5,6 @@ import importlib.metadata
 import os
 import platform
 import subprocess
-import urllib.request
 from pathlib import Path
 
 from pytest_llm_latency.model import PROXY, Environment
@@ -51,8 +50,10 @@ def host() -> str:
 
 def _versions() -> dict[str, str]:
     """Return the versions of what measures, and which proxies the environment names: they too explain a difference."""
+    from urllib.request import getproxies  # noqa: PLC0415  (with http, which a process that only collects needs not)
+
     found = {name: version for name in _DISTRIBUTIONS if (version := _version(name)) is not None}
-    proxies = ", ".join(sorted(f"{kind.upper()}_PROXY" for kind in urllib.request.getproxies() if kind != "no"))
+    proxies = ", ".join(sorted(f"{kind.upper()}_PROXY" for kind in getproxies() if kind != "no"))
     return {**found, PROXY: proxies} if proxies else found
 
 

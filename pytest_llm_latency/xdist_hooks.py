@@ -1,20 +1,22 @@
 """xdist's hooks: what the controller tells its workers, and what it hears of them."""
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llm_latency.errors import LatencyError, SettingsError, WireError
-from pytest_llm_latency.live import Live
-from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.options import BY_NAME, Settings
-from pytest_llm_latency.session import Collecting
 
 if TYPE_CHECKING:
     from pytest_llm_latency.conductor import Conductor
+    from pytest_llm_latency.execution.executor import Progress
+    from pytest_llm_latency.measuring import Origin
     from pytest_llm_latency.member import Member
     from pytest_llm_latency.office import Office
+    from pytest_llm_latency.session import Collecting
     from pytest_llm_latency.workers.link import Link
     from pytest_llm_latency.workers.scheduling import GangScheduling, Node
 
@@ -45,10 +47,12 @@ class Crew:
     def __init__(
         self,
         config: pytest.Config,
-        origin: Origin,
-        collecting: Collecting,
+        origin: "Origin",
+        collecting: "Collecting",
         api_bases: Callable[[], dict[str, str] | None],
     ) -> None:
+        from pytest_llm_latency.live import Live  # noqa: PLC0415  (no worker needs it)
+
         self._config = config
         self._origin = origin
         self._collecting = collecting
@@ -66,7 +70,16 @@ class Crew:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Find the stream that pytest writes to, while nothing captures it."""
+        from pytest_llm_latency.live import Live  # noqa: PLC0415  (the same)
+
         self.live = Live(self._config.pluginmanager.getplugin("terminalreporter"))
+
+    def showing(self, test_id: str, progress: "Progress") -> AbstractContextManager[None]:
+        """Show how far a benchmark is that this process measures by itself."""
+        from pytest_llm_latency.live import of_progress  # noqa: PLC0415  (the same)
+
+        began_s = time.monotonic()
+        return self.live.showing(lambda: of_progress(test_id, progress, began_s))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config, specs: list[Any]) -> None:

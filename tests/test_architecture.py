@@ -4,7 +4,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +22,62 @@ status = pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
 print("IMPORTED", *sorted(sys.modules))
 sys.exit(status)
 """
+
+# Writes down what each process has imported when the collection is over, and leaves.
+WITNESS = """
+import sys
+import pytest
+
+def note(config, name):
+    (config.rootpath / name).write_text(" ".join(sys.modules))
+
+def pytest_collection_finish(session):
+    note(session.config, "worker")
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node):
+    note(node.config, "controller")
+    pytest.exit("enough", returncode=0)
+"""
+MARKED = """
+import pytest
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini")
+def test_one(llm):
+    pass
+"""
+# What only a process that measures, or one that stores and reports what was measured, has a use for.
+MEASURING = (
+    "numpy",
+    "http",
+    "urllib.request",
+    "pytest_llm_latency.benchmark",
+    "pytest_llm_latency.execution.cost",
+    "pytest_llm_latency.execution.facts",
+    "pytest_llm_latency.execution.paced_client",
+    "pytest_llm_latency.judge",
+    "pytest_llm_latency.parts",
+    "pytest_llm_latency.prompt_files",
+    "pytest_llm_latency.report.ci.formats",
+    "pytest_llm_latency.simulator",
+    "pytest_llm_latency.stats",
+    "pytest_llm_latency.traces",
+)
+COLLECTING = (
+    "tomllib",
+    "pytest_llm_latency.artefacts",
+    "pytest_llm_latency.live",
+    "pytest_llm_latency.publishing",
+    "pytest_llm_latency.report",
+    "pytest_llm_latency.session",
+    "pytest_llm_latency.storage",
+    "pytest_llm_latency.workers.listener",
+)
+
+
+def unneeded(names: Iterable[str], places: tuple[str, ...]) -> list[str]:
+    """Return the modules that are one of these or below it."""
+    return sorted(name for name in names if any(f"{name}.".startswith(f"{place}.") for place in places))
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -81,6 +137,19 @@ def test_loading_the_plugin_imports_only_the_standard_library_pytest_and_light_m
     assert tops - sys.stdlib_module_names == {"pytest_llm_latency"}
     heavy = ("execution", "simulator", "storage", "report", "workers", "export", "testbench", "stats")
     assert [name for name in sorted(ours) if name.removeprefix("pytest_llm_latency.").startswith(heavy)] == []
+
+
+def test_the_switch_imports_only_what_collection_and_a_start_need(tmp_path: Path) -> None:
+    """NumPy, the statistics, the reports of a CI and http come with the first measurement, in each process."""
+    (tmp_path / "conftest.py").write_text(WITNESS, encoding="utf-8")
+    (tmp_path / "test_one.py").write_text(MARKED, encoding="utf-8")
+    plugins = ["-p", "xdist", "-p", "pytest_llm_latency.plugin"]
+    imported(tmp_path, *plugins, "--llm-latency", "-n1")
+    controller, worker = ((tmp_path / name).read_text(encoding="utf-8").split() for name in ("controller", "worker"))
+    assert {"pytest_llm_latency.conductor"} <= set(controller)
+    assert {"pytest_llm_latency.member"} <= set(worker)
+    assert unneeded(controller, MEASURING) == []
+    assert unneeded(worker, (*MEASURING, *COLLECTING)) == []
 
 
 def test_no_module_is_longer_than_a_reader_holds_in_mind() -> None:

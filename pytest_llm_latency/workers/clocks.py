@@ -11,13 +11,16 @@ from array import array
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.model import Sample, Stamps, Worker
 from pytest_llm_latency.units import nanoseconds, seconds
 from pytest_llm_latency.workers.channel import Message
-from pytest_llm_latency.workers.link import Link
-from pytest_llm_latency.workers.listener import Peer
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.workers.link import Link
+    from pytest_llm_latency.workers.listener import Peer
 
 CLOCK, OFFSET = "clock", "offset"
 ROUNDS = 12
@@ -75,12 +78,12 @@ def estimate(rounds: Sequence[Round]) -> Offset:
     return Offset(ahead_ns=fastest.asked_ns + whole_ns // 2 - fastest.there_ns, error_ns=(whole_ns + 1) // 2)
 
 
-def compare(link: Link, rounds: int = ROUNDS) -> Offset:
+def compare(link: "Link", rounds: int = ROUNDS) -> Offset:
     """Ask the controller for its time and return the offset; raises ``ChannelError`` where it does not answer."""
     return estimate([_round(link) for _ in range(rounds)])
 
 
-def tell(peer: Peer, message: Message) -> None:
+def tell(peer: "Peer", message: Message) -> None:
     """Answer a worker's question for the time, on the controller."""
     peer.reply(message, {"now_ns": time.monotonic_ns()})
 
@@ -99,7 +102,7 @@ def shifted(sample: Sample, offset: Offset) -> Sample:
     )
 
 
-def _round(link: Link) -> Round:
+def _round(link: "Link") -> Round:
     answered: Future[int] = Future()
     asked_ns = time.monotonic_ns()
     answer = link.ask(CLOCK, {})

@@ -80,7 +80,7 @@ def test_the_marker_is_registered_and_explained(suite: Suite) -> None:
     """Strict markers take it, and ``--markers`` shows its arguments."""
     suite.write(TWO)
     suite.run("--strict-markers").assert_outcomes(skipped=2, passed=1)
-    suite.run("--markers").stdout.fnmatch_lines(["@pytest.mark.llm_latency(model, requests, *version): measure the*"])
+    suite.run("--markers").stdout.fnmatch_lines(["@pytest.mark.llm_latency(model, requests, *, ab): measure the*"])
 
 
 @pytest.mark.parametrize(

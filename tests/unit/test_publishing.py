@@ -24,7 +24,7 @@ def publishing(root: Path, ci: str = "auto") -> Publishing:
 
     settings = resolve(command_line=given, ini=lambda _: None, root=root)
     results.prepare(settings["results"])
-    return Publishing(Origin(session_id="session-9", root=root, settings=settings, worker=None))
+    return Publishing(Origin(session_id="session-9", root=root, settings=settings, worker=None, controller_region=None))
 
 
 def files(root: Path) -> set[str]:
