@@ -1,4 +1,4 @@
-"""``llm-latency testbench``: stored runs as files of LLM-Test-Bench and its neighbours."""
+"""``llm-latency testbench``: tests of LLM-Test-Bench's files, and stored runs as files of it and its neighbours."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,15 +27,21 @@ NAMES = (
     "optimizer-profiles",
 )
 
-_SUMMARY = "write stored runs as files of LLM-Test-Bench, LLM-Latency-Lens and LLM-Auto-Optimizer"
-_EXPORT = "write stored runs as one of their files"
+_SUMMARY = "make tests of files of LLM-Test-Bench, and files for it of runs"
+_IMPORT = "write a test over a dataset or suite, with the file beside it"
+_EXPORT = "write stored runs as a file of LLM-Test-Bench, LLM-Latency-Lens or LLM-Auto-Optimizer"
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``testbench`` with its subcommands to the command line."""
-    parser = subparsers.add_parser("testbench", help=_SUMMARY, description=f"{_SUMMARY}.")
+    parser = subparsers.add_parser("testbench", help=_SUMMARY, description=_sentence(_SUMMARY))
     own = parser.add_subparsers(required=True, metavar="COMMAND")
-    export_parser = own.add_parser("export", help=_EXPORT, description=f"{_EXPORT.capitalize()}.")
+    import_parser = own.add_parser("import", help=_IMPORT, description=_sentence(_IMPORT))
+    import_parser.add_argument("file", type=Path, metavar="FILE", help="a dataset or a suite, JSON or YAML")
+    import_parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder of the test")
+    import_parser.add_argument("--model", help="the model of a dataset that names none")
+    import_parser.set_defaults(handler=import_)
+    export_parser = own.add_parser("export", help=_EXPORT, description=_sentence(_EXPORT))
     export_parser.add_argument("run", metavar="RUN", help=f"the runs to write: 'last', or {sides.KINDS}")
     export_parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE",
@@ -47,6 +53,30 @@ def add_parser(subparsers: Subparsers) -> None:
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
     )
     export_parser.set_defaults(handler=export)
+
+
+def _sentence(summary: str) -> str:
+    return f"{summary[0].upper()}{summary[1:]}."
+
+
+def import_(arguments: argparse.Namespace) -> int:
+    """Write a suite; raise ``UsageError`` where one of its files is there already."""
+    from pytest_llm_latency.testbench import reader, writer  # noqa: PLC0415  (only this command needs it)
+
+    folder: Path = arguments.output
+    texts = writer.suite(reader.parsed(arguments.file), arguments.model)
+    files = {folder / name: text.encode() for name, text in texts.items()}
+    same = (folder / arguments.file.name).resolve() == arguments.file.resolve()
+    if same:
+        del files[folder / arguments.file.name]
+    there = [str(path) for path in files if path.exists()]
+    if there:
+        raise UsageError(f"{', '.join(there)} exists already: remove it, or name another folder.")
+    atomic.check_writable(folder)
+    atomic.replace_all(files)
+    tables.write(f"written: {path}" for path in files)
+    tables.write([f"measure it: pytest --llm-latency {folder}"])
+    return 0
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llm_latency import cli
 from suites import MODEL, SWITCH, Suite, printed
 
 DATASET: dict[str, Any] = {
@@ -120,3 +121,11 @@ def test_a_wrong_use_of_scenarios_is_told_with_the_remedy(files: Suite, source: 
     """In one message."""
     files.write(source)
     assert said in printed(files.run(SWITCH))
+
+
+def test_an_imported_suite_is_collected(files: Suite) -> None:
+    """With a test for each of its cases."""
+    assert cli.main(["testbench", "import", "data/suite.json", "-o", "imported"]) == 0
+    files.run(SWITCH, "--collect-only", "-q", "imported").stdout.fnmatch_lines([
+        "imported/test_suite.py::test_suite?openai/gpt-4o-mini-a?"
+    ])

@@ -73,3 +73,51 @@ def test_what_cannot_be_exported_is_said_in_one_line(
     assert captured.err.startswith("llm-latency: error: ")
     assert said in captured.err
     assert sorted(Path().iterdir()) == before
+
+
+def test_a_dataset_is_imported_as_a_test_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both can be edited; nothing that is there is written over."""
+    command = ["testbench", "import", "set.json", "-o", "new/tests"]
+    assert cli.main([*command, "--model", "openai/gpt-4o-mini"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "written: new/tests/set.json",
+        "written: new/tests/test_set.py",
+        "measure it: pytest --llm-latency new/tests",
+    ]
+    assert Path("new/tests/set.json").read_bytes() == Path("set.json").read_bytes()
+    test = Path("new/tests/test_set.py").read_text(encoding="utf-8")
+    compile(test, "test_set.py", "exec")
+    assert '@scenarios("set.json")\n@pytest.mark.llm_latency(model="openai/gpt-4o-mini")\nasync def test_set(' in test
+    assert cli.main(command) == 4
+    assert "new/tests/set.json, new/tests/test_set.py exists already: remove it" in capsys.readouterr().err
+
+
+def test_a_dataset_that_lies_there_already_stays() -> None:
+    """Only the test is new, with a name that Python takes."""
+    Path("my set-1.json").write_bytes(Path("set.json").read_bytes())
+    assert cli.main(["testbench", "import", "my set-1.json", "-o", "."]) == 0
+    assert "async def test_my_set_1(llm, scenario)" in Path("test_my_set_1.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"scenario_profiles": {}}, "a.json is a fleet manifest, which names other files: import its datasets, and"),
+        (
+            {**DATASET, "name": 1},
+            "a.json, line 1, column 10: name is 1, a number: it must be a text, put it in quotes.",
+        ),
+        (
+            {**DATASET, "test_cases": [{"id": "a", "prompt": "b", "config": {"model": "m"}}]},
+            "a.json names models of its own: leave --model out, or change them there.",
+        ),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_one_line(
+    capsys: pytest.CaptureFixture[str], content: dict[str, object], said: str
+) -> None:
+    """With the remedy, and nothing is written."""
+    Path("a.json").write_text(json.dumps(content), encoding="utf-8")
+    assert cli.main(["testbench", "import", "a.json", "-o", "new", "--model", "openai/gpt-4o"]) == 4
+    assert said in capsys.readouterr().err
+    assert not Path("new").exists()
