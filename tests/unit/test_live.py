@@ -50,11 +50,11 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def shown(terminal: Terminal, times: int, meanwhile: Callable[[], None] | None = None) -> bytes:
     """Show something until it was looked at so often, and return what was written."""
-    looked = threading.Semaphore(0)
+    looked, left = threading.Semaphore(0), iter([SNAPSHOT] * times)  # nobody reads the pipe before the end
 
-    def source() -> Snapshot:
+    def source() -> Snapshot | None:
         looked.release()
-        return SNAPSHOT
+        return next(left, None)
 
     showing = Live(terminal)  # type: ignore[arg-type]  (a stand-in)
     with showing.showing(source):
