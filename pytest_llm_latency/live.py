@@ -79,10 +79,9 @@ class Live:
         self._source: Source | None = None
         self._drawn = False
         self._column = 0  # at which pytest was when the line below its own was drawn
-        self._lock = threading.Lock()
-        self._changed = threading.Event()
+        self._turn = threading.Lock()  # of whoever shows or hides
+        self._over = threading.Event()
         self._thread: threading.Thread | None = None
-        self._closed = False
         self._stream = _duplicate(reporter)
         self._redraws = bool(reporter is not None and reporter.isatty)
 
@@ -99,53 +98,46 @@ class Live:
         """Show what ``source`` returns, from now on."""
         if self._stream is None:
             return
-        self._source = source
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="llm-latency-live", daemon=True)
-            self._thread.start()
-        self._changed.set()
+        with self._turn:
+            self._source = source
+            if self._thread is None:
+                self._over.clear()
+                self._thread = threading.Thread(target=self._run, name="llm-latency-live", daemon=True)
+                self._thread.start()
 
     def hide(self) -> None:
-        """Show nothing any more, and leave the line to others."""
-        with self._lock:
-            self._source = None
+        """Show nothing any more, end the thread, and leave the line to others."""
+        with self._turn:
+            if self._thread is not None:
+                self._over.set()
+                self._thread.join()
+            self._thread = self._source = None
             if self._drawn and self._reporter is not None:
                 self._leave(self._reporter)
             self._drawn = False
 
     def close(self) -> None:
-        """End the thread."""
+        """Write nothing from now on."""
         self.hide()
-        self._closed = True
-        self._changed.set()
-        if self._thread is not None:
-            self._thread.join()
         if self._stream is not None:
             os.close(self._stream)
             self._stream = None
 
     def _run(self) -> None:
-        while not self._closed:
-            self._changed.wait()
-            self._changed.clear()
-            while self._source is not None and not self._closed:
-                if self._changed.wait(REDRAW_S if self._redraws else REPEAT_S):
-                    self._changed.clear()
-                    continue
-                self._draw()
+        while not self._over.wait(REDRAW_S if self._redraws else REPEAT_S):
+            self._draw()
 
     def _draw(self) -> None:
-        with self._lock:
-            snapshot = None if self._source is None else self._source()
-            if snapshot is None or self._reporter is None:
-                return
-            text = line(snapshot, self._reporter._tw.fullwidth - 1)  # noqa: SLF001  (pytest has no public name for it)
-            if self._redraws:
-                self._column = self._column if self._drawn else _column(self._reporter)
-                self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
-                self._drawn = True
-            else:
-                self._write(f"\n{text}\n")
+        snapshot = None if self._source is None else self._source()
+        if snapshot is None or self._reporter is None:
+            return
+        text = line(snapshot, self._reporter._tw.fullwidth - 1)  # noqa: SLF001  (pytest has no public name for it)
+        if self._redraws:
+            self._column = self._column if self._drawn else _column(self._reporter)
+            self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
+            self._drawn = True
+        else:
+            self._write(f"\n{text}\n")
 
     def _leave(self, reporter: pytest.TerminalReporter) -> None:
         """Erase the line and go back to where pytest was, or have it begin anew where a test wrote in between."""

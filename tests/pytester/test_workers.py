@@ -92,7 +92,7 @@ async def test_killer(llm):
     result = suite.measure("-n2", "--llm-latency-accept")
     result.assert_outcomes(passed=2, failed=2)
     text = " ".join(printed(result).split())
-    assert text.count("llm_latency has no argument 'request': did you mean 'requests'?") == 1
+    assert result.outlines.count("llm_latency has no argument 'request': did you mean 'requests'?") == 1
     assert re.search(r"invalid: (worker gw\d was|its workers were) lost ", text)
     assert set(suite.verdicts) == {"test_one", "test_two"}
     assert suite.accepted == {"test_one": 1, "test_two": 1}
