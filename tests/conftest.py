@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,9 @@ def programs(warm_address: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("programs")
     warm.write_programs(folder, warm_address)
     return folder
+
+
+@pytest.fixture(name="warm")
+def _workers_start_at_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let xdist start its workers as processes that have imported what is slow."""
+    monkeypatch.setattr(sys, "executable", str(programs / "python"))

@@ -40,6 +40,8 @@ def test_two(llm):
     llm("hi")
 """
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 
 @pytest.fixture(autouse=True)
 def _workers_start_at_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ The process itself does it, in its own body, fixture or sending, so that nothing
 import os
 import select
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -99,12 +98,6 @@ KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 STOP = "os.kill(os.getpid(), signal.SIGSTOP)"
 NONSENSE = "At.link()._loop.call_soon_threadsafe(At.link()._writer.write, b'\\0\\0\\0\\3\\0\\0\\0\\0abc')"
 KILL_CONTROLLER = "os.kill(int((FOLDER / 'controller').read_text()), signal.SIGKILL)"
-
-
-@pytest.fixture(name="warm")
-def _workers_start_at_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let xdist start its workers as processes that have imported what is slow."""
-    monkeypatch.setattr(sys, "executable", str(programs / "python"))
 
 
 def write(suite: Suite, act: str, moment: str, *, each_time: bool = False) -> None:
