@@ -106,7 +106,7 @@ def option_row(option: Option) -> str:
 def options_page() -> str:
     """Return the reference of all options."""
     return "\n".join([
-        NOTE.format(source="pytest_llm_latency/options.py"),
+        NOTE.format(source="pytest_llm_latency/options/table.py"),
         "# Options",
         "",
         "`--llm-latency` measures the marked tests; without it they are skipped. Every other option begins with",
