@@ -97,11 +97,12 @@ class OneByOne:
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
+        self._closings = 0
         self.idle: defaultdict[Route, list[Connection]] = defaultdict(list)
 
     async def exchange(self, request: WireRequest, progress: Progress) -> None:
         """Send a request and wait for the whole answer, over a new connection if it is not the first attempt."""
-        route = request.route
+        route, closings = request.route, self._closings
         connection = self._reusable(route) if progress.attempts == 1 else None
         progress.reused = connection is not None
         if connection is None:
@@ -118,7 +119,8 @@ class OneByOne:
         else:
             progress.send_end = time.monotonic_ns() if whole else None
             await answer.done
-        if answer.keep_alive and progress.send_end is not None and not connection.closed:
+        kept = closings == self._closings  # nobody would close what a request leaves behind that nobody waited for
+        if kept and answer.keep_alive and progress.send_end is not None and not connection.closed:
             connection.listen(None)
             self.idle[route].append(connection)
         else:
@@ -127,7 +129,8 @@ class OneByOne:
             raise dialing.refused(route.proxy, route, answer.http_status)
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection; those that are in use now are closed when their request has ended."""
+        self._closings += 1
         for connections in self.idle.values():
             for connection in connections:
                 connection.close()

@@ -235,6 +235,28 @@ async def test_closing_the_transport_closes_the_idle_connections_and_it_can_be_u
         assert (await ask(transport, server)).connection_reused is False
 
 
+async def test_a_connection_in_use_while_the_transport_is_closed_is_closed_after_its_request(
+    transport: Transport,
+) -> None:
+    """A request that nobody waited for has its answer, and leaves nothing open that nobody will close."""
+    asked, close = asyncio.Event(), asyncio.Event()
+
+    async def handler(peer: Peer) -> None:
+        await peer.request()
+        asked.set()
+        await close.wait()
+        await peer.say(OK)
+        await peer.reader.read()
+
+    async with serving(handler) as server:
+        forgotten = asyncio.create_task(ask(transport, server))
+        await asked.wait()
+        transport.close()
+        close.set()
+        assert (await forgotten).status == "ok"
+        assert not idle(transport, server)
+
+
 def test_a_connection_of_another_loop_is_not_used_again(transport: Transport) -> None:
     """Its loop may be gone, and then nobody would read from it."""
     listener = socket.create_server(("127.0.0.1", 0))
