@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 
+import commands_page
 import results_page
 
-from pytest_llm_latency import errors, looks, marker, plan
+from pytest_llm_latency import cli, errors, looks, marker, plan
+from pytest_llm_latency.commands import tree
 from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
@@ -324,6 +326,12 @@ def test_bench_page() -> str:
     ])
 
 
+def commands_page_of_parsers() -> str:
+    """Return the reference of the ``llm-latency`` command, as its parsers say."""
+    note = NOTE.format(source="pytest_llm_latency/commands")
+    return commands_page.page(tree.read(cli.parser()), note)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
@@ -334,6 +342,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/results-json.md": results_page_of_schema,
     "reference/simulated-faults.md": faults_page,
     "reference/ci-artefacts.md": ci_page,
+    "reference/commands.md": commands_page_of_parsers,
     "reference/test-bench.md": test_bench_page,
 }
 

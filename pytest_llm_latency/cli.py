@@ -4,19 +4,39 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pytest_llm_latency import __version__
-from pytest_llm_latency.commands import baseline, calibrate, compare, convert, report, selftest, simulate, testbench
+from pytest_llm_latency.commands import (
+    baseline,
+    calibrate,
+    compare,
+    convert,
+    manual,
+    report,
+    selftest,
+    simulate,
+    testbench,
+    tree,
+)
+from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, USAGE
 from pytest_llm_latency.errors import LatencyError, UsageError
-
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 4, 130
 
 COMMANDS = (baseline, calibrate, compare, convert, report, selftest, simulate, testbench)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Breaks a sentence into lines and leaves lines as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return text if "\n" in text else super()._fill_text(text, width, indent)
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong command line as every other wrong thing that the user wrote."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  (what argparse takes)
+        super().__init__(**{"formatter_class": _Formatter, **settings})
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}: see '{self.prog} --help'.")
@@ -29,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = parser().parse_args(argv)
         status: int = arguments.handler(arguments)
         sys.stdout.flush()
     except LatencyError as error:
@@ -44,10 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="llm-latency", description="Latency baselines of LLM calls, and the simulator.")
-    parser.add_argument("--version", action="version", version=f"pytest-llm-latency {__version__}")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, each with its examples and exit codes below its options."""
+    whole = _Parser(prog="llm-latency", description="Latency baselines of LLM calls, and the simulator.")
+    whole.add_argument("--version", action="version", version=f"pytest-llm-latency {__version__}")
+    subparsers = whole.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)
-    return parser
+    _end(whole, "")
+    return whole
+
+
+def _end(parser: argparse.ArgumentParser, words: str) -> None:
+    parser.epilog = manual.epilog(words)
+    for name, own, _ in tree.children(parser):
+        _end(own, f"{words} {name}".strip())

@@ -22,10 +22,13 @@ from pytest_llm_latency.wire import to_builtins
 Subparsers = Any  # argparse has no public name for it
 Handler = Callable[[argparse.Namespace], int]
 
+_FOLDER, _RESULTS = "where baselines lie (baselines)", "where sessions lie (.llm-latency)"
+_SUMMARY = "accept, list, show and prune baselines"
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``baseline`` and its actions to the command line."""
-    parser = subparsers.add_parser("baseline", help="accept, list, show and prune baselines")
+    parser = subparsers.add_parser("baseline", help=_SUMMARY, description=_SUMMARY.capitalize() + ".")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     accepting = _action(actions, "accept", accept, "make a stored run the baseline, without measuring again")
     listing = _action(actions, "list", list_all, "print the figures of every baseline")
@@ -35,22 +38,26 @@ def add_parser(subparsers: Subparsers) -> None:
         "--run", type=Path, metavar="PATH", help="a session's folder or a Parquet file (the last run)"
     )
     accepting.add_argument("--reason", metavar="TEXT", help="why, for who reviews the lock file")
-    accepting.add_argument("--keep", type=int, default=acceptance.DEFAULT_KEEP, metavar="N", help="runs a test (5)")
+    accepting.add_argument(
+        "--keep", type=int, default=acceptance.DEFAULT_KEEP, metavar="N", help="runs that a test keeps (5)"
+    )
     showing.add_argument("test", metavar="TEST", help="a test id or a part of one")
     pruning.add_argument("--keep-last", type=int, metavar="N", help="shorten to the last N runs instead of removing")
     for each in (accepting, pruning):
         each.add_argument("--test", action="append", default=[], metavar="ID", help="only this test (repeatable)")
         each.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
         each.add_argument("--dry-run", action="store_true", help="say what would change and write nothing")
-        each.add_argument("--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="(.llm-latency)")
+        each.add_argument("--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help=_RESULTS)
     for each in (listing, showing):
         each.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _action(actions: Subparsers, name: str, handler: Handler, summary: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=summary)
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+    )
     parser.add_argument("--environment", metavar="LABEL", help="only this environment")
-    parser.add_argument("--baselines", type=Path, default=baselines.DEFAULT_FOLDER, metavar="DIR", help="(baselines)")
+    parser.add_argument("--baselines", type=Path, default=baselines.DEFAULT_FOLDER, metavar="DIR", help=_FOLDER)
     parser.set_defaults(handler=handler)
     return parser
 

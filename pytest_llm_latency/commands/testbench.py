@@ -47,7 +47,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "-o", "--output", type=Path, required=True, metavar="FILE",
         help="the file to write, or a folder for PROVIDER-results.json of each provider",
     )  # fmt: skip
-    export_parser.add_argument("--format", choices=NAMES, help="which file (default: by the ending of FILE)")
+    known = f"one of {', '.join(NAMES)} (by the ending of FILE)"
+    export_parser.add_argument("--format", choices=NAMES, metavar="FORMAT", help=known)
     export_parser.add_argument("--dataset", type=Path, metavar="FILE", help="the scenarios, for ids and categories")
     export_parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
