@@ -16,9 +16,11 @@ from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.collector import quiet_collector
 from pytest_llm_latency.execution.executor import ALONE, Company, Progress, measure
+from pytest_llm_latency.execution.paced_client import PacedClient
 from pytest_llm_latency.execution.recorder import Prompt, Recorder
 from pytest_llm_latency.execution.reply import Reply
 from pytest_llm_latency.execution.sampling import Collected, Place, blame, collect
+from pytest_llm_latency.execution.tally import Tally
 from pytest_llm_latency.model import Notice, Plan
 from pytest_llm_latency.prompts import Source
 
@@ -104,7 +106,8 @@ class Benchmark:
         self.plan = plan
         self.company: Company = ALONE
         self.started_at = datetime.now(UTC)
-        self.progress = Progress()
+        counted = client.spent if isinstance(client, PacedClient) else None
+        self.progress = Progress(tally=Tally(counted))
         self.warnings: tuple[Notice, ...] = ()
         self._client = client
         self._caller = caller

@@ -31,7 +31,8 @@ def of_progress(test_id: str, progress: "Progress", began_s: float) -> Snapshot:
         elapsed_s=time.monotonic() - began_s,
         errors=progress.tally.errors,
         p95_s=p95(progress.tally.took_s[-LATEST:]),
-        cost_usd=None,
+        cost_usd=progress.tally.cost_usd,
+        cost_known=progress.tally.cost_known,
         workers=1,
     )
 
@@ -42,7 +43,7 @@ class Together:
     def __init__(self) -> None:
         self._test_id = ""
         self._began_s = 0.0
-        self._said: dict[str, tuple[int, int, int]] = {}
+        self._said: dict[str, Mapping[str, Any]] = {}
         self._took_s: deque[float] = deque(maxlen=LATEST)
 
     def hear(self, worker: str, said: Mapping[str, Any]) -> None:
@@ -51,7 +52,7 @@ class Together:
             self._test_id, self._began_s = str(said["test"]), time.monotonic()
             self._said.clear()
             self._took_s.clear()
-        self._said[worker] = int(said["done"]), int(said["planned"]), int(said["errors"])
+        self._said[worker] = said
         self._took_s.extend(map(float, said["took_s"]))
 
     def snapshot(self) -> Snapshot | None:
@@ -59,14 +60,16 @@ class Together:
         said = list(self._said.values())
         if not said:
             return None
+        costs = [each["cost_usd"] for each in said if each["cost_usd"] is not None]
         return Snapshot(
             test_id=self._test_id,
-            done=sum(done for done, _, _ in said),
-            planned=sum(planned for _, planned, _ in said),
+            done=sum(each["done"] for each in said),
+            planned=sum(each["planned"] for each in said),
             elapsed_s=time.monotonic() - self._began_s,
-            errors=sum(errors for _, _, errors in said),
+            errors=sum(each["errors"] for each in said),
             p95_s=p95(list(self._took_s)),
-            cost_usd=None,
+            cost_usd=sum(costs) if costs else None,
+            cost_known=len(costs) == len(said) and all(each["cost_known"] for each in said),
             workers=len(said),
         )
 
@@ -131,13 +134,20 @@ class Live:
         snapshot = None if self._source is None else self._source()
         if snapshot is None or self._reporter is None:
             return
-        text = line(snapshot, self._reporter._tw.fullwidth - 1)  # noqa: SLF001  (pytest has no public name for it)
+        text = line(snapshot, self._width(self._reporter) - 1)
         if self._redraws:
             self._column = self._column if self._drawn else _column(self._reporter)
             self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
             self._drawn = True
         else:
             self._write(f"\n{text}\n")
+
+    def _width(self, reporter: pytest.TerminalReporter) -> int:
+        """Return the width of the stream: pytest asks the one that it has captured meanwhile, which has none."""
+        try:
+            return os.get_terminal_size(-1 if self._stream is None else self._stream).columns
+        except OSError:  # no terminal
+            return reporter._tw.fullwidth  # noqa: SLF001  (pytest has no public name for it)
 
     def _leave(self, reporter: pytest.TerminalReporter) -> None:
         """Erase the line and go back to where pytest was, or have it begin anew where a test wrote in between."""

@@ -200,8 +200,10 @@ class Member:
         progress = attempt.progress
         took_s = progress.tally.took_s[attempt.told :][-_MOST_TIMES:].tolist()
         attempt.told = len(progress.tally.took_s)
-        body = {"test": attempt.test, "done": progress.done, "planned": progress.planned}
-        return Message(kind=PROGRESS, body=body | {"errors": progress.tally.errors, "took_s": took_s})
+        tally = progress.tally
+        body = {"test": attempt.test, "done": progress.done, "planned": progress.planned, "errors": tally.errors}
+        cost = {"cost_usd": tally.cost_usd, "cost_known": tally.cost_known}
+        return Message(kind=PROGRESS, body=body | cost | {"took_s": took_s})
 
 
 def _stopped(why: str) -> Notice:

@@ -12,7 +12,7 @@ from pytest_llm_latency.execution.client import CancelledRequest, Client
 from pytest_llm_latency.execution.clock import Clock
 from pytest_llm_latency.execution.limiter import Limiter
 from pytest_llm_latency.execution.pacing import Admission, Answered, Claim
-from pytest_llm_latency.execution.spending import NOTHING, Expectations, Use
+from pytest_llm_latency.execution.spending import NOTHING, Expectations, Spent, Use
 from pytest_llm_latency.execution.stop import StopMeasuring
 from pytest_llm_latency.model import Decoded, Notice, Pacing, Recording, Request
 
@@ -69,6 +69,7 @@ class PacedClient:
         self._idle = asyncio.Event()
         self._stopped: Notice | None = None
         self._broken: BudgetError | None = None
+        self.spent = Spent()
 
     async def send(self, request: Request) -> Recording:
         """Wait, send, and take note of what came."""
@@ -191,7 +192,10 @@ class PacedClient:
                     dollars=used.dollars if counted else None,
                 ),
             )
-            if counted and recording.status == "ok" and used != NOTHING:
+            answered = recording.status == "ok" and used != NOTHING
+            if counted:
+                self.spent.add(used, answered=answered)
+            if counted and answered:
                 restraints.expectations.note(passage.key, used)
         for meter in restraints.meters:
             try:

@@ -122,6 +122,7 @@ class Recorder:
             recording = replace(recording, stamps=replace(recording.stamps, scheduled=scheduled_ns))
         step = recording.request.step
         self.tally.add(recording, iteration.phase)
+        self.tally.price(recording, iteration.phase, self._client)
         self.spool.append(Entry(iteration=iteration.index, phase=iteration.phase, step=step, recording=recording))
         return recording
 

@@ -34,6 +34,19 @@ NOTHING = Use(tokens=0.0, dollars=0.0)
 
 
 @dataclass(slots=True, kw_only=True)
+class Spent:
+    """What answers are known to have cost while a benchmark is measured; ``dollars`` is ``None`` without a price."""
+
+    answers: int = 0
+    dollars: float | None = 0.0
+
+    def add(self, used: Use, *, answered: bool) -> None:
+        """Take note of a request; one without an answer may cost something too."""
+        self.answers += answered
+        self.dollars = None if self.dollars is None or used.dollars is None else self.dollars + used.dollars
+
+
+@dataclass(slots=True, kw_only=True)
 class _Seen:
     """The answers of one key so far."""
 

@@ -16,8 +16,8 @@ class Snapshot:
     """How far a benchmark is: iterations with those of the warm-up, and requests that count.
 
     ``planned`` is 0 until the first of them begins.
-    ``p95_s`` is of the end-to-end times of the latest requests. ``cost_usd`` is ``None`` where it is not
-    known before the end.
+    ``p95_s`` is of the end-to-end times of the latest requests. ``cost_usd`` is that of all answers so far,
+    ``None`` where it is not known before the end, and an estimate unless ``cost_known``.
     """
 
     test_id: str
@@ -27,6 +27,7 @@ class Snapshot:
     errors: int
     p95_s: float | None
     cost_usd: float | None
+    cost_known: bool
     workers: int
 
 
@@ -54,7 +55,7 @@ def _parts(snapshot: Snapshot) -> list[str]:
         parts.append(f"e2e p95 {units.format_seconds(snapshot.p95_s)}")
     parts.append(f"{units.format_count(snapshot.errors)} error{'' if snapshot.errors == 1 else 's'}")
     if snapshot.cost_usd is not None:
-        parts.append(units.format_money(snapshot.cost_usd))
+        parts.append(f"{'' if snapshot.cost_known else 'about '}{units.format_money(snapshot.cost_usd)}")
     left_s = round((snapshot.planned - snapshot.done) / rate) if rate else 0
     if left_s > 0:
         parts.append(f"{units.format_seconds(left_s)} left")

@@ -15,7 +15,9 @@ from pytest_llm_latency.live import Live, Together, of_progress
 from pytest_llm_latency.report.live import Snapshot
 from recordings import recording
 
-SNAPSHOT = Snapshot(test_id="t::a", done=1, planned=2, elapsed_s=1.0, errors=0, p95_s=None, cost_usd=None, workers=1)
+SNAPSHOT = Snapshot(
+    test_id="t::a", done=1, planned=2, elapsed_s=1.0, errors=0, p95_s=None, cost_usd=None, cost_known=False, workers=1
+)
 
 
 class Terminal:
@@ -86,6 +88,12 @@ def test_after_what_a_test_wrote_itself_pytest_begins_a_line_of_its_own(capture:
     assert terminal.currentfspath is None
 
 
+def test_a_line_is_as_wide_as_the_terminal_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as wide as what pytest has in place of it while it captures."""
+    monkeypatch.setattr(live.os, "get_terminal_size", lambda _: os.terminal_size((25, 9)))
+    assert shown(Terminal(isatty=True), 2).startswith(b"\nt::a  1/2  1/s  0 errors\r")
+
+
 def test_elsewhere_each_line_stays() -> None:
     """As in the log of a CI."""
     terminal = Terminal(isatty=False)
@@ -121,8 +129,10 @@ def test_what_several_workers_say_is_summed() -> None:
     together = Together()
     assert together.snapshot() is None
     for worker, test, done in (("gw0", "t::a", 4), ("gw0", "t::b", 1), ("gw1", "t::b", 3), ("gw0", "t::b", 2)):
-        together.hear(worker, {"test": test, "done": done, "planned": 10, "errors": 1, "took_s": [0.1, done]})
+        cost = {"cost_usd": done / 8, "cost_known": done > 2}
+        together.hear(worker, {"test": test, "done": done, "planned": 10, "errors": 1, "took_s": [0.1, done], **cost})
     found = together.snapshot()
     assert found is not None
     assert (found.test_id, found.done, found.planned, found.errors, found.workers) == ("t::b", 5, 20, 2, 2)
     assert found.p95_s == 3.0
+    assert (found.cost_usd, found.cost_known) == (0.625, False)

@@ -254,6 +254,17 @@ async def test_a_budget_of_tokens_or_dollars_sends_the_first_request_alone() -> 
     assert len(stops(results)) == 5
 
 
+async def test_what_a_budget_counts_can_be_told_meanwhile() -> None:
+    """Nothing is told where nothing is counted."""
+    client = Session(statuses={1: 503}).client(budget=budget(dollars=1))
+    for _ in range(3):
+        await client.send(request())
+    assert (client.spent.answers, client.spent.dollars) == (2, 0.2)
+    client = Session().client()
+    await client.send(request())
+    assert client.spent.answers == 0
+
+
 async def test_a_time_budget_ends_the_waiting_for_a_limit() -> None:
     """A minute's wait for a request that may not be sent any more helps nobody."""
     session = Session()

@@ -14,6 +14,7 @@ FULL = Snapshot(
     errors=1,
     p95_s=0.0431,
     cost_usd=0.0021,
+    cost_known=True,
     workers=4,
 )
 
@@ -31,6 +32,11 @@ def test_what_is_not_known_is_not_said() -> None:
     assert line(begun, 80) == "tests/test_chat.py::test_summarise  0/400  0 errors"
     assert "left" not in line(dataclasses.replace(FULL, done=400), 120)
     assert line(dataclasses.replace(begun, planned=0), 80) == "tests/test_chat.py::test_summarise  preparing"
+
+
+def test_an_estimated_cost_is_called_one() -> None:
+    """Answers are decoded when the run is over."""
+    assert "  about $0.0021  " in line(dataclasses.replace(FULL, cost_known=False), 130)
 
 
 @pytest.mark.parametrize("width", [20, 60, 90])
