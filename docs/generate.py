@@ -102,7 +102,7 @@ def option_row(option: Option) -> str:
     """Return one line of the table of options."""
     flag = option.flag if option.metavar is None else f"{option.flag}={option.metavar}"
     variable = "" if option.variable is None else f"`{option.variable}`"
-    return f"| `{flag}` | `{option.ini}` | {variable} | {option.help.replace('%%', '%')} |"
+    return f"| `{flag}` | `{option.ini}` | `{option.key}` | {variable} | {option.help.replace('%%', '%')} |"
 
 
 def options_page() -> str:
@@ -116,8 +116,8 @@ def options_page() -> str:
         "than the marker, the marker more than the ini key. A variable counts where the command line says nothing.",
         "A key that begins with `llm_latency` and is none of these ends the run before it starts.",
         "",
-        "| option | ini key | variable | what it does |",
-        "|---|---|---|---|",
+        "| option | ini key | key of a settings file | variable | what it does |",
+        "|---|---|---|---|---|",
         *map(option_row, OPTIONS),
         "",
     ])

@@ -1,9 +1,11 @@
-"""Reading the values of options: text of the user in, the value or ``SettingsError`` out."""
+"""The kinds of values that options have: text of the user in, the value or ``SettingsError`` out."""
 
 import math
 import re
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 from pytest_llm_latency import interleaving, plan, units
 from pytest_llm_latency.errors import SettingsError
@@ -15,46 +17,61 @@ Workers = Literal["gang", "parallel"]
 WORKERS: tuple[Workers, ...] = ("gang", "parallel")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
+_NUMBERS = (int, float)
 
 
-def count(least: int) -> Callable[[str], int]:
-    """Return what reads a whole number of at least ``least``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of values. Called with a text, it returns the value or raises ``SettingsError``.
+
+    In a settings file a value may be a text too, or be of one of the ``plain`` types; ``words`` and
+    ``schema``, in the terms of JSON Schema, say which values are right there.
+    """
+
+    read: Callable[[str], Any]
+    words: str
+    schema: Mapping[str, object]
+    plain: tuple[type, ...] = ()
+
+    def __call__(self, text: str) -> Any:  # noqa: ANN401  (each kind has its own type)
+        """Return the value of a text."""
+        return self.read(text)
+
+
+def count(least: int) -> Kind:
+    """Return the kind of whole numbers of at least ``least``."""
 
     def read(text: str) -> int:
         if not re.fullmatch(r"\s*\d+\s*", text) or int(text) < least:
             raise SettingsError(f"{text!r} is not a whole number of at least {least}.")
         return int(text)
 
-    return read
+    schema = {"type": "integer", "minimum": least}
+    return Kind(read=read, words=f"a whole number of at least {least}", schema=schema, plain=(int,))
 
 
-def share(text: str) -> float:
-    """Read a share between 0 % and 100 %."""
+def _share(text: str) -> float:
     value = units.parse_percent(text)
     if not 0 <= value <= 1:
         raise SettingsError(f"{text!r} is not a share between 0 % and 100 %.")
     return value
 
 
-def factor(text: str) -> float:
-    """Read a factor above 0."""
+def _factor(text: str) -> float:
     try:
-        return positive(text)
+        return _positive(text)
     except SettingsError:
         raise SettingsError(f"{text!r} is not a factor above 0: write it as '1.5' or '150%'.") from None
 
 
-def positive(text: str) -> float:
-    """Read a share above 0."""
+def _positive(text: str) -> float:
     value = units.parse_percent(text)
     if value <= 0:
         raise SettingsError(f"{text!r} must be above 0.")
     return value
 
 
-def above_zero(parse: Callable[[str], float]) -> Callable[[str], float]:
-    """Return what parses a finite number above 0."""
-
+def _above_zero(parse: Callable[[str], float]) -> Callable[[str], float]:
     def read(text: str) -> float:
         value = parse(text)
         if not 0 < value < math.inf:
@@ -64,58 +81,82 @@ def above_zero(parse: Callable[[str], float]) -> Callable[[str], float]:
     return read
 
 
-def http_version(text: str) -> str:
-    """Read a version of HTTP that can be asked for."""
-    if text.strip() not in plan.HTTP_VERSIONS:
-        raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(plan.HTTP_VERSIONS)}.")
-    return text.strip()
-
-
-def positive_duration(text: str) -> float:
-    """Read a time above 0, as seconds."""
+def _positive_duration(text: str) -> float:
     value = units.parse_seconds(text)
     if value <= 0:
         raise SettingsError(f"{text!r} must be above 0.")
     return value
 
 
-def policy(text: str) -> Policy:
-    """Read what a verdict does."""
-    for each in POLICIES:
-        if text == each:
-            return each
-    raise SettingsError(f"{text!r} is not a policy: write one of {', '.join(POLICIES)}.")
-
-
-def ci(text: str) -> str:
-    """Read the name of a CI."""
-    if text not in CIS:
-        raise SettingsError(f"{text!r} is no CI: write one of {', '.join(CIS)}.")
-    return text
-
-
-def mode(text: str) -> Workers:
-    """Read what the workers of a session do."""
-    for each in WORKERS:
-        if text == each:
-            return each
-    raise SettingsError(f"{text!r} is nothing that workers do: write one of {', '.join(WORKERS)}.")
-
-
-def switch(text: str) -> bool:
-    """Read true or false, in the words that ini files have for them."""
+def _switch(text: str) -> bool:
     if text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
     raise SettingsError(f"{text!r} is neither true nor false.")
 
 
-def beside(text: str) -> str:
-    """Read the other side of an interleaved measurement: a model or a base URL."""
-    return interleaving.check(some_text(text).strip())
-
-
-def some_text(text: str) -> str:
-    """Read a text that is not empty."""
+def _text(text: str) -> str:
     if not text.strip():
         raise SettingsError("the value is empty.")
     return text
+
+
+def _one_of(known: tuple[str, ...], refusal: str) -> Kind:
+    def read(text: str) -> str:
+        if text not in known:
+            raise SettingsError(f"{text!r} {refusal}: write one of {', '.join(known)}.")
+        return text
+
+    return Kind(read=read, words=f"one of {', '.join(known)}", schema={"enum": list(known)})
+
+
+def _http_version(text: str) -> str:
+    if text.strip() not in plan.HTTP_VERSIONS:
+        raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(plan.HTTP_VERSIONS)}.")
+    return text.strip()
+
+
+_SOME_NUMBER = {"type": ["number", "string"], "exclusiveMinimum": 0}
+
+some_text = Kind(read=_text, words="a text", schema={"type": "string", "minLength": 1})
+path = Kind(read=Path, words="a path", schema={"type": "string", "minLength": 1})
+switch = Kind(read=_switch, words="true or false", schema={"type": "boolean"}, plain=(bool,))
+share = Kind(
+    read=_share,
+    words="a share from 0 to 1, as in 0.05 or '5%'",
+    schema={"type": ["number", "string"], "minimum": 0, "maximum": 1},
+    plain=_NUMBERS,
+)
+positive_share = Kind(read=_positive, words="a share above 0, as in 0.1 or '10%'", schema=_SOME_NUMBER, plain=_NUMBERS)
+factor = Kind(read=_factor, words="a factor above 0, as in 1.5 or '150%'", schema=_SOME_NUMBER, plain=_NUMBERS)
+number = Kind(
+    read=_above_zero(units.parse_number),
+    words="a number above 0",
+    schema={"type": "number", "exclusiveMinimum": 0},
+    plain=_NUMBERS,
+)
+seconds = Kind(
+    read=units.parse_seconds,
+    words="a time, as in '30s', or a number of seconds",
+    schema={"type": ["number", "string"], "minimum": 0},
+    plain=_NUMBERS,
+)
+positive_seconds = Kind(
+    read=_positive_duration, words="a time above 0, as in '20ms'", schema=_SOME_NUMBER, plain=_NUMBERS
+)
+limited_seconds = Kind(
+    read=_above_zero(units.parse_seconds), words="a time above 0, as in '10min'", schema=_SOME_NUMBER, plain=_NUMBERS
+)
+dollars = Kind(
+    read=_above_zero(units.parse_dollars), words="an amount, as in '$0.50'", schema=_SOME_NUMBER, plain=_NUMBERS
+)
+policy = _one_of(POLICIES, "is not a policy")
+ci = _one_of(CIS, "is no CI")
+mode = _one_of(WORKERS, "is nothing that workers do")
+http_version = Kind(
+    read=_http_version, words=" or ".join(map(repr, plan.HTTP_VERSIONS)), schema={"enum": list(plan.HTTP_VERSIONS)}
+)
+beside = Kind(
+    read=lambda text: interleaving.check(_text(text).strip()),
+    words="a model or a base URL",
+    schema={"type": "string", "minLength": 1},
+)

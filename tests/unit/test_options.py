@@ -83,6 +83,7 @@ def test_names_flags_and_ini_keys_follow_one_rule() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", option.name)
         assert option.flag == f"--llm-latency-{option.name}"
         assert option.ini == f"llm_latency_{option.name.replace('-', '_')}"
+        assert re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
