@@ -189,6 +189,7 @@ def _plan(
         budget=plans.DEFAULT_BUDGET if arguments.budget is None else plans.read_budget(arguments.budget),
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
         ab=chosen("ab"),
+        keep_answers=settings["keep-answers"],
     )
 
 

@@ -47,10 +47,14 @@ def cost(usage: Usage | None, prices: Prices | None) -> float | None:
     Tokens that were read from the provider's prompt cache, or written to it, are part of the input;
     reasoning tokens are part of the output.
     """
+    spent = cost_of_input(usage, prices)
+    output = None if usage is None or prices is None else _output(usage, prices)
+    return None if spent is None or output is None else math.fsum([spent, output])
+
+
+def cost_of_input(usage: Usage | None, prices: Prices | None) -> float | None:
+    """Return the US dollars that the input of a usage costs, ``None`` where its count or its price is unknown."""
     if usage is None or prices is None or usage.tokens_in is None:
-        return None
-    output = _output(usage, prices)
-    if output is None:
         return None
     read, written = usage.tokens_cached or 0, usage.tokens_cache_written or 0
     plain = max(0, usage.tokens_in - read - written)
@@ -58,7 +62,6 @@ def cost(usage: Usage | None, prices: Prices | None) -> float | None:
         plain * prices.input,
         read * (prices.input if prices.cache_read is None else prices.cache_read),
         written * (prices.input if prices.cache_written is None else prices.cache_written),
-        output,
     ])
 
 

@@ -156,8 +156,7 @@ class LiteLLMClient:
 
     def _priced(self, recording: Recording, decoded: Decoded) -> Decoded:
         model, provider = _resolved(recording.request)
-        found = self._prices.cost(recording.request, decoded, model=model, provider=provider)
-        return replace(decoded, cost_usd=found)
+        return self._prices.priced(recording.request, decoded, model=model, provider=provider)
 
     def close(self) -> None:
         """Close the connections and forget what was built: the environment may change before the next benchmark."""

@@ -1,6 +1,7 @@
 """Which prices apply to a request: the user's own, or those of litellm's price map."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pytest_llm_latency.execution import cost
 from pytest_llm_latency.execution.cost import Prices
@@ -18,20 +19,24 @@ class PriceList:
         self._own = own
         self._rows = rows
 
-    def cost(self, request: Request, decoded: Decoded, *, model: str, provider: str) -> float | None:
-        """Return the US dollars that a request cost, ``None`` where they are unknown.
+    def priced(self, request: Request, decoded: Decoded, *, model: str, provider: str) -> Decoded:
+        """Return an answer with the US dollars that it cost, ``None`` where they are unknown.
 
         ``model`` is the name at the provider. One that the price map does not know, as a name that a
         user gave a deployment, has the price of the model that answered.
         """
-        if decoded.usage is None:
-            return None
+        prices = self._prices(request, decoded, model=model, provider=provider)
+        total = cost.cost(decoded.usage, prices)
+        spent = None if total is None else cost.cost_of_input(decoded.usage, prices)
+        return replace(decoded, cost_usd=total, cost_in_usd=spent)
+
+    def _prices(self, request: Request, decoded: Decoded, *, model: str, provider: str) -> Prices | None:
         tier = request.parameters.get("service_tier")
         tier = tier if isinstance(tier, str) else None
         for name in dict.fromkeys((request.model, f"{provider}/{model}", model)):
             if name in self._own:
-                return cost.cost(decoded.usage, self._own[name].get(cost.TIERS.get((tier or "").lower())))
-        return cost.cost(decoded.usage, self._listed(decoded, tier, model=model, provider=provider))
+                return self._own[name].get(cost.TIERS.get((tier or "").lower()))
+        return self._listed(decoded, tier, model=model, provider=provider)
 
     def _listed(self, decoded: Decoded, tier: str | None, *, model: str, provider: str) -> Prices | None:
         for name in (model, decoded.served_model):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_llm_latency import interleaving
-from pytest_llm_latency.execution import server_timing
+from pytest_llm_latency.execution import redaction, server_timing
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.facts import Gathering, StepFacts, StepOfSide, conditions
 from pytest_llm_latency.execution.fingerprints import Fingerprints
@@ -53,7 +53,8 @@ def collect(
     for entry in entries:
         decoded = client.settle(entry.recording, client.decode(entry.recording))
         side = interleaving.side(plan, entry.iteration)
-        samples.append(replace(_sample(entry, decoded, place), side=side))
+        text = _kept(entry, decoded) if plan.keep_answers else None
+        samples.append(replace(_sample(entry, decoded, place), side=side, text=text))
         if entry.phase == MEASURE:
             asked = (entry.step, side)
             steps.setdefault(asked, Gathering(asked, Fingerprints(plan, source))).add(entry, decoded)
@@ -77,6 +78,11 @@ def blame(samples: Iterable[Sample], failures: Mapping[int, Failure]) -> tuple[S
         if position is not None and failure.phase == "assertion" and ordered[position].status == "ok":
             ordered[position] = replace(ordered[position], status="error", failure=failure)
     return tuple(ordered)
+
+
+def _kept(entry: Entry, decoded: Decoded) -> str:
+    """Return the text of an answer to be stored: one may repeat what its request carried."""
+    return redaction.redact(decoded.text, redaction.given(entry.recording.request.parameters))
 
 
 def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
@@ -105,6 +111,7 @@ def _sample(entry: Entry, decoded: Decoded, place: Place) -> Sample:
         finish_reason=decoded.finish_reason,
         usage=decoded.usage,
         cost_usd=decoded.cost_usd,
+        cost_in_usd=decoded.cost_in_usd,
         worker=place.worker,
         host=place.host,
         region=place.region,

@@ -143,7 +143,7 @@ class Decoded:
 
     The three event fields are parallel: the stamp of the piece that completed the event, its kind
     (one letter of ``EventKind``) and the characters that it carries. ``embeddings`` has a vector
-    for each text that was embedded.
+    for each text that was embedded. ``cost_in_usd`` is the part of ``cost_usd`` that the input cost.
     """
 
     status: Status
@@ -158,6 +158,7 @@ class Decoded:
     served_model: str | None
     usage: Usage | None
     cost_usd: float | None
+    cost_in_usd: float | None = None
     embeddings: tuple[tuple[float, ...], ...] = ()
 
 
@@ -166,6 +167,8 @@ class Sample:
     """One measured request: raw stamps, events and outcome; every metric is computed from it.
 
     ``side`` is which of two models or endpoints was asked, where a run measures two side by side.
+    ``cost_in_usd`` is the part of ``cost_usd`` that the input cost. ``text`` is the answer's, without
+    secrets, ``None`` where the plan keeps none.
     """
 
     index: int
@@ -195,3 +198,5 @@ class Sample:
     host: str | None
     region: str | None
     side: Side | None
+    cost_in_usd: float | None = None
+    text: str | None = None

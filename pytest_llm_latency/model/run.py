@@ -79,6 +79,7 @@ class Plan:
     An ``adaptive`` run measures at most ``requests``: it stops at a look at which the verdict is clear.
     ``ab`` is a model or a base URL that stands in for the baseline and is measured interleaved with
     the test's own: ``requests``, ``warmup`` and ``ramp_in`` are then those of each of the two sides.
+    With ``keep_answers`` the samples have the texts of the answers.
     """
 
     model: str | None
@@ -99,6 +100,7 @@ class Plan:
     budget: Budget
     http_version: str
     ab: str | None
+    keep_answers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,6 +213,12 @@ def _edit(
     return _Edit(change=change, runs=kept, entry=dataclasses.replace(described, runs=len(kept), series=series))
 
 
+def _without_answers(run: Run) -> Run:
+    """Return a run without the texts of its answers: baselines lie in version control."""
+    samples = tuple(dataclasses.replace(each, text=None) for each in run.samples)
+    return dataclasses.replace(run, plan=dataclasses.replace(run.plan, keep_answers=False), samples=samples)
+
+
 def _store(folder: Path, edits: Sequence[_Edit]) -> None:
     from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
 
@@ -221,7 +227,7 @@ def _store(folder: Path, edits: Sequence[_Edit]) -> None:
     for edit in edits:
         if edit.change.action == "unchanged":
             continue
-        environment, data = edit.change.environment, samples.encode(edit.runs)
+        environment, data = edit.change.environment, samples.encode([_without_answers(each) for each in edit.runs])
         contents[baselines.place(folder, environment, edit.change.test_id)] = data
         entry = dataclasses.replace(edit.entry, sha256=baselines.digest(data))
         changed.setdefault(environment, {})[entry.test_id] = entry

@@ -75,6 +75,9 @@ COLUMNS: tuple[Column, ...] = (
     Column(name="host", type="string", meaning="name of the host that sent it"),
     Column(name="region", type="string", meaning="region of the host"),
     Column(name="side", type="string", meaning="`baseline` or `candidate`, where a run measures two models or URLs"),
+    Column(name="cost_in_usd", type="float64", meaning="the part of `cost_usd` that the input cost"),
+    Column(name="text", type="string", meaning="the answer's text, without secrets, where --llm-latency-keep-answers "
+           "asks for it"),
     _stamp("started", "the built request was handed to the transport; every latency counts from here", present=True),
     _stamp("scheduled", "the planned start, in an open loop"),
     _stamp("connect_start", "a new connection was begun"),

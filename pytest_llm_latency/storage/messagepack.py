@@ -2,7 +2,7 @@
 
 ::
 
-    {"format": "pytest-llm-latency samples", "version": 3, "definitions": 1, "columns": {"ttft": "float64", ...}}
+    {"format": "pytest-llm-latency samples", "version": 4, "definitions": 1, "columns": {"ttft": "float64", ...}}
     {"runs": [...]}                      the runs without their samples; a row's ``run`` counts these
     {"samples": 1000, "columns": {...}}  by column, as many of these as there are blocks
     {"end": 1000}                        all samples; without it the stream was cut off

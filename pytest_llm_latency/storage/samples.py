@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -22,9 +23,10 @@ from pytest_llm_latency.model import Run, Sample
 from pytest_llm_latency.storage import atomic, columns
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
-FORMAT = 3
-_OLDEST = 2  # it knows neither runs with two sides nor adaptive ones
-_SINCE_OLDEST = ("side",)  # columns that it does not have
+FORMAT = 4
+_OLDEST = 2
+_SIDES = 3  # the first that knows runs with two sides and adaptive ones
+_SINCE = MappingProxyType({"side": 3, "cost_in_usd": 4, "text": 4})  # the first formats with these columns
 
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
@@ -157,14 +159,17 @@ def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple
         )
     if not _is_sealed(data, _entry(footer, _KEY_DIGEST)):
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
-    stored = names if names is None else [each for each in names if version == FORMAT or each not in _SINCE_OLDEST]
+    stored = names if names is None else [each for each in names if _SINCE.get(each, _OLDEST) <= version]
     # Not read_table: it imports the reader of data sets, and pandas with it.
     table = pq.ParquetFile(pa.BufferReader(data)).read(columns=stored, use_threads=False)
     runs = json.loads(_entry(footer, _KEY_RUNS))
-    if version < FORMAT:
+    lacking = [name for name, since in _SINCE.items() if since > version and (names is None or name in names)]
+    for name in lacking:
+        table = table.append_column(name, pa.nulls(len(table)))
+    if version < _SIDES:
         runs = [_as_fixed(each) for each in runs]
-        for name in _SINCE_OLDEST:
-            table = table.append_column(name, pa.nulls(len(table)))
+    if version < FORMAT:
+        runs = [{**each, "plan": {**each["plan"], "keep_answers": False}} for each in runs]
     return tuple(from_builtins(Run, each) for each in runs), table
 
 

@@ -81,6 +81,7 @@ def test_a_cost_is_what_litellm_says(library: Any, model: str, provider: str) ->
         )
         said = litellm.cost_per_token(model=model, custom_llm_provider=provider, usage_object=theirs, service_tier=tier)
         assert cost.cost(usage, prices) == pytest.approx(sum(said), rel=1e-9), wanted
+        assert cost.cost_of_input(usage, prices) == pytest.approx(said[0], rel=1e-9), wanted
 
 
 @pytest.mark.parametrize(

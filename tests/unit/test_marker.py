@@ -34,6 +34,11 @@ def test_the_help_names_every_argument_of_the_marker() -> None:
     assert plugin._HELP.startswith(f"llm_latency({names}): ")
 
 
+def test_the_answers_are_kept_where_the_settings_say_so() -> None:
+    """For tools that look at them; they may be many and long."""
+    assert [planned(flags=flags).keep_answers for flags in ({"keep-answers": True}, {})] == [True, False]
+
+
 def test_a_bare_marker_is_the_defaults() -> None:
     """Enough requests for a p95, and a warm-up."""
     assert planned() == Plan(

@@ -34,6 +34,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "ramp-in": ("16", 16, "-1"),
     "prompts": ("a.txt", "a.txt", " "),
     "expected": ("true", True, "maybe"),
+    "keep-answers": ("true", True, "maybe"),
     "nonce": ("true", True, "maybe"),
     "timeout": ("1.5", 1.5, "5 parsecs"),
     "http-version": ("2", "2", "1.0"),

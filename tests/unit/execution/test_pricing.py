@@ -25,7 +25,8 @@ def costs(
     prices = PriceList(own or {}, lambda name, _: MAP.get(name))
     parameters = {} if tier is None else {"service_tier": tier}
     request = recordings.request(model=f"openai/{model}", parameters=parameters)
-    return prices.cost(request, recordings.decoded(served_model=served), model=model, provider="openai")
+    answer = recordings.decoded(served_model=served)
+    return prices.priced(request, answer, model=model, provider="openai").cost_usd
 
 
 def test_the_price_map_has_the_price_of_most_models() -> None:
@@ -54,5 +55,15 @@ def test_the_users_own_prices_count_more(name: str) -> None:
 def test_without_a_usage_there_is_no_cost() -> None:
     """It is unknown."""
     prices = PriceList({}, lambda name, _: MAP.get(name))
-    found = prices.cost(recordings.request(), recordings.decoded(usage=None), model="gpt-4o-mini", provider="openai")
-    assert found is None
+    silent = recordings.decoded(usage=None)
+    found = prices.priced(recordings.request(), silent, model="gpt-4o-mini", provider="openai")
+    assert (found.cost_usd, found.cost_in_usd) == (None, None)
+
+
+def test_what_the_input_cost_is_a_part_of_the_cost() -> None:
+    """It is unknown where the whole is."""
+    prices = PriceList({"openai/gpt-4o-mini": {None: Prices(input=2.0, output=None)}}, lambda name, _: MAP.get(name))
+    for name, expected in (("gpt-4o", (23, 3)), ("gpt-4o-mini", (None, None))):
+        asked = recordings.request(model=f"openai/{name}")
+        found = prices.priced(asked, recordings.decoded(served_model="gpt-4o-mini"), model=name, provider="openai")
+        assert (found.cost_usd, found.cost_in_usd) == expected

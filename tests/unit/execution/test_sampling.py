@@ -93,12 +93,21 @@ def test_a_sample_keeps_what_was_recorded_and_decoded() -> None:
             finish_reason="stop",
             usage=said.usage,
             cost_usd=said.cost_usd,
+            cost_in_usd=said.cost_in_usd,
             worker="gw1",
             host="h",
             region="eu",
             side=None,
         ),
     )
+
+
+def test_the_text_of_an_answer_is_kept_where_the_plan_says_so_without_secrets() -> None:
+    """An answer may repeat what its request carried."""
+    told = entry(request=request(parameters={"api_key": "my-own-secret"}))
+    for keep, expected in ((True, "It is ***."), (False, None)):
+        (found,) = gather([told], Decoder(text="It is my-own-secret."), keep_answers=keep).samples
+        assert found.text == expected
 
 
 def test_samples_are_in_the_order_of_their_iterations_and_numbered() -> None:

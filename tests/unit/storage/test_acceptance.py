@@ -50,6 +50,15 @@ def test_a_first_run_becomes_the_baseline(tmp_path: Path) -> None:
     assert ids(tmp_path) == ["run-1"]
 
 
+def test_a_baseline_has_no_texts_of_answers(tmp_path: Path) -> None:
+    """It lies in version control."""
+    given = run(1, samples=(nouns.sample(0, 0.3, text="Hello"),) * 80, plan=nouns.plan(keep_answers=True))
+    accept(tmp_path, given)
+    (found,) = baselines.find(tmp_path, "default", "t::a")
+    assert {each.text for each in found.samples} == {None}
+    assert not found.plan.keep_answers
+
+
 def test_figures_are_those_of_all_kept_runs(tmp_path: Path) -> None:
     """The p95 of eighty requests lies within its interval, and that of 240 within a smaller one."""
     (first,) = accept(tmp_path, run(1))

@@ -75,7 +75,8 @@ def zeros() -> Sample:
         dataclasses.replace(chunked(2), event_ns=array("q", [5, 2**62, -7])),
         dataclasses.replace(chunked(3), piece_ns=array("q", [9, 9, 9]), event_ns=array("q", [9, 9])),
         dataclasses.replace(chunked(4), usage=dataclasses.replace(zeros().usage, tokens_in=None, tokens_cached=None)),
-        dataclasses.replace(chunked(5), cost_usd=1e-9, server_processing_s=0.1 + 0.2),
+        dataclasses.replace(chunked(5), cost_usd=1e-9, cost_in_usd=1e-10, server_processing_s=0.1 + 0.2),
+        dataclasses.replace(chunked(6), text="Grüß Gott\n\0 💥"),
         nouns.sample(6, None, failed=Failure(error_class="Boom", message="ünì\n\0 💥", phase="body")),
     ],
 )
@@ -135,7 +136,7 @@ def test_every_field_of_a_sample_has_its_columns() -> None:
         expected |= {f"{field.name}_{each.name}" for each in fields} or {field.name}
     names = pq.read_schema(samples.io.BytesIO(samples.encode([nouns.run([0.1])]))).names
     assert set(names) == expected
-    assert samples.FORMAT == 3
+    assert samples.FORMAT == 4
 
 
 def test_half_of_a_surrogate_pair_in_a_message_does_not_lose_the_run() -> None:
@@ -192,20 +193,23 @@ def test_parquet_of_another_tool_is_corrupt(tmp_path: Path) -> None:
 def test_a_newer_format_asks_for_an_upgrade() -> None:
     """The version is looked at before anything that a later format may change."""
     data = samples.encode([nouns.run([0.1])])
-    newer = sealed(data, b"llm_latency.format\x18\x013", b"llm_latency.format\x18\x019")
+    newer = sealed(data, b"llm_latency.format\x18\x014", b"llm_latency.format\x18\x019")
     with pytest.raises(NewerVersionError, match=r"has format 9 .*: upgrade pytest-llm-latency"):
         samples.decode(newer, PATH)
 
 
-def as_format_2(data: bytes) -> bytes:
-    """Return a file of runs as the version before wrote it."""
-    table = pq.read_table(samples.io.BytesIO(data)).drop_columns(["side"])
+def as_format(version: int, data: bytes) -> bytes:
+    """Return a file of runs as an earlier version wrote it."""
+    table = pq.read_table(samples.io.BytesIO(data)).drop_columns(["cost_in_usd", "text"])
     entries = dict(pq.read_metadata(samples.io.BytesIO(data)).metadata)
     (run,) = json.loads(entries[b"llm_latency.runs"])
-    del run["looks"], run["plan"]["ab"], run["plan"]["adaptive"], run["conditions"][0]["side"]
+    del run["plan"]["keep_answers"]
+    if version == 2:
+        table = table.drop_columns(["side"])
+        del run["looks"], run["plan"]["ab"], run["plan"]["adaptive"], run["conditions"][0]["side"]
     entries |= {
         b"llm_latency.runs": json.dumps([run]).encode(),
-        b"llm_latency.format": b"2",
+        b"llm_latency.format": str(version).encode(),
         b"llm_latency.sha256": b"sha256:" + b"0" * 64,
     }
     stream = samples.io.BytesIO()
@@ -216,16 +220,19 @@ def as_format_2(data: bytes) -> bytes:
     return written.replace(b"0" * 64, hashlib.sha256(written).hexdigest().encode())
 
 
-def test_the_format_before_is_read_as_runs_of_one_side_and_one_look() -> None:
-    """A baseline that was accepted with it still counts."""
+@pytest.mark.parametrize("version", [2, 3])
+def test_earlier_formats_are_read_as_runs_without_what_they_did_not_say(version: int) -> None:
+    """A baseline that was accepted with one still counts; they have one side and one look, and no answers."""
     run = nouns.run([0.1, 0.2])
-    assert samples.decode(as_format_2(samples.encode([run])), PATH) == (run,)
+    data = as_format(version, samples.encode([run]))
+    assert samples.decode(data, PATH) == (run,)
+    assert [len(each.started) for each in by_column.decode(data, PATH)] == [2]
 
 
 def test_an_older_format_asks_for_a_new_measurement() -> None:
     """It lacks columns; what they would have held is not made up."""
     data = samples.encode([nouns.run([0.1])])
-    older = sealed(data, b"llm_latency.format\x18\x013", b"llm_latency.format\x18\x011")
+    older = sealed(data, b"llm_latency.format\x18\x014", b"llm_latency.format\x18\x011")
     with pytest.raises(OlderVersionError, match=r"has format 1, .*: remove it, and measure and accept again"):
         samples.decode(older, PATH)
 
