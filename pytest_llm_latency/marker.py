@@ -13,6 +13,7 @@ from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.model import Load, Pacing, Plan
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.prompts import Generated, Shuffled, Source
+from pytest_llm_latency.suggestions import nearest
 
 DEFAULT_OPEN_WARMUP = 5
 
@@ -114,7 +115,7 @@ def read(args: Sequence[object], kwargs: Mapping[str, Any]) -> Arguments:
         raise MarkerError(f"llm_latency takes named arguments only: write llm_latency(model={args[0]!r}).")
     for name in kwargs:
         if name not in _KNOWN:
-            raise MarkerError(f"llm_latency has no argument {name!r}: {plans.nearest(name, _KNOWN)}")
+            raise MarkerError(f"llm_latency has no argument {name!r}: {nearest(name, _KNOWN)}")
     return llm_latency(**kwargs)
 
 

@@ -1,19 +1,19 @@
 """The plan of one benchmark: defaults, the checks that every plan must pass, and how limits are read."""
 
-import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from pytest_llm_latency import interleaving, load, looks, units
+from pytest_llm_latency import http_versions, interleaving, load, looks, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
 from pytest_llm_latency.model import Budget, Load, Pacing, Plan
 from pytest_llm_latency.run_figures import RUN_FIGURES
+from pytest_llm_latency.suggestions import nearest
 
 DEFAULT_REQUESTS = 60  # p95 needs 59
 DEFAULT_CONCURRENCY = 1
@@ -23,8 +23,7 @@ DEFAULT_TOLERANCE = 0.10
 DEFAULT_ERROR_LIMIT = 0.01
 DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None, max_concurrency=None)
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
-DEFAULT_HTTP_VERSION = "1.1"
-HTTP_VERSIONS = (DEFAULT_HTTP_VERSION, "2")
+DEFAULT_HTTP_VERSION = http_versions.DEFAULT
 BUDGETS = tuple(field.name for field in fields(Budget))
 LOST = "worker_lost"  # the notice that one of several processes did not measure to its end
 STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
@@ -39,7 +38,7 @@ def check(plan: Plan) -> Plan:
     _check_budget(plan.budget)
     if not 0 <= plan.error_limit <= 1:
         raise MarkerError(f"the error limit is {plan.error_limit!r}: it must be a share from 0 to 1, as in '1%'.")
-    if plan.http_version not in HTTP_VERSIONS:
+    if plan.http_version not in http_versions.KNOWN:
         raise MarkerError(f"http_version is {plan.http_version!r}: write '1.1' or '2'.")
     looks.check(plan)
     for metric in plan.gate:
@@ -159,12 +158,6 @@ def require_count(name: str, value: object, *, least: int) -> int:
 def _require_positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise MarkerError(f"{name} is {value!r}: it must be a number above 0.")
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return ``did you mean 'x'?`` when a known word is near, else the list of them."""
-    matches = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {matches[0]!r}?" if matches else f"known are {', '.join(known)}."
 
 
 # The statistics that a limit can name; those that are quantiles with their share.

@@ -14,11 +14,12 @@ MILLISECONDS = 1_000
 
 _SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-_DURATION = re.compile(rf"\s*{_NUMBER}\s*(ns|us|µs|ms|s|min|h)\s*")
-_RATE = re.compile(rf"\s*{_NUMBER}\s*/\s*(s|min|h)\s*")
-_PERCENT = re.compile(rf"\s*{_NUMBER}\s*%\s*")
-_MONEY = re.compile(rf"\s*\$\s*{_NUMBER}\s*")
-_PLAIN = re.compile(rf"\s*{_NUMBER}\s*")
+# Compiled when the first text is read: every start of pytest imports this module, and few set anything.
+_DURATION = rf"\s*{_NUMBER}\s*(ns|us|µs|ms|s|min|h)\s*"
+_RATE = rf"\s*{_NUMBER}\s*/\s*(s|min|h)\s*"
+_PERCENT = rf"\s*{_NUMBER}\s*%\s*"
+_MONEY = rf"\s*\$\s*{_NUMBER}\s*"
+_PLAIN = rf"\s*{_NUMBER}\s*"
 
 
 def seconds(nanoseconds: int) -> float:
@@ -33,7 +34,7 @@ def nanoseconds(seconds: float) -> int:
 
 def parse_duration(text: str) -> float:
     """Read ``"800ms"``, ``"1.5 s"`` or ``"2min"`` as seconds."""
-    match = _DURATION.fullmatch(text)
+    match = re.fullmatch(_DURATION, text)
     if match is None:
         raise SettingsError(f"{text!r} is not a duration: write a number and a unit, as in '800ms' or '1.5s'.")
     return float(match[1]) * _SECONDS_PER[match[2]]
@@ -41,12 +42,12 @@ def parse_duration(text: str) -> float:
 
 def parse_seconds(text: str) -> float:
     """Read a plain number as seconds, or a duration with its unit."""
-    return float(text) if _PLAIN.fullmatch(text) else parse_duration(text)
+    return float(text) if re.fullmatch(_PLAIN, text) else parse_duration(text)
 
 
 def parse_rate(text: str) -> float:
     """Read ``"20/s"`` or ``"90/min"`` as a number per second."""
-    match = _RATE.fullmatch(text)
+    match = re.fullmatch(_RATE, text)
     if match is None:
         raise SettingsError(f"{text!r} is not a rate: write a number per time, as in '20/s' or '90/min'.")
     return float(match[1]) / _SECONDS_PER[match[2]]
@@ -54,10 +55,10 @@ def parse_rate(text: str) -> float:
 
 def parse_percent(text: str) -> float:
     """Read ``"5%"`` or ``"0.05"`` as a fraction."""
-    match = _PERCENT.fullmatch(text)
+    match = re.fullmatch(_PERCENT, text)
     if match is not None:
         return float(match[1]) / 100
-    plain = _PLAIN.fullmatch(text)
+    plain = re.fullmatch(_PLAIN, text)
     if plain is None:
         raise SettingsError(f"{text!r} is not a share: write it as '5%' or '0.05'.")
     return float(plain[1])
@@ -65,7 +66,7 @@ def parse_percent(text: str) -> float:
 
 def parse_money(text: str) -> float:
     """Read ``"$0.002"`` as US dollars."""
-    match = _MONEY.fullmatch(text)
+    match = re.fullmatch(_MONEY, text)
     if match is None:
         raise SettingsError(f"{text!r} is not an amount of money: write it in dollars, as in '$0.002'.")
     return float(match[1])
@@ -73,12 +74,12 @@ def parse_money(text: str) -> float:
 
 def parse_dollars(text: str) -> float:
     """Read ``"$0.50"`` or ``"0.50"`` as US dollars."""
-    return float(text) if _PLAIN.fullmatch(text) else parse_money(text)
+    return float(text) if re.fullmatch(_PLAIN, text) else parse_money(text)
 
 
 def parse_number(text: str) -> float:
     """Read a plain number."""
-    match = _PLAIN.fullmatch(text)
+    match = re.fullmatch(_PLAIN, text)
     if match is None:
         raise SettingsError(f"{text!r} is not a number: write it without a unit, as in '25'.")
     return float(match[1])

@@ -7,7 +7,7 @@ from pathlib import Path
 from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.execution.cost import TIERS, Prices
-from pytest_llm_latency.plan import nearest
+from pytest_llm_latency.suggestions import nearest
 
 _MILLION = 1_000_000
 _PRICES = ("input", "output", "cache_read", "cache_written", "reasoning")

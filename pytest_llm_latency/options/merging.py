@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_llm_latency import plan
 from pytest_llm_latency.errors import LatencyError, SettingsError
 from pytest_llm_latency.options.table import OPTIONS, Option
+from pytest_llm_latency.suggestions import nearest
 
 SIMULATOR_ENVIRONMENT = "simulator"
 
@@ -54,7 +54,7 @@ def check_ini_keys(keys: Iterable[str]) -> None:
     known = tuple(option.ini for option in OPTIONS)
     for key in keys:
         if key.startswith("llm_latency") and key not in known:
-            raise SettingsError(f"the ini key {key} is no option: {plan.nearest(key, known)}")
+            raise SettingsError(f"the ini key {key} is no option: {nearest(key, known)}")
 
 
 def resolve(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_llm_latency import interleaving, plan, units
+from pytest_llm_latency import http_versions, units
 from pytest_llm_latency.errors import SettingsError
 
 Policy = Literal["warn", "fail", "pass"]
@@ -110,9 +110,15 @@ def _one_of(known: tuple[str, ...], refusal: str) -> Kind:
 
 
 def _http_version(text: str) -> str:
-    if text.strip() not in plan.HTTP_VERSIONS:
-        raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(plan.HTTP_VERSIONS)}.")
+    if text.strip() not in http_versions.KNOWN:
+        raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(http_versions.KNOWN)}.")
     return text.strip()
+
+
+def _beside(text: str) -> str:
+    from pytest_llm_latency import interleaving  # noqa: PLC0415  (with the nouns, and few set it)
+
+    return interleaving.check(_text(text).strip())
 
 
 _SOME_NUMBER = {"type": ["number", "string"], "exclusiveMinimum": 0}
@@ -153,10 +159,10 @@ policy = _one_of(POLICIES, "is not a policy")
 ci = _one_of(CIS, "is no CI")
 mode = _one_of(WORKERS, "is nothing that workers do")
 http_version = Kind(
-    read=_http_version, words=" or ".join(map(repr, plan.HTTP_VERSIONS)), schema={"enum": list(plan.HTTP_VERSIONS)}
+    read=_http_version, words=" or ".join(map(repr, http_versions.KNOWN)), schema={"enum": list(http_versions.KNOWN)}
 )
 beside = Kind(
-    read=lambda text: interleaving.check(_text(text).strip()),
+    read=_beside,
     words="a model or a base URL",
     schema={"type": "string", "minLength": 1},
 )

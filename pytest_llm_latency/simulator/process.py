@@ -13,10 +13,10 @@ from typing import Self
 
 from pytest_llm_latency import wire
 from pytest_llm_latency.errors import PortInUseError, SettingsError, SimulatorError
-from pytest_llm_latency.plan import nearest
 from pytest_llm_latency.simulator.protocols import PROTOCOLS
 from pytest_llm_latency.simulator.settings import read_settings
 from pytest_llm_latency.simulator.truth import Exchange
+from pytest_llm_latency.suggestions import nearest
 
 _MODULE = "pytest_llm_latency.simulator.server"
 _TIMEOUT_S = 30.0

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.plan import nearest
 from pytest_llm_latency.simulator.faults import HTTP_KINDS, KINDS, POINTED_KINDS, POINTS, Fault
 from pytest_llm_latency.simulator.profiles import (
     Bimodal,
@@ -26,6 +25,7 @@ from pytest_llm_latency.simulator.profiles import (
     SimulatorSettings,
     Tail,
 )
+from pytest_llm_latency.suggestions import nearest
 from pytest_llm_latency.units import parse_duration, parse_percent
 
 if TYPE_CHECKING:

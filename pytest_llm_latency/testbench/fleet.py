@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_llm_latency import plan
+from pytest_llm_latency import suggestions
 from pytest_llm_latency.testbench.checking import Fields
 from pytest_llm_latency.testbench.datasets import request_settings
 from pytest_llm_latency.testbench.scenario import Case
@@ -52,7 +52,7 @@ def profiles(whole: Fields, wanted: str | None) -> list[Profile]:
     if not names:
         whole.wrong("scenario_profiles", "scenario_profiles is empty: write at least one profile.")
     if wanted is not None and wanted not in names:
-        whole.wrong("scenario_profiles", f"there is no profile {wanted!r}: {plan.nearest(wanted, names)}")
+        whole.wrong("scenario_profiles", f"there is no profile {wanted!r}: {suggestions.nearest(wanted, names)}")
     chosen = names if wanted is None else [name for name in names if name == wanted]
     return [_profile(name, given.fields(name), models) for name in chosen]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from pytest_llm_latency import plan
+from pytest_llm_latency import suggestions
 from pytest_llm_latency.testbench.checking import Fields
 from pytest_llm_latency.testbench.datasets import refuse_repeated
 from pytest_llm_latency.testbench.scenario import Case, Scenario
@@ -67,7 +67,7 @@ def read(whole: Fields) -> tuple[Case, ...]:
 def model(fields: Fields, key: str, provider: str, name: str) -> str:
     """Return litellm's name of a provider's model; note a provider that is unknown."""
     if provider not in PROVIDERS:
-        fields.wrong(key, f"the provider {provider!r} is unknown: {plan.nearest(provider, list(PROVIDERS))}")
+        fields.wrong(key, f"the provider {provider!r} is unknown: {suggestions.nearest(provider, list(PROVIDERS))}")
     return f"{PROVIDERS.get(provider, provider)}/{name}"
 
 

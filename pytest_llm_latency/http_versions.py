@@ -1,0 +1,4 @@
+"""The versions of HTTP that can be asked of a server."""
+
+DEFAULT = "1.1"
+KNOWN = (DEFAULT, "2")
