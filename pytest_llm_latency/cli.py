@@ -12,6 +12,7 @@ from pytest_llm_latency.commands import (
     calibrate,
     compare,
     convert,
+    init,
     manual,
     report,
     selftest,
@@ -22,7 +23,7 @@ from pytest_llm_latency.commands import (
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, USAGE
 from pytest_llm_latency.errors import LatencyError, UsageError
 
-COMMANDS = (baseline, calibrate, compare, convert, report, selftest, simulate, testbench)
+COMMANDS = (baseline, calibrate, compare, convert, init, report, selftest, simulate, testbench)
 
 
 class _Formatter(argparse.HelpFormatter):

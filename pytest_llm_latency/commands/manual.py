@@ -59,6 +59,12 @@ PAGES: Mapping[str, Page] = MappingProxyType({
     "convert": Page(
         examples={"Write samples as lines of JSON": "llm-latency convert .llm-latency/samples.parquet samples.jsonl"},
     ),
+    "init": Page(
+        examples={
+            "Ask what to measure, and write a first suite": "llm-latency init",
+            "Ask nothing": "llm-latency init --model anthropic/claude-sonnet-4-5 --ci github --yes",
+        },
+    ),
     "report": Page(
         examples={
             "Print the last run and write its report again": "llm-latency report",
