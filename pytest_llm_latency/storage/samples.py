@@ -8,7 +8,6 @@ format that is still read did not have is null.
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -60,11 +59,11 @@ def as_parquet(runs: Sequence[Run], table: pa.Table, encodings: Mapping[str, Any
 
     The table may have further columns, which ``decode`` does not look at.
     """
-    stream = io.BytesIO()
+    table, stream = columns.required(table), pa.BufferOutputStream()
     with pq.ParquetWriter(stream, table.schema, **encodings) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata({_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST})
-    return _sealed(stream.getvalue())
+    return _sealed(stream.getvalue().to_pybytes())
 
 
 def _small(names: Iterable[str]) -> dict[str, Any]:
@@ -161,7 +160,7 @@ def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple
         raise CorruptFileError(f"{path} has changed since it was written: {_REMEDY}.")
     stored = names if names is None else [each for each in names if _SINCE.get(each, _OLDEST) <= version]
     # Not read_table: it imports the reader of data sets, and pandas with it.
-    table = pq.ParquetFile(pa.BufferReader(data)).read(columns=stored, use_threads=False)
+    table = columns.usual(pq.ParquetFile(pa.BufferReader(data)).read(columns=stored, use_threads=False))
     runs = json.loads(_entry(footer, _KEY_RUNS))
     lacking = [name for name, since in _SINCE.items() if since > version and (names is None or name in names)]
     for name in lacking:

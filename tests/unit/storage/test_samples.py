@@ -2,19 +2,21 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import typing
 from array import array
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError
 from pytest_llm_latency.model import Failure, Sample, Stamps, Usage
-from pytest_llm_latency.storage import by_column, samples
+from pytest_llm_latency.storage import by_column, columns, samples
 
 PATH = Path("baselines/default/test.parquet")
 
@@ -38,7 +40,7 @@ def sealed(data: bytes, old: bytes, new: bytes) -> bytes:
     """Return the file with a part replaced, and with the digest that belongs to it."""
     changed = data.replace(old, new)
     assert changed != data
-    digest = pq.read_metadata(samples.io.BytesIO(data)).metadata[b"llm_latency.sha256"]
+    digest = pq.read_metadata(io.BytesIO(data)).metadata[b"llm_latency.sha256"]
     zeros = changed.replace(digest, b"sha256:" + b"0" * 64)
     return zeros.replace(b"sha256:" + b"0" * 64, b"sha256:" + hashlib.sha256(zeros).hexdigest().encode())
 
@@ -134,9 +136,24 @@ def test_every_field_of_a_sample_has_its_columns() -> None:
         part = parts.get(field.name)
         fields = [] if part is None else dataclasses.fields(typing.cast("type[Any]", part))
         expected |= {f"{field.name}_{each.name}" for each in fields} or {field.name}
-    names = pq.read_schema(samples.io.BytesIO(samples.encode([nouns.run([0.1])]))).names
+    names = pq.read_schema(io.BytesIO(samples.encode([nouns.run([0.1])]))).names
     assert set(names) == expected
     assert samples.FORMAT == 4
+
+
+def test_lists_are_said_to_hold_no_null_and_are_read_whatever_is_said() -> None:
+    """A file that says less, as one of an earlier version, gives the same table."""
+    runs = [nouns.run(samples=(chunked(0), dataclasses.replace(chunked(1), event_ns=array("q", [5, 2**62, -7]))))]
+    data = samples.encode(runs)
+    told = {name: pq.ParquetFile(io.BytesIO(data)).schema_arrow.field(name) for name in columns.LISTS}
+    assert {name for name, each in told.items() if each.nullable} == {"event_piece", "event_ns"}  # each has one
+    table = samples.opened(data, PATH)[1]
+    assert all(table.schema.field(name).type == pa.list_(pa.int64()) for name in columns.LISTS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(columns, "required", lambda given: given)
+        before = samples.encode(runs)
+    assert before != data
+    assert samples.opened(before, PATH)[1].equals(table)
 
 
 def test_half_of_a_surrogate_pair_in_a_message_does_not_lose_the_run() -> None:
@@ -184,7 +201,7 @@ def test_what_is_not_parquet_is_corrupt(data: bytes) -> None:
 
 def test_parquet_of_another_tool_is_corrupt(tmp_path: Path) -> None:
     """A table without our metadata is no file of runs."""
-    table = pq.read_table(samples.io.BytesIO(samples.encode([])))
+    table = pq.read_table(io.BytesIO(samples.encode([])))
     pq.write_table(table.replace_schema_metadata({}), tmp_path / "a.parquet")
     with pytest.raises(CorruptFileError, match=r"not a file of runs \(its metadata has no llm_latency\.format\)"):
         samples.read_runs(tmp_path / "a.parquet")
@@ -200,8 +217,8 @@ def test_a_newer_format_asks_for_an_upgrade() -> None:
 
 def as_format(version: int, data: bytes) -> bytes:
     """Return a file of runs as an earlier version wrote it."""
-    table = pq.read_table(samples.io.BytesIO(data)).drop_columns(["cost_in_usd", "text"])
-    entries = dict(pq.read_metadata(samples.io.BytesIO(data)).metadata)
+    table = pq.read_table(io.BytesIO(data)).drop_columns(["cost_in_usd", "text"])
+    entries = dict(pq.read_metadata(io.BytesIO(data)).metadata)
     (run,) = json.loads(entries[b"llm_latency.runs"])
     del run["plan"]["keep_answers"]
     if version == 2:
@@ -212,7 +229,7 @@ def as_format(version: int, data: bytes) -> bytes:
         b"llm_latency.format": str(version).encode(),
         b"llm_latency.sha256": b"sha256:" + b"0" * 64,
     }
-    stream = samples.io.BytesIO()
+    stream = io.BytesIO()
     with pq.ParquetWriter(stream, table.schema, store_schema=False) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(entries)
