@@ -2,60 +2,62 @@
 
 Stamps are integer nanoseconds of one monotonic clock, durations are seconds as ``float``,
 and what did not happen is ``None``.
+
+They are loaded when they are first used: making all their classes takes longer than collecting a
+suite of tests, and a process that collects needs those of ``plan`` alone.
 """
 
-from pytest_llm_latency.model.columns import Columns, Events, Evidence
-from pytest_llm_latency.model.request import (
-    CONTENT,
-    CONTROL,
-    MEASURE,
-    REASONING,
-    TOOL_CALL,
-    WARMUP,
-    Api,
-    ClockSource,
-    Decoded,
-    EventKind,
-    Failure,
-    Integers,
-    Phase,
-    Recording,
-    Request,
-    Sample,
-    Side,
-    Stamps,
-    Status,
-    TokenSource,
-    ToolCall,
-    Usage,
-)
-from pytest_llm_latency.model.result import (
-    WORST_FIRST,
-    Comparison,
-    Distribution,
-    LimitCheck,
-    Result,
-    Session,
-    Summary,
-    Verdict,
-    VerdictStatus,
-)
-from pytest_llm_latency.model.run import (
-    ELSEWHERE,
-    PROXY,
-    Budget,
-    Conditions,
-    Environment,
-    Load,
-    Notice,
-    Pacing,
-    Plan,
-    Run,
-    Schedule,
-    Trace,
-    Trust,
-    Worker,
-)
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.model.columns import Columns, Events, Evidence
+    from pytest_llm_latency.model.notice import Notice
+    from pytest_llm_latency.model.plan import Budget, Load, Pacing, Plan, Schedule, Trace
+    from pytest_llm_latency.model.request import (
+        CONTENT,
+        CONTROL,
+        MEASURE,
+        REASONING,
+        TOOL_CALL,
+        WARMUP,
+        Api,
+        ClockSource,
+        Decoded,
+        EventKind,
+        Failure,
+        Integers,
+        Phase,
+        Recording,
+        Request,
+        Sample,
+        Side,
+        Stamps,
+        Status,
+        TokenSource,
+        ToolCall,
+        Usage,
+    )
+    from pytest_llm_latency.model.result import (
+        WORST_FIRST,
+        Comparison,
+        Distribution,
+        LimitCheck,
+        Result,
+        Session,
+        Summary,
+        Verdict,
+        VerdictStatus,
+    )
+    from pytest_llm_latency.model.run import (
+        ELSEWHERE,
+        PROXY,
+        Conditions,
+        Environment,
+        Run,
+        Trust,
+        Worker,
+    )
 
 __all__ = [
     "CONTENT",
@@ -107,3 +109,14 @@ __all__ = [
     "VerdictStatus",
     "Worker",
 ]
+
+_ROOMS = ("notice", "plan", "request", "run", "result", "columns")  # each is made of some of those before it
+
+if not TYPE_CHECKING:  # a type checker that saw it would take every name for a noun
+
+    def __getattr__(name: str) -> object:
+        for room in _ROOMS if name in __all__ else ():
+            nouns = vars(importlib.import_module(f"{__name__}.{room}"))
+            if name in nouns:
+                return globals().setdefault(name, nouns[name])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llm_latency.model.run import Conditions, Environment, Notice, Plan, Trust, Worker
+from pytest_llm_latency.model.notice import Notice
+from pytest_llm_latency.model.plan import Plan
+from pytest_llm_latency.model.run import Conditions, Environment, Trust, Worker
 
 VerdictStatus = Literal["pass", "improved", "regressed", "inconclusive", "no_baseline", "incomparable", "invalid"]
 

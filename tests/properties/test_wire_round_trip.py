@@ -28,7 +28,7 @@ SCALARS: dict[Any, st.SearchStrategy[Any]] = {
 COLUMNS = (model.Columns, model.Events, model.Evidence)
 NOUNS = [
     each
-    for each in vars(model).values()
+    for each in (getattr(model, name) for name in model.__all__)
     if dataclasses.is_dataclass(each) and isinstance(each, type) and each not in COLUMNS
 ]
 
