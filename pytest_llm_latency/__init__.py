@@ -14,21 +14,32 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.clock import FakeClock
     from pytest_llm_latency.execution.fake_client import FakeClient
     from pytest_llm_latency.execution.reply import Reply
+    from pytest_llm_latency.library.events import Event, Finished, Started
+    from pytest_llm_latency.library.profiler import LatencyProfiler
+    from pytest_llm_latency.library.result import ProfileResult, UntrustedRunWarning
     from pytest_llm_latency.load import burst, closed, constant, poisson, ramp, replay, stages
     from pytest_llm_latency.prompts import generated, shuffled
+    from pytest_llm_latency.report.live import Snapshot
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncCaller",
+    "Event",
     "FakeClient",
     "FakeClock",
+    "Finished",
     "LatencyError",
+    "LatencyProfiler",
+    "ProfileResult",
     "Reply",
     "RequestFailedError",
     "SimulatorProcess",
+    "Snapshot",
+    "Started",
     "SyncCaller",
+    "UntrustedRunWarning",
     "__version__",
     "burst",
     "closed",
@@ -43,13 +54,20 @@ __all__ = [
 
 _HOMES = MappingProxyType({
     "AsyncCaller": "benchmark",
+    "Event": "library.events",
     "FakeClient": "execution.fake_client",
     "FakeClock": "execution.clock",
+    "Finished": "library.events",
     "LatencyError": "errors",
+    "LatencyProfiler": "library.profiler",
+    "ProfileResult": "library.result",
     "Reply": "execution.reply",
     "RequestFailedError": "errors",
     "SimulatorProcess": "simulator.process",
+    "Snapshot": "report.live",
+    "Started": "library.events",
     "SyncCaller": "benchmark",
+    "UntrustedRunWarning": "library.result",
     "burst": "load",
     "closed": "load",
     "constant": "load",

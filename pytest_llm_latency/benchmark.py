@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -115,6 +115,10 @@ class Benchmark:
         self._recorder = Recorder(plan, client, source)
         self._recorder.tally = self.progress.tally
         self._over = False
+
+    def reach(self, access: Mapping[str, object]) -> None:
+        """Give every request these parameters of litellm, a server and its key, unless a call names its own."""
+        self._recorder.access = access
 
     async def run(self, body: Callable[[], Awaitable[object]]) -> None:
         """Run an async body under the plan's load in the event loop that is running."""

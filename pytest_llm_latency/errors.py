@@ -8,6 +8,7 @@
     │   ├── SettingsError        a wrong option, ini key or settings file
     │   ├── ScenarioError        a wrong dataset, suite or fleet manifest
     │   ├── BodyError            a test body that cannot be measured
+    │   ├── ProfileError         a wrong call of LatencyProfiler
     │   └── StatisticsError      numbers that cannot be compared
     ├── ProviderError
     │   ├── UnknownModelError    litellm does not know the model
@@ -15,6 +16,7 @@
     │   ├── RequestFailedError   a request of a test body failed; the body may catch it
     │   └── BypassError          a request did not go through our transport
     ├── BudgetError              a budget that is used up, or that cannot be kept
+    ├── VerdictError             a profile that fails, where its user asked to be told
     ├── StorageError
     │   ├── CorruptFileError     a file that cannot be read as what it should be
     │   ├── NewerVersionError    a file that a newer version of the plugin wrote
@@ -52,6 +54,10 @@ class BodyError(UsageError):
     """A test body cannot be measured."""
 
 
+class ProfileError(UsageError):
+    """``LatencyProfiler`` or one of its results was used in a way that it cannot be."""
+
+
 class StatisticsError(UsageError):
     """Numbers that the statistics were given cannot be compared."""
 
@@ -78,6 +84,10 @@ class BypassError(ProviderError):
 
 class BudgetError(LatencyError):
     """A budget is used up before a test begins, or cannot be kept."""
+
+
+class VerdictError(LatencyError):
+    """A profile regressed, exceeds a limit or cannot be trusted."""
 
 
 class StorageError(LatencyError):

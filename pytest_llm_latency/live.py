@@ -6,35 +6,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from pytest_llm_latency.report.live import Snapshot, line, p95
-
-if TYPE_CHECKING:
-    from pytest_llm_latency.execution.executor import Progress
+from pytest_llm_latency.report.live import LATEST, Snapshot, line, p95
 
 REDRAW_S, REPEAT_S = 1.0, 30.0
-LATEST = 2_000  # requests that the p95 is of, so that it takes no time from what is measured
 _ERASE = "\r\x1b[2K"
 
 Source = Callable[[], Snapshot | None]
-
-
-def of_progress(test_id: str, progress: "Progress", began_s: float) -> Snapshot:
-    """Return how far a benchmark of this process is that began at this moment of the monotonic clock."""
-    return Snapshot(
-        test_id=test_id,
-        done=progress.done,
-        planned=progress.planned,
-        elapsed_s=time.monotonic() - began_s,
-        errors=progress.tally.errors,
-        p95_s=p95(progress.tally.took_s[-LATEST:]),
-        cost_usd=progress.tally.cost_usd,
-        cost_known=progress.tally.cost_known,
-        workers=1,
-    )
 
 
 class Together:

@@ -175,7 +175,11 @@ class Measuring:
             self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
         self._client.prepare(plan.model)
         self._client.prepare_beside(plan)
-        return self._limits.client(self._client, plan, benchmark)
+        return self.limited(self._client, plan, benchmark)
+
+    def limited(self, client: "Client", plan: Plan, benchmark: str) -> "Client":
+        """Return a client that sends through another one what the limits and budgets of plan and session allow."""
+        return self._limits.client(client, plan, benchmark)
 
     @functools.cached_property
     def _limits(self) -> "Limits":
@@ -196,9 +200,13 @@ class Measuring:
 
     def conclude(self, benchmark: "Benchmark", test: "Test") -> Outcome:
         """Decode and judge what a benchmark recorded, whole or cut off."""
+        return self.judged(self.run(benchmark, test))
+
+    def run(self, benchmark: "Benchmark", test: "Test") -> Run:
+        """Decode what a benchmark recorded in this process alone, whole or cut off."""
         from pytest_llm_latency import parts  # noqa: PLC0415  (only a process that measures needs it)
 
-        return self.judged(parts.join(self._origin.session_id, [self.part(benchmark, test)]))
+        return parts.join(self._origin.session_id, [self.part(benchmark, test)])
 
     def attend(self, benchmark: "Benchmark", test: "Test", ask: "Callable[[Callable[[], Part]], Look] | None") -> None:
         """Let a benchmark ask at its looks whether it goes on, where a verdict may become clear.

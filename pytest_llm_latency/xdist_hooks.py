@@ -76,7 +76,7 @@ class Crew:
 
     def showing(self, test_id: str, progress: "Progress") -> AbstractContextManager[None]:
         """Show how far a benchmark is that this process measures by itself."""
-        from pytest_llm_latency.live import of_progress  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.report.live import of_progress  # noqa: PLC0415  (the same)
 
         began_s = time.monotonic()
         return self.live.showing(lambda: of_progress(test_id, progress, began_s))

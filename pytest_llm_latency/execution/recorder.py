@@ -48,6 +48,7 @@ class Recorder:
         self._source = source
         self.spool = Spool()
         self.tally = Tally()
+        self.access: Mapping[str, object] = {}
 
     async def call(
         self, prompt: Prompt | None = None, *, name: str | None = None, model: str | None = None, **parameters: object
@@ -95,7 +96,7 @@ class Recorder:
         iteration = _under_way()
         scheduled_ns = None if iteration.calls else iteration.scheduled_ns  # only the first call was planned
         side = interleaving.side(self._plan, iteration.index)
-        aim = aimed(self._plan, side, model, question.parameters)
+        aim = aimed(self._plan, side, model, {**self.access, **question.parameters})
         request = self._request(question, aim, step=_step(iteration, name))
         keep = functools.partial(self._keep, iteration, scheduled_ns)
         try:

@@ -6,9 +6,11 @@ The clients are litellm's own and serve the whole process, so any other use of l
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
+
+Made = TypeVar("Made")
 
 BUILDING: ContextVar[bool] = ContextVar("llm_latency_building", default=False)
 
@@ -54,9 +56,9 @@ class _Body(httpx.AsyncByteStream):
         await self._transport.aclose()
 
 
-async def to_its_end(building: Coroutine[Any, Any, httpx.Request]) -> httpx.Request:
-    """Await a build that is not cut short: litellm builds in a thread and would leave coroutines behind."""
-    task = asyncio.create_task(building)
+async def to_its_end(making: Coroutine[Any, Any, Made]) -> Made:
+    """Await what is not cut short: litellm, for one, builds in a thread and would leave coroutines behind."""
+    task = asyncio.create_task(making)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

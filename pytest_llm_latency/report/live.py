@@ -1,11 +1,17 @@
 """One line about the benchmark that is being measured."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_llm_latency import units
 from pytest_llm_latency.report.text import shorten
 
+if TYPE_CHECKING:
+    from pytest_llm_latency.execution.executor import Progress
+
+LATEST = 2_000  # requests that the p95 is of, so that it takes no time from what is measured
 _GAP = "  "
 _LEAST_NAME = 8
 _P95 = 0.95
@@ -29,6 +35,21 @@ class Snapshot:
     cost_usd: float | None
     cost_known: bool
     workers: int
+
+
+def of_progress(test_id: str, progress: "Progress", began_s: float) -> Snapshot:
+    """Return how far a benchmark of this process is that began at this moment of the monotonic clock."""
+    return Snapshot(
+        test_id=test_id,
+        done=progress.done,
+        planned=progress.planned,
+        elapsed_s=time.monotonic() - began_s,
+        errors=progress.tally.errors,
+        p95_s=p95(progress.tally.took_s[-LATEST:]),
+        cost_usd=progress.tally.cost_usd,
+        cost_known=progress.tally.cost_known,
+        workers=1,
+    )
 
 
 def p95(took_s: Sequence[float]) -> float | None:

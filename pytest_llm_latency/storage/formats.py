@@ -1,15 +1,19 @@
 """The table of the formats that samples are exchanged in: one row makes the suffix, the name and the documentation."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import columns, json_samples, messagepack, samples, wide
 from pytest_llm_latency.storage.wide import Samples
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What is left of these when they are delta-encoded looks random: to try costs an eighth of the time.
 _INCOMPRESSIBLE = ("piece_ns", "event_ns", "piece_bytes")
@@ -67,6 +71,21 @@ FORMATS: Mapping[str, Format] = MappingProxyType({
 def converted(data: bytes, path: Path, source: str, target: str) -> bytes:
     """Return the samples of a file's bytes in another format; ``path`` is the name for messages."""
     return FORMATS[target].encode(wide.widened(wide.joined([FORMATS[source].decode(data, path)])))
+
+
+def of_runs(runs: Sequence[Run]) -> bytes:
+    """Return the samples of runs as one Parquet file."""
+    return _parquet(_wide(runs))
+
+
+def frame(runs: Sequence[Run]) -> "pd.DataFrame":
+    """Return the samples of runs as a table of pandas."""
+    found: pd.DataFrame = _wide(runs).table.to_pandas()
+    return found
+
+
+def _wide(runs: Sequence[Run]) -> Samples:
+    return wide.widened(wide.joined([_of_parquet(samples.encode(runs), Path("the run"))]))
 
 
 def gathered(paths: Iterable[Path]) -> bytes:

@@ -7,12 +7,18 @@ import pytest
 
 from pytest_llm_latency import (
     AsyncCaller,
+    Event,
     FakeClient,
     FakeClock,
+    Finished,
     LatencyError,
+    LatencyProfiler,
+    ProfileResult,
     Reply,
     RequestFailedError,
     SimulatorProcess,
+    Snapshot,
+    Started,
     SyncCaller,
     __version__,
     burst,
@@ -82,3 +88,34 @@ def scripted_client() -> FakeClient:
     clock = FakeClock(start_ns=5)
     moment: int = clock.now_ns()
     return FakeClient(lambda request, number: Answer(ttft_s=0.1 * number, text=f"{request.model} {moment}"), clock)
+
+
+async def body_of_a_profile(llm: AsyncCaller) -> None:
+    assert (await llm("Say hello.", name="greeting")).text
+
+
+def profile_without_pytest(before: ProfileResult) -> float | None:
+    profiler = LatencyProfiler("openai/gpt-4o", base_url="http://localhost:8000/v1", alpha=0.01, max_error="5ms")
+    result = profiler.profile("Say hello.", requests=100, load=constant(20), limits="ttft.p95 < 800ms", temperature=0)
+    quantiles: tuple[float | None, ...] = (result.ttft.p95, result.e2e.p50, result.itl.mean, result.cost.maximum)
+    needed: int | None = result.tpot.needed.get("p99")
+    error_rate: float | None = result.error_rate
+    judged = result.gate(against=before).gate(against="main.parquet").check()
+    shares = judged.to_pandas()["ttft"].isna().mean(), quantiles, needed, error_rate
+    assert shares or judged.to_json("run.json") or judged.to_parquet("run.parquet").exists()
+    plain: ProfileResult = profiler.profile(body=lambda llm: llm("Say hello."), concurrency=4)
+    return plain.step_named("greeting").goodput
+
+
+async def profile_in_an_event_loop(profiler: LatencyProfiler) -> ProfileResult | None:
+    def show(event: Event) -> None:
+        assert isinstance(event, Started | Snapshot | Finished)
+
+    measured: ProfileResult = await profiler.aprofile(prompts=generated(tokens=500), requests=60, on_event=show)
+    async for event in profiler.events(body=body_of_a_profile, concurrency=8):
+        if isinstance(event, Snapshot):
+            done: tuple[int, float | None] = event.done, event.p95_s
+        elif isinstance(event, Finished):
+            assert done[0] or measured.valid
+            return event.result
+    return profiler.last

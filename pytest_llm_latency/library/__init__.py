@@ -1,0 +1,1 @@
+"""Measuring from a program, without pytest: ``LatencyProfiler``, its results and its events."""

@@ -1,0 +1,53 @@
+"""The options of a profiler: those of a test run, as arguments of Python."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from pytest_llm_latency import options
+from pytest_llm_latency.errors import ProfileError, SettingsError
+from pytest_llm_latency.suggestions import nearest
+
+Policy = Literal["warn", "fail", "pass"]
+
+
+class Options(TypedDict, total=False):
+    """The options of a test run that hold for every profile; durations and shares are numbers or texts."""
+
+    simulate_profile: str | Path
+    simulate_slowdown: float | str
+    environment: str
+    region: str
+    prices: str | Path
+    monthly_requests: int
+    error_limit: float | str
+    max_error: float | str
+    margin: float | str
+    alpha: float | str
+    on_inconclusive: Policy
+    on_no_baseline: Policy
+
+
+def read(given: Mapping[str, object], root: Path) -> options.Settings:
+    """Return the settings of these arguments; raise ``ProfileError`` for one that there is not.
+
+    Raises ``SettingsError`` for a value that cannot be read.
+    """
+    known = tuple(Options.__annotations__)
+    for name in given:
+        if name not in {*known, "simulate"}:
+            raise ProfileError(f"LatencyProfiler has no option {name!r}: {nearest(name, known)}")
+    values = {name.replace("_", "-"): value if isinstance(value, bool) else str(value) for name, value in given.items()}
+    try:
+        return options.resolve(lambda option: values.get(option.name), lambda _: None, root)
+    except SettingsError as error:
+        raise SettingsError(in_arguments(str(error))) from None
+
+
+def in_arguments(message: str) -> str:
+    """Return a message that names options of pytest with those of a profiler."""
+    simulated = message.replace("--llm-latency-simulate ", "simulate=True ").replace(
+        "--llm-latency-simulate.", "simulate=True."
+    )
+    return re.sub(r"--llm-latency-([a-z-]+)", lambda option: option[1].replace("-", "_"), simulated)
