@@ -102,7 +102,8 @@ def option_row(option: Option) -> str:
     """Return one line of the table of options."""
     flag = option.flag if option.metavar is None else f"{option.flag}={option.metavar}"
     variable = "" if option.variable is None else f"`{option.variable}`"
-    return f"| `{flag}` | `{option.ini}` | `{option.key}` | {variable} | {option.help.replace('%%', '%')} |"
+    key = f"`{option.key}`" if option.key else ""
+    return f"| `{flag}` | `{option.ini}` | {key} | {variable} | {option.help.replace('%%', '%')} |"
 
 
 def options_page() -> str:
@@ -112,8 +113,9 @@ def options_page() -> str:
         "# Options",
         "",
         "`--llm-latency` measures the marked tests; without it they are skipped. Every other option begins with",
-        "`--llm-latency-` and is also an ini key (in `pyproject.toml` or `pytest.ini`). The command line counts more",
-        "than the marker, the marker more than the ini key. A variable counts where the command line says nothing.",
+        "`--llm-latency-`, is also an ini key (in `pyproject.toml` or `pytest.ini`) and has a key in a settings file.",
+        "The command line counts more than the marker, the marker more than the settings file, the settings file more",
+        "than a variable, a variable more than the ini key. Paths count from pytest's root directory.",
         "A key that begins with `llm_latency` and is none of these ends the run before it starts.",
         "",
         "| option | ini key | key of a settings file | variable | what it does |",

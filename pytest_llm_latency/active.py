@@ -33,7 +33,7 @@ class Active:
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
-        self._settings = settings
+        self.settings = settings
         self._given: dict[str, Any] | None = getattr(config, "workerinput", None)
         self._origin = measuring.Origin(
             session_id=self._given["llm_latency_session"] if self._given else measuring.new_session_id(),
@@ -61,7 +61,7 @@ class Active:
         if self._given is not None or self._config.getoption("collectonly"):
             return
         try:
-            preparing.check_folders(self._settings)
+            preparing.check_folders(self.settings)
             self._collecting.publishing.check()
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
@@ -76,7 +76,7 @@ class Active:
         for item in items:
             if item.get_closest_marker(latency_tests.MARKER):
                 try:
-                    self._plans[item.nodeid] = latency_tests.plan(item, self._settings)
+                    self._plans[item.nodeid] = latency_tests.plan(item, self.settings)
                 except MarkerError as error:
                     self._wrong[item.nodeid] = error
         if self._wrong and self._given is None:
@@ -287,9 +287,9 @@ class Active:
         return self._measuring
 
     def _api_bases(self) -> dict[str, str] | None:
-        if not self._settings["simulate"]:
+        if not self.settings["simulate"]:
             return None
-        self._simulator = self._simulator or preparing.start_simulator(self._settings)
+        self._simulator = self._simulator or preparing.start_simulator(self.settings)
         return self._simulator.api_bases
 
 

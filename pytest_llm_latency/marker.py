@@ -12,6 +12,7 @@ from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.model import Load, Pacing, Plan
 from pytest_llm_latency.options import Settings
+from pytest_llm_latency.precedence import Chosen
 from pytest_llm_latency.prompts import Generated, Shuffled, Source
 from pytest_llm_latency.suggestions import nearest
 
@@ -128,15 +129,10 @@ class Prepared:
 
 
 def prepare(arguments: Arguments, settings: Settings, folders: Sequence[Path] = ()) -> Prepared:
-    """Merge command line, marker, ini file and defaults; files are looked for in the folders, one after another."""
-
-    def chosen(name: str, default: Any = None) -> Any:  # noqa: ANN401  (each argument has its own type)
-        option = name.replace("_", "-")
-        candidates = (settings.from_command_line(option), getattr(arguments, name), settings[option], default)
-        return next((value for value in candidates if value is not None), None)
-
+    """Merge what counts for a test; files are looked for in the folders, one after another."""
+    chosen = Chosen(lambda name: getattr(arguments, name), settings)
     ramp_in = plans.require_count("ramp_in", chosen("ramp_in", 0), least=0)
-    load = _load(chosen("load", "closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
+    load = _load(chosen.load("closed"), chosen("concurrency", plans.DEFAULT_CONCURRENCY))
     if isinstance(load, loads.Replay):
         load = _replayed(load, folders, chosen("requests"), ramp_in, sides=1 if chosen("ab") is None else 2)
     if settings.from_command_line("load") is None:

@@ -171,8 +171,8 @@ class Measuring:
 
         self._limits.check()
         if self._client is None:
-            prices = preparing.read_prices(self._origin.settings)
-            self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices)
+            prices, access = preparing.read_prices(self._origin.settings), preparing.access(self._origin.settings)
+            self._client = LiteLLMClient(api_bases=self._api_bases, prices=prices, access=access)
         self._client.prepare(plan.model)
         self._client.prepare_beside(plan)
         return self.limited(self._client, plan, benchmark)

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -52,22 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _HELP)
     config.addinivalue_line("markers", f"{SCENARIOS}(path, profile, datasets): what @scenarios(...) puts on a test.")
     if config.getoption("--llm-latency"):
-        from pytest_llm_latency.active import Active  # noqa: PLC0415  (only with the switch)
+        from pytest_llm_latency import preparing  # noqa: PLC0415  (only with the switch)
+        from pytest_llm_latency.active import Active  # noqa: PLC0415  (the same)
 
         with _usage_errors():
-            config.stash[_ACTIVE] = Active(config, _settings(config))
+            config.stash[_ACTIVE] = Active(config, preparing.settings(config))
             config.pluginmanager.register(config.stash[_ACTIVE], "llm_latency_active")
-
-
-def _settings(config: pytest.Config) -> options.Settings:
-    # No public name of pytest has all keys of the ini file, and pytest 9 renamed the one that has.
-    attributes = vars(config)
-    options.check_ini_keys(attributes.get("_inicfg", attributes.get("inicfg", ())))
-    return options.resolve(
-        command_line=lambda option: config.getoption(option.ini),
-        ini=lambda option: cast("str | None", config.getini(option.ini)),
-        root=config.rootpath,
-    )
 
 
 @contextmanager
@@ -88,7 +78,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if not reader.looks_like_one(file_path):
         return None
     module: collecting.ScenarioFile = collecting.ScenarioFile.from_parent(parent, path=file_path)
-    module.checks = _ACTIVE in parent.config.stash and _settings(parent.config)["expected"]
+    module.checks = _ACTIVE in parent.config.stash and parent.config.stash[_ACTIVE].settings["expected"]
     return module
 
 

@@ -1,14 +1,35 @@
 """What a session checks and starts before it measures: the files that its options name, and the simulator."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from pytest_llm_latency import config_file, options
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.options import Settings
+from pytest_llm_latency.options import Option, Settings
 
 if TYPE_CHECKING:
+    import pytest
+
+    from pytest_llm_latency.execution.access import Access
     from pytest_llm_latency.execution.price_file import ModelPrices
     from pytest_llm_latency.simulator.process import SimulatorProcess
+
+
+def settings(config: "pytest.Config") -> Settings:
+    """Return what command line, settings file, variables and ini file of a session say; raises ``SettingsError``."""
+
+    def command_line(option: Option) -> str | bool | None:
+        return cast("str | bool | None", config.getoption(option.ini))
+
+    def ini(option: Option) -> str | None:
+        return cast("str | None", config.getini(option.ini))
+
+    # No public name of pytest has all keys of the ini file, and pytest 9 renamed the one that has.
+    attributes = vars(config)
+    options.check_ini_keys(attributes.get("_inicfg", attributes.get("inicfg", ())))
+    named = command_line(options.CONFIG) or ini(options.CONFIG)
+    file = config_file.load(config.rootpath, config.rootpath / str(named) if named else None)
+    return options.resolve(command_line, ini, config.rootpath, file)
 
 
 def check_environment(settings: Settings) -> None:
@@ -60,6 +81,18 @@ def read_prices(settings: Settings) -> "Mapping[str, ModelPrices]":
     from pytest_llm_latency.execution.price_file import read  # noqa: PLC0415  (only with prices of one's own)
 
     return read(path)
+
+
+def access(settings: Settings) -> "Access":
+    """Return how the settings file reaches providers, in litellm's words; raises ``ProviderError`` for unknown ones."""
+    from pytest_llm_latency.execution.access import check_names  # noqa: PLC0415  (litellm takes seconds)
+
+    found = {
+        name: {word: value for word, value in (("api_key", each.api_key), ("api_base", each.base_url)) if value}
+        for name, each in settings.file.providers.items()
+    }
+    check_names(found)
+    return found
 
 
 def _profile(settings: Settings) -> dict[str, object]:

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,6 +29,7 @@ from pytest_llm_latency.execution import (
     providers,
     redaction,
 )
+from pytest_llm_latency.execution.access import NO_ACCESS, NO_KEY, Access, completed, require, stated
 from pytest_llm_latency.execution.aim import shares_access
 from pytest_llm_latency.execution.built import BuiltRequests
 from pytest_llm_latency.execution.chain import send_chain
@@ -47,10 +47,17 @@ SIMULATOR = "simulator"  # the endpoint of a dry run, whatever its port
 
 
 class LiteLLMClient:
-    """Sends what litellm builds through our transport; ``api_bases`` has the simulator's address for each provider."""
+    """Sends what litellm builds through our transport; ``api_bases`` has the simulator's address for each provider.
+
+    ``access`` is how providers are reached where a call does not say so; a dry run has no use for it.
+    """
 
     def __init__(
-        self, *, api_bases: Mapping[str, str] | None = None, prices: Mapping[str, ModelPrices] | None = None
+        self,
+        *,
+        api_bases: Mapping[str, str] | None = None,
+        prices: Mapping[str, ModelPrices] | None = None,
+        access: Access = NO_ACCESS,
     ) -> None:
         self._api_bases = api_bases
         self._prices = PriceList(prices or {}, library.price_row)
@@ -59,7 +66,9 @@ class LiteLLMClient:
         self._built = BuiltRequests()
         self._templates = Templates()
         self._beside: str | None = None
-        self._secrets: frozenset[str] = frozenset()  # replaced and never changed: threads read it
+        self._access = access
+        keys = (each["api_key"] for each in access.values() if "api_key" in each)
+        self._secrets = frozenset(keys) - {NO_KEY}  # replaced and never changed: threads read it
         with Quiet():
             self._handler = library.handler(Seam())
             self._restore = library.configure(Seam())
@@ -85,10 +94,9 @@ class LiteLLMClient:
             return
         self.prepare(plan.ab)
         if self._api_bases is None:
-            row = providers.row(_resolved(rehearsal(plan.ab))[1])
+            beside = rehearsal(plan.ab)
             if not shares_access(plan):
-                _require_server(rehearsal(plan.ab), row)
-                _require_key(plan.ab, row)
+                require(plan.ab, providers.row(_resolved(beside)[1]), self._stated(beside))
 
     def _checked(self, request: Request) -> str:
         name, provider = _resolved(request)
@@ -207,7 +215,7 @@ class LiteLLMClient:
         if amended is None:
             return built
         given = request.parameters.get("api_base") or request.parameters.get("base_url")
-        api_base = self._home(request, provider) or given
+        api_base = self._home(request, provider) or given or self._stated(request).get("api_base")
         return amended(built, api_base=api_base, stream=request.parameters.get("stream") is True)
 
     def _is_simulated(self, request: Request) -> bool:
@@ -234,7 +242,7 @@ class LiteLLMClient:
         except LatencyError:
             raise
         except Exception as error:
-            raise _cannot_build(error, request, providers.row(_resolved(request)[1])) from error
+            raise self._cannot_build(error, request) from error
         finally:
             BUILDING.reset(building)
         raise BypassError(
@@ -243,18 +251,32 @@ class LiteLLMClient:
         )
 
     def _arguments(self, request: Request, provider: str) -> dict[str, Any]:
-        row, given = providers.row(provider), arguments.of_call(request)
+        row, given = providers.row(provider), completed(arguments.of_call(request), self._stated(request))
         if self._api_bases is not None:
             given = arguments.for_simulator(given, row.access(str(self._home(request, provider))))
         else:
-            _require_server(request, row)
-            if not arguments.OWN_ACCESS & given.keys():
-                _require_key(request.model, row)
+            require(request.model, row, given)
         if request.api not in row.through_sdk:
             given["client"] = self._handler
         if request.api == "chat" and given.get("stream") and row.asks_for_usage:
             _ask_for_usage(given, request)
         return given
+
+    def _stated(self, request: Request) -> Mapping[str, str]:
+        """Return what the settings say of a request's provider, which a dry run has no use for."""
+        return stated(self._access, request.model, _resolved(request)[1]) if self._api_bases is None else {}
+
+    def _cannot_build(self, error: Exception, request: Request) -> ProviderError:
+        package, row = modules.missing_package(error), providers.row(_resolved(request)[1])
+        if package is not None and row.extra is not None:
+            remedy = f"pip install 'pytest-llm-latency[{row.extra}]'"
+            return ProviderError(f"{request.model!r} needs the package {package}, which is not installed: {remedy}.")
+        text = redaction.redact(str(error), self._secrets | redaction.given(request.parameters)).splitlines()
+        reason = text[0] if text else type(error).__name__
+        what = f"litellm cannot build a request for {request.model!r}: {reason}"
+        if library.is_missing_key(error):
+            return MissingKeyError(f"{what}. Give it the provider's credentials, or try --llm-latency-simulate.")
+        return ProviderError(f"{what}. Check the parameters given to llm(...).")
 
 
 def _resolved(request: Request) -> tuple[str, str]:
@@ -266,33 +288,3 @@ def _ask_for_usage(given: dict[str, Any], request: Request) -> None:
     model, provider = _resolved(request)
     if library.takes_stream_options(provider, model):
         given.setdefault("stream_options", {"include_usage": True})
-
-
-def _require_server(request: Request, row: providers.Provider) -> None:
-    if row.server is None or row.server in os.environ or {"api_base", "base_url"} & request.parameters.keys():
-        return
-    wanted = f"set {row.server}, or write llm(..., api_base='http://...')"
-    raise ProviderError(f"the server of {request.model!r} is not named: {wanted}.")
-
-
-def _require_key(model: str, row: providers.Provider) -> None:
-    if row.keys is None:
-        missing = library.missing_keys(model)
-    else:
-        missing = [] if any(os.environ.get(name) for name in row.keys) else list(row.keys)
-    if missing:
-        wanted = f"set {' or '.join(missing)}, or try --llm-latency-simulate"
-        raise MissingKeyError(f"the key for {model!r} is missing: {wanted}.")
-
-
-def _cannot_build(error: Exception, request: Request, row: providers.Provider) -> ProviderError:
-    package = modules.missing_package(error)
-    if package is not None and row.extra is not None:
-        remedy = f"pip install 'pytest-llm-latency[{row.extra}]'"
-        return ProviderError(f"{request.model!r} needs the package {package}, which is not installed: {remedy}.")
-    text = redaction.redact(str(error), redaction.given(request.parameters)).splitlines()
-    reason = text[0] if text else type(error).__name__
-    what = f"litellm cannot build a request for {request.model!r}: {reason}"
-    if library.is_missing_key(error):
-        return MissingKeyError(f"{what}. Give it the provider's credentials, or try --llm-latency-simulate.")
-    return ProviderError(f"{what}. Check the parameters given to llm(...).")

@@ -1,4 +1,4 @@
-"""Merging what command line, environment variables and ini file say into one value for each option."""
+"""Merging what command line, settings file, variables and ini file say into one value for each option."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -7,21 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm_latency.errors import LatencyError, SettingsError
+from pytest_llm_latency.options.settings_file import NO_FILE, SettingsFile
 from pytest_llm_latency.options.table import OPTIONS, Option
 from pytest_llm_latency.suggestions import nearest
 
 SIMULATOR_ENVIRONMENT = "simulator"
+DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every option's value, and for the plan's options which of them the command line set.
 
-    ``values`` has a value for each row of ``OPTIONS``; ``explicit`` names those from the command line.
+    ``values`` has a value for each row of ``OPTIONS``, and ``origins`` says where it stands; ``explicit`` names those
+    from the command line. ``file`` has what else a settings file says.
     """
 
     values: Mapping[str, Any]
     explicit: frozenset[str]
+    origins: Mapping[str, str]
+    file: SettingsFile
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401  (each row has its own type)
         return self.values[name]
@@ -58,29 +63,38 @@ def check_ini_keys(keys: Iterable[str]) -> None:
 
 
 def resolve(
-    command_line: Callable[[Option], str | bool | None], ini: Callable[[Option], str | None], root: Path
+    command_line: Callable[[Option], str | bool | None],
+    ini: Callable[[Option], str | None],
+    root: Path,
+    file: SettingsFile = NO_FILE,
 ) -> Settings:
-    """Merge command line, environment variables, ini file and defaults, in this order of weight.
+    """Merge command line, settings file, environment variables, ini file and defaults, in this order of weight.
 
     Paths become absolute below ``root``. Raises ``SettingsError`` naming where the bad value stands.
     """
     values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     explicit = set()
     for option in OPTIONS:
         given = command_line(option)
         variable = os.environ.get(option.variable) if option.variable else None
         configured = ini(option)
         if given not in {None, False}:
-            values[option.name] = True if given is True else _read(option, str(given), option.flag)
+            found = option.flag, True if given is True else _read(option, str(given), option.flag)
             explicit.add(option.name)
+        elif option.name in file.values:
+            found = file.places[option.key], file.values[option.name]
         elif variable:
-            values[option.name] = _read(option, variable, f"the variable {option.variable}")
+            where = f"the variable {option.variable}"
+            found = where, _read(option, variable, where)
         elif configured:
-            values[option.name] = _read(option, configured, f"the ini key {option.ini}")
+            where = f"the ini key {option.ini}"
+            found = where, _read(option, configured, where)
         else:
-            values[option.name] = option.default
+            found = DEFAULT, option.default
+        origins[option.name], values[option.name] = found
     absolute = {name: root / value for name, value in values.items() if isinstance(value, Path)}
-    return Settings(values=values | absolute, explicit=frozenset(explicit))
+    return Settings(values=values | absolute, explicit=frozenset(explicit), origins=origins, file=file)
 
 
 def _read(option: Option, text: str, where: str) -> Any:  # noqa: ANN401  (each row has its own type)

@@ -13,9 +13,9 @@ from pytest_llm_latency.options import values
 class Option:
     """One row. ``read`` turns the text of the user into the value; ``None`` as default means unset.
 
-    ``key`` is where the option stands in a settings file, as in ``profiling.requests``. ``metavar``
-    is ``None`` for a flag that takes no value. ``variable`` is an environment variable that counts
-    before the ini file.
+    ``key`` is where the option stands in a settings file, as in ``profiling.requests``; the one that
+    names the file has none. ``metavar`` is ``None`` for a flag that takes no value. ``variable`` is an environment
+    variable that counts before the ini file.
     """
 
     name: str
@@ -37,7 +37,13 @@ class Option:
         return f"llm_latency_{self.name.replace('-', '_')}"
 
 
+CONFIG = Option(name="config", key="",
+                read=values.path, default=None, metavar="FILE",
+                help="the settings file (default: llm-latency.yaml, .yml, .json or .toml, or the table "
+                     "tool.pytest-llm-latency of pyproject.toml)")  # fmt: skip
+
 OPTIONS: tuple[Option, ...] = (
+    CONFIG,
     Option(name="simulate", key="global.simulate",
            read=values.switch, default=False, metavar=None,
            help="measure against the embedded simulator: a dry run without keys, network or cost"),

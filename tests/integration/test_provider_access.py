@@ -158,12 +158,15 @@ class Receipts:
             await writer.wait_closed()
 
 
-async def told(make: Callable[..., Any], server: Receipts, *, dry: bool, **asked: Any) -> tuple[Recording, Decoded]:
-    """Ask the server, in a dry run or in earnest."""
+async def told(
+    make: Callable[..., Any], server: Receipts, *, dry: bool, key: str | None = None, **asked: Any
+) -> tuple[Recording, Decoded]:
+    """Ask the server, in a dry run or in earnest; with a ``key`` it is the settings that say how it is reached."""
     async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as started:
         base = f"http://127.0.0.1:{started.sockets[0].getsockname()[1]}"
-        with contextlib.closing(make(api_bases={"replicate": base}) if dry else make()) as client:
-            where = {} if dry else {"api_base": base, "aws_bedrock_runtime_endpoint": base}
+        access = {} if key is None else {asked["provider"]: {"api_key": key, "api_base": base}}
+        with contextlib.closing(make(api_bases={"replicate": base} if dry else None, access=access)) as client:
+            where = {} if dry or access else {"api_base": base, "aws_bedrock_runtime_endpoint": base}
             sent = await client.send(asking(**asked, **where))
             return sent, client.decode(sent)
 
@@ -252,6 +255,45 @@ def test_a_signature_is_made_anew_before_it_is_too_old(client: Any, monkeypatch:
     for clock[0] in (0.0, 100.0, 200.0):
         ask(client, asking("bedrock"), asking("ollama"))
     assert built == [MODELS["bedrock"], MODELS["ollama"], MODELS["bedrock"]]
+
+
+@pytest.mark.parametrize("provider", ["cohere_chat", "replicate", "ollama_chat"])
+def test_a_provider_is_reached_as_the_settings_say(make: Callable[..., Any], provider: str) -> None:
+    """With no variable set; the key shows nowhere, though the server repeats it."""
+    server = Receipts()
+    sent, said = asyncio.run(told(make, server, dry=False, key=SECRET, provider=provider))
+    assert SECRET in server.heads[0]
+    assert SECRET not in repr((sent.request, said))
+
+
+def test_what_a_call_says_of_its_provider_counts_before_the_settings(make: Callable[..., Any]) -> None:
+    """Each word of it by itself: another server gets the key of the settings, as it gets that of a variable."""
+    server = Receipts()
+    asyncio.run(told(make, server, dry=False, key=SECRET, provider="cohere_chat", api_key="of-the-call"))
+    assert "of-the-call" in server.heads[0]
+    assert SECRET not in server.heads[0]
+    with contextlib.closing(
+        make(access={"cohere_chat": {"api_key": SECRET, "api_base": "http://127.0.0.1:1"}})
+    ) as made:
+        (sent,) = ask(made, asking("cohere_chat", base_url=ELSEWHERE))
+    assert sent.endpoint == "127.0.0.1:9"
+
+
+def test_the_simulator_gets_no_key_of_the_settings(make: Callable[..., Any]) -> None:
+    """Nor is their server asked."""
+    server = Receipts()
+    with pytest.raises(BypassError):
+        asyncio.run(told(make, server, dry=True, key=SECRET, provider="replicate"))
+    assert SECRET not in "".join(server.heads)
+
+
+def test_a_provider_of_the_settings_that_litellm_does_not_know_is_refused(make: Callable[..., Any]) -> None:
+    """What is said of it would count nowhere; ``make`` has imported litellm."""
+    from pytest_llm_latency.execution.access import check_names  # noqa: PLC0415  (the same)
+
+    check_names({"openai": {}, "cohere": {}, "cohere_chat": {}, "deepseek": {}, "hosted_vllm": {}, "bedrock": {}})
+    with pytest.raises(ProviderError, match=r"names the provider 'mygateway', which litellm does not know: write"):
+        check_names({"mygateway": {}})
 
 
 # What the simulator does not say by itself.

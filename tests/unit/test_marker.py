@@ -10,13 +10,15 @@ import pytest
 from pytest_llm_latency import load, marker, plan, plugin
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Budget, Plan
-from pytest_llm_latency.options import OPTIONS, Settings
+from pytest_llm_latency.options import NO_FILE, OPTIONS, Settings, SettingsFile
 
 
-def settings(*, flags: dict[str, Any] | None = None, ini: dict[str, Any] | None = None) -> Settings:
-    """Return settings with some values from the command line and from the ini file."""
+def settings(
+    *, flags: dict[str, Any] | None = None, ini: dict[str, Any] | None = None, file: SettingsFile = NO_FILE
+) -> Settings:
+    """Return settings with some values from the command line and from the ini file, and what else a file says."""
     values = {option.name: option.default for option in OPTIONS} | _named(ini) | _named(flags)
-    return Settings(values=values, explicit=frozenset(_named(flags)))
+    return Settings(values=values, explicit=frozenset(_named(flags)), origins={}, file=file)
 
 
 def _named(values: dict[str, Any] | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import pytest
 
 from pytest_llm_latency import options
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.options import BY_NAME, OPTIONS, Option, resolve
+from pytest_llm_latency.options import BY_NAME, CONFIG, NO_FILE, OPTIONS, Option, SettingsFile, resolve
 
 ROOT = Path("project").absolute()
 
 # For each option a text that is read, the value, and a text that is refused where there is one.
 TEXTS: dict[str, tuple[str, Any, str | None]] = {
+    "config": ("ci/latency.yaml", ROOT / "ci" / "latency.yaml", None),
     "simulate": ("yes", True, "perhaps"),
     "simulate-profile": ("a/b.yaml", ROOT / "a" / "b.yaml", None),
     "simulate-slowdown": ("160%", 1.6, "0"),
@@ -61,12 +63,15 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
 }
 
 
-def resolved(*, flags: dict[str, Any] | None = None, ini: dict[str, str] | None = None) -> options.Settings:
-    """Resolve what these flags and ini keys say, by the options' names."""
+def resolved(
+    *, flags: dict[str, Any] | None = None, ini: dict[str, str] | None = None, file: SettingsFile = NO_FILE
+) -> options.Settings:
+    """Resolve what these flags and ini keys say, by the options' names, and a settings file."""
     return resolve(
         command_line=lambda option: (flags or {}).get(option.name),
         ini=lambda option: (ini or {}).get(option.name),
         root=ROOT,
+        file=file,
     )
 
 
@@ -84,7 +89,7 @@ def test_names_flags_and_ini_keys_follow_one_rule() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", option.name)
         assert option.flag == f"--llm-latency-{option.name}"
         assert option.ini == f"llm_latency_{option.name.replace('-', '_')}"
-        assert re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key)
+        assert re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key) or option is CONFIG
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
@@ -150,6 +155,29 @@ def test_a_variable_counts_after_the_flag_and_before_the_ini_file(name: str, mon
     assert resolved(ini={name: "from-ini"})[name] == "from-variable"
     monkeypatch.setenv(variable, "")
     assert resolved(ini={name: "from-ini"})[name] == "from-ini"
+
+
+@pytest.mark.parametrize("name", ["environment", "region"])
+def test_the_settings_file_counts_after_the_flag_and_before_all_else(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each value knows where it stands; a false one of the file counts as well."""
+    key, variable = BY_NAME[name].key, str(BY_NAME[name].variable)
+    values = {name: "from-file", "simulate": False}
+    file = replace(NO_FILE, values=values, places={key: "latency.toml:4:1", "global.simulate": "latency.toml:2:1"})
+    monkeypatch.setenv(variable, "from-variable")
+    ini = {name: "from-ini", "simulate": "true", "keep": "3"}
+    found = resolved(ini=ini, file=file)
+    assert (found[name], found["simulate"], found.explicit) == ("from-file", False, frozenset())
+    assert [found.origins[each] for each in (name, "simulate", "keep", "model")] == [
+        "latency.toml:4:1",
+        "latency.toml:2:1",
+        "the ini key llm_latency_keep",
+        "default",
+    ]
+    by_flag = resolved(flags={name: "from-flag"}, ini=ini, file=file)
+    assert (by_flag[name], by_flag.origins[name]) == ("from-flag", BY_NAME[name].flag)
+    assert resolved(ini=ini).origins[name] == f"the variable {variable}"
 
 
 @pytest.mark.parametrize(

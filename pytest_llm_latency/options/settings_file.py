@@ -1,0 +1,37 @@
+"""What a settings file says, when it has been read: nouns alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What is said of a provider; ``None`` is unsaid. The key shows in no representation."""
+
+    api_key: str | None = field(repr=False)
+    base_url: str | None
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsFile:
+    """A settings file, or none.
+
+    ``values`` has what it says of options, by their names. ``load_profiles`` has for each of its names what stands in
+    for the marker's arguments of the same names. ``places`` says where each key stands, as ``llm-latency.yaml:3:5``.
+    """
+
+    path: Path | None
+    values: Mapping[str, Any]
+    providers: Mapping[str, Provider]
+    load_profiles: Mapping[str, Mapping[str, Any]]
+    places: Mapping[str, str]
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_FILE = SettingsFile(path=None, values=_NOTHING, providers=_NOTHING, load_profiles=_NOTHING, places=_NOTHING)
