@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from pytest_llm_latency import __version__
 from pytest_llm_latency.commands import (
+    analyze,
     baseline,
     calibrate,
     compare,
@@ -23,7 +24,7 @@ from pytest_llm_latency.commands import (
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, USAGE
 from pytest_llm_latency.errors import LatencyError, UsageError
 
-COMMANDS = (baseline, calibrate, compare, convert, init, report, selftest, simulate, testbench)
+COMMANDS = (analyze, baseline, calibrate, compare, convert, init, report, selftest, simulate, testbench)
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -72,7 +72,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Judge every run of B against the runs of A; return 1 where something regressed or is invalid."""
-    values = {name: _value(BY_NAME[name], getattr(arguments, name.replace("-", "_"))) for name in JUDGING}
+    values = {name: value(BY_NAME[name], getattr(arguments, name.replace("-", "_"))) for name in JUDGING}
     stored = _selected(*sides.read_both(arguments.baseline, arguments.candidate), arguments)
 
     from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
@@ -105,7 +105,8 @@ def compare(arguments: argparse.Namespace) -> int:
     return 1 if compared.fails else 0
 
 
-def _value(option: Option, given: str | None) -> Any:  # noqa: ANN401  (each row has its own type)
+def value(option: Option, given: str | None) -> Any:  # noqa: ANN401  (each row has its own type)
+    """Return what was given, else the variable or the default; raise ``UsageError`` for what is wrong."""
     variable = os.environ.get(option.variable) if option.variable else None
     where, text = (f"--{option.name}", given) if given is not None else (f"the variable {option.variable}", variable)
     if not text and given is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.commands import starting, tables
 from pytest_llm_latency.errors import UnknownModelError, UsageError
-from pytest_llm_latency.plan import nearest
 from pytest_llm_latency.storage import atomic
+from pytest_llm_latency.suggestions import nearest
 
 if TYPE_CHECKING:
     from pytest_llm_latency.commands.starting import Answers

@@ -25,6 +25,12 @@ class Page:
 
 # By the words of the command.
 PAGES: Mapping[str, Page] = MappingProxyType({
+    "analyze": Page(
+        examples={
+            "Print what the last run says": "llm-latency analyze",
+            "One test, other percentiles, as JSON": "llm-latency analyze -k test_chat --percentiles 50,90,99.9 --json",
+        },
+    ),
     "baseline accept": Page(
         examples={
             "Make the last run the baseline": 'llm-latency baseline accept --reason "longer answers"',

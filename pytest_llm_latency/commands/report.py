@@ -56,20 +56,13 @@ def report(arguments: argparse.Namespace) -> int:
         session = reopened.session(stored)
         _note_missing(stored)
     else:
-        session, stored = reopened.against(stored, _runs(arguments))
+        session, stored = reopened.against(stored, sides.of("--against", arguments.against, arguments.results))
     folder = arguments.output or stored.folder
     written = _write(session, stored, folder)
     if arguments.ci is not None:
         written.append((arguments.ci, _write_for_ci(session, stored, folder / "report", arguments.ci)))
     _show(session, written, arguments)
     return 0
-
-
-def _runs(arguments: argparse.Namespace) -> tuple[sides.StoredRun, ...]:
-    """Return the runs to judge against: those of a session as ``RUN`` names it, or of what ``compare`` takes."""
-    text = arguments.against
-    known = text == naming.LAST or results.is_session(arguments.results / "runs" / text)
-    return sides.read("--against", str(naming.session(text, arguments.results)) if known else text)
 
 
 def _note_missing(stored: StoredSession) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_llm_latency.commands import naming
 from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import baselines, lock, results
@@ -33,6 +34,13 @@ def read(name: str, text: str) -> tuple[StoredRun, ...]:
         for each in _stored(name, path):
             found.setdefault(each.run.id, each)
     return tuple(sorted(found.values(), key=lambda each: (each.run.started_at, each.run.id)))
+
+
+def of(name: str, text: str, folder: Path) -> tuple[StoredRun, ...]:
+    """Return the runs that ``text`` names as ``read`` does, or as a session of the results ``folder`` is named."""
+    report = Path(text).is_file() and Path(text).suffix == ".json"
+    known = text == naming.LAST or report or results.is_session(folder / "runs" / text)
+    return read(name, str(naming.session(text, folder)) if known else text)
 
 
 def read_both(before: str, now: str) -> tuple[tuple[StoredRun, ...], tuple[StoredRun, ...]]:

@@ -159,7 +159,7 @@ def _distribution(of: StepRuns, metric: Metric) -> Distribution | None:
 def _over_parts(requests: Distribution, of: StepRuns, metric: Metric) -> Distribution:
     """Return a distribution over the parts of the requests; their number still says what the sample supports."""
     parts = [pair for each in of.requests for pair in each.weighted(metric)]
-    known = [(value, weight) for value, weight in parts if math.isfinite(_badness(METRICS[metric.id], value))]
+    known = [(value, weight) for value, weight in parts if math.isfinite(badness(METRICS[metric.id], value))]
     if not known:
         return requests
     weight = math.fsum(weight for _, weight in known)
@@ -186,7 +186,7 @@ def distribution(metric: str, values: Sequence[float]) -> Distribution:
     reach or exceed.
     """
     row = METRICS[metric]
-    ranked = [_badness(row, value) for value in values]
+    ranked = [badness(row, value) for value in values]
     successes = [value for value, bad in zip(values, ranked, strict=True) if math.isfinite(bad)]
     ordered = sorted(ranked)
     found = {name(level): empirical(ordered, level) for level in LEVELS}
@@ -209,7 +209,7 @@ def distribution(metric: str, values: Sequence[float]) -> Distribution:
     )
 
 
-def _badness(metric: Metric, value: float) -> float:
+def badness(metric: Metric, value: float) -> float:
     """Return the value so that more is worse, ``inf`` for a failed request."""
     if metric.direction == "lower":
         return value
