@@ -15,6 +15,7 @@ from pytest_llm_latency.commands import (
     convert,
     init,
     manual,
+    profile,
     report,
     selftest,
     simulate,
@@ -24,7 +25,7 @@ from pytest_llm_latency.commands import (
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, USAGE
 from pytest_llm_latency.errors import LatencyError, UsageError
 
-COMMANDS = (analyze, baseline, calibrate, compare, convert, init, report, selftest, simulate, testbench)
+COMMANDS = (analyze, baseline, calibrate, compare, convert, init, profile, report, selftest, simulate, testbench)
 
 
 class _Formatter(argparse.HelpFormatter):

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pytest_llm_latency.model import Columns
+    from pytest_llm_latency.pairs import Trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """A run, what is said of it, and the earlier runs that it was judged against.
 
-    ``values`` has the value of each option.
+    ``values`` has the value of each option. The advice to accept the run names the file ``RUN.parquet``.
     """
 
     run: Run
@@ -29,34 +30,41 @@ class Profile:
     values: Mapping[str, Any]
 
 
+def earlier(name: str, before: Sequence[Run], values: Mapping[str, Any]) -> "Trusted":
+    """Return those of the earlier runs that one of this name can be judged against, and those that are refused.
+
+    Runs of another name count where they are all of one benchmark. Raises ``UsageError`` where none is of
+    this one, and ``RefusedBaselineError`` where none of them can be trusted.
+    """
+    from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
+
+    names = dict.fromkeys(each.test_id for each in before)
+    if name not in names and len(names) > 1:
+        raise UsageError(
+            f"the earlier runs are of {', '.join(names)}, and none is of {name}: profile under the name of one."
+        )
+    chosen = [replace(each, test_id=name) for each in before if each.test_id == name or len(names) == 1]
+    found = pairs.trusted(chosen, values)
+    if chosen and not found.runs:
+        reasons = dict.fromkeys(each.reason for each in found.refused)
+        raise RefusedBaselineError(f"no earlier run can be judged against: {' '.join(reasons)} Name another one.")
+    return found
+
+
 def judged(run: Run, before: Sequence[Run], values: Mapping[str, Any]) -> Profile:
     """Judge a run against earlier ones, as a session would; without any, only limits, errors and trust count.
 
-    Earlier runs of another name count where they are all of one benchmark. Raises ``UsageError`` where none is of
-    this one, and ``RefusedBaselineError`` where none of them can be trusted.
+    Raises what ``earlier`` does.
     """
     from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
 
     if not before:
         values = {**values, "on-no-baseline": "pass"}  # nobody asked for one
-    trusted = pairs.trusted(_of_same_benchmark(run, before), values)
-    found = pairs.pair(trusted.runs, [run], trusted.refused)
-    if found.spoilt:
-        raise RefusedBaselineError(" ".join(each.message for each in found.notices) + " Name other runs.")
+    known = earlier(run.test_id, before, values)
+    found = pairs.pair(known.runs, [run], known.refused)
     [result] = pairs.judge_pairs(found.pairs, values)
-    noted = replace(result, warnings=(*result.warnings, *found.notices))
+    noted = replace(result, warnings=(*result.warnings, *found.notices), folders={"run": "RUN.parquet"})
     return Profile(run=run, result=noted, before=found.pairs[0].baseline, values=values)
-
-
-def _of_same_benchmark(run: Run, before: Sequence[Run]) -> list[Run]:
-    names = dict.fromkeys(each.test_id for each in before)
-    if run.test_id in names or not names:
-        return [each for each in before if each.test_id == run.test_id]
-    if len(names) > 1:
-        raise UsageError(
-            f"the earlier runs are of {', '.join(names)}, and none is of {run.test_id}: profile under the name of one."
-        )
-    return [replace(each, test_id=run.test_id) for each in before]
 
 
 def session(profile: Profile) -> Session:

@@ -71,6 +71,15 @@ PAGES: Mapping[str, Page] = MappingProxyType({
             "Ask nothing": "llm-latency init --model anthropic/claude-sonnet-4-5 --ci github --yes",
         },
     ),
+    "profile": Page(
+        examples={
+            "Measure a prompt": 'llm-latency profile openai/gpt-4o-mini "Say hello." --requests 100',
+            "Dry run of a file of prompts": "llm-latency profile openai/gpt-4o --prompts prompts.txt --simulate",
+            "Keep the run": "llm-latency profile openai/gpt-4o Hello. --output main.parquet",
+            "Judge another one beside it": "llm-latency profile openai/gpt-4o Hello. --against main.parquet",
+        },
+        failed="the run regressed, exceeds a limit or is invalid",
+    ),
     "report": Page(
         examples={
             "Print the last run and write its report again": "llm-latency report",

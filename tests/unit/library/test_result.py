@@ -65,7 +65,7 @@ def test_a_run_of_another_name_counts_where_it_is_the_only_one() -> None:
 
 def test_nothing_is_judged_against_a_run_that_cannot_be_trusted() -> None:
     """Nor against something else."""
-    with pytest.raises(RefusedBaselineError, match="cannot be a baseline"):
+    with pytest.raises(RefusedBaselineError, match="no earlier run can be judged against: the run was interrupted"):
         result().gate(run(seed=3, complete=False))
     other = run(seed=3, conditions=(nouns.conditions(prompts="other"),))
     assert result().gate(other).status == "incomparable"
