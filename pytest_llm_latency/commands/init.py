@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.commands import starting, tables
-from pytest_llm_latency.errors import UnknownModelError, UsageError
+from pytest_llm_latency.errors import SettingsError, UnknownModelError, UsageError
 from pytest_llm_latency.storage import atomic
 from pytest_llm_latency.suggestions import nearest
 
@@ -188,6 +188,8 @@ def _answers(found: Mapping[str, str]) -> "Answers":
 def _files(answers: "Answers") -> tuple[dict[str, str], list[str]]:
     """Return the texts by their places, and what is left to do by hand."""
     texts = dict([starting.test(answers)])
+    if not _has_settings(Path()):
+        texts |= [starting.settings(answers)]
     if not _is_root(Path()):
         texts |= [starting.root(answers)]
     if answers.ci == "none":
@@ -196,6 +198,16 @@ def _files(answers: "Answers") -> tuple[dict[str, str], list[str]]:
     place = Path(job.place)
     beside = place.exists() and job.beside != job.place and place.read_bytes() != text.encode()
     return texts | {job.beside if beside else job.place: text}, [job.hint] if beside else []
+
+
+def _has_settings(folder: Path) -> bool:
+    """Say whether there are settings, right or wrong: a second file of them would be refused."""
+    from pytest_llm_latency import config_file  # noqa: PLC0415  (only this command needs it)
+
+    try:
+        return config_file.load(folder, None).path is not None
+    except SettingsError:
+        return True
 
 
 def _tell(answers: "Answers", written: list[str], hints: list[str], *, as_json: bool) -> None:

@@ -70,6 +70,11 @@ def root(answers: Answers) -> tuple[str, str]:
     return "pytest.ini", _filled("pytest.ini.txt", answers)
 
 
+def settings(answers: Answers) -> tuple[str, str]:
+    """Return the place and the text of the settings."""
+    return "llm-latency.yaml", _filled("settings.yaml", answers)
+
+
 def job(answers: Answers) -> str:
     """Return the text of the job of a CI."""
     return _filled(JOBS[answers.ci].text, answers)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pytest_llm_latency import cli
+from pytest_llm_latency import cli, config_file
 from pytest_llm_latency.commands import access, init, starting
 
 ROOT = Path(__file__).parents[3]
@@ -42,11 +42,12 @@ def test_without_a_terminal_nothing_is_asked(capsys: pytest.CaptureFixture[str])
     """A test, and a root for pytest's runs, and what to do next without a key."""
     status, out, err = called(capsys)
     assert (status, err) == (0, "")
-    assert list(written()) == ["pytest.ini", TEST]
+    assert list(written()) == ["llm-latency.yaml", "pytest.ini", TEST]
+    assert config_file.load(Path(), None).values["requests"] == 100
     assert f'model="{init.MODEL}"' in written()[TEST]
     compile(written()[TEST], TEST, "exec")
     lines = out.splitlines()
-    assert lines[:2] == [f"written: {TEST}", "written: pytest.ini"]
+    assert lines[:3] == [f"written: {TEST}", "written: llm-latency.yaml", "written: pytest.ini"]
     assert "set OPENAI_API_KEY" in out
     assert lines[-2:] == [
         "  pytest tests/latency --llm-latency --llm-latency-simulate",
@@ -62,7 +63,7 @@ def test_with_a_key_the_provider_is_measured(
     status, out, _ = called(capsys, "--model", "anthropic/claude-sonnet-4-5", "--json")
     assert status == 0
     assert json.loads(out) == {
-        "written": [TEST, "pytest.ini"],
+        "written": [TEST, "llm-latency.yaml", "pytest.ini"],
         "model": "anthropic/claude-sonnet-4-5",
         "missing_variables": [],
         "to_do": [],
@@ -84,6 +85,15 @@ def test_what_exists_is_named_and_stays(capsys: pytest.CaptureFixture[str]) -> N
     status, out, _ = called(capsys, "--force")
     assert (status, "pytest.ini" in out) == (0, False)
     assert written()[TEST] != "mine"
+
+
+@pytest.mark.parametrize("text", ['{"gate": {"keep": 3}}', "{"])
+def test_settings_that_are_there_stay_the_only_ones(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """Also wrong ones, which the first run names."""
+    Path("llm-latency.json").write_text(text, encoding="utf-8")
+    status, out, _ = called(capsys)
+    assert (status, "llm-latency.yaml" in out) == (0, False)
+    assert sorted(written()) == ["llm-latency.json", "pytest.ini", TEST]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +206,9 @@ def test_the_job_of_a_ci_is_the_one_that_its_how_to_shows(capsys: pytest.Capture
 def test_the_test_is_the_one_that_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
     """Whose examples are run after it."""
     called(capsys)
-    assert written()[TEST] in list(blocks("README.md"))
+    shown = list(blocks("README.md"))
+    assert written()[TEST] in shown
+    assert written()["llm-latency.yaml"] in shown
 
 
 def test_a_provider_without_keys_has_no_secrets_in_its_job(capsys: pytest.CaptureFixture[str]) -> None:
