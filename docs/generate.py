@@ -14,9 +14,11 @@ from pathlib import Path
 
 import commands_page
 import results_page
+import settings_page
 
 from pytest_llm_latency import cli, errors, looks, marker, plan
 from pytest_llm_latency.commands import tree
+from pytest_llm_latency.config_file.schema import schema
 from pytest_llm_latency.load import SHAPES
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS, Metric
 from pytest_llm_latency.options import OPTIONS, Option
@@ -334,6 +336,16 @@ def commands_page_of_parsers() -> str:
     return commands_page.page(tree.read(cli.parser()), note)
 
 
+def settings_page_of_keys() -> str:
+    """Return the reference of settings files, as the keys say that they are read with."""
+    return settings_page.page(NOTE.format(source="pytest_llm_latency/options/table.py and config_file/keys.py"))
+
+
+def settings_schema() -> str:
+    """Return the JSON Schema of settings files, as ``llm-latency config schema`` prints it."""
+    return f"{json.dumps(schema(), indent=2)}\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
@@ -344,6 +356,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/results-json.md": results_page_of_schema,
     "reference/simulated-faults.md": faults_page,
     "reference/ci-artefacts.md": ci_page,
+    "reference/settings.md": settings_page_of_keys,
+    "reference/settings.schema.json": settings_schema,
     "reference/commands.md": commands_page_of_parsers,
     "reference/test-bench.md": test_bench_page,
 }

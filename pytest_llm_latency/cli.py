@@ -12,6 +12,7 @@ from pytest_llm_latency.commands import (
     baseline,
     calibrate,
     compare,
+    config,
     convert,
     init,
     manual,
@@ -25,7 +26,20 @@ from pytest_llm_latency.commands import (
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, USAGE
 from pytest_llm_latency.errors import LatencyError, UsageError
 
-COMMANDS = (analyze, baseline, calibrate, compare, convert, init, profile, report, selftest, simulate, testbench)
+COMMANDS = (
+    analyze,
+    baseline,
+    calibrate,
+    compare,
+    config,
+    convert,
+    init,
+    profile,
+    report,
+    selftest,
+    simulate,
+    testbench,
+)
 
 
 class _Formatter(argparse.HelpFormatter):

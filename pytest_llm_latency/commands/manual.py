@@ -62,6 +62,21 @@ PAGES: Mapping[str, Page] = MappingProxyType({
         },
         failed="a benchmark regressed or is invalid",
     ),
+    "config show": Page(
+        examples={
+            "Print every setting and where it stands": "llm-latency config show",
+            "With options of pytest, as JSON": "llm-latency config show --json -- --llm-latency-requests=50",
+        },
+    ),
+    "config check": Page(
+        examples={
+            "Check the settings file of this folder": "llm-latency config check",
+            "Check another one": "llm-latency config check ci/latency.yaml",
+        },
+    ),
+    "config schema": Page(
+        examples={"Write the schema for an editor": "llm-latency config schema > llm-latency.schema.json"},
+    ),
     "convert": Page(
         examples={"Write samples as lines of JSON": "llm-latency convert .llm-latency/samples.parquet samples.jsonl"},
     ),

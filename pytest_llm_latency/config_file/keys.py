@@ -15,6 +15,7 @@ from pytest_llm_latency.errors import SettingsError
 from pytest_llm_latency.options import BY_NAME, OPTIONS, Option, values
 
 PROVIDERS, LOAD_PROFILES = "providers", "load_profiles"
+SCHEMA = "$schema"  # what editors of JSON look for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Reading:
 
     def read(self, root: Node, path: Path) -> SettingsFile:
         """Return what the tree says; it counts only where there are no ``mistakes``."""
-        members = self._members(root, "", keys.SECTIONS)
+        members = self._members(root, "", (*keys.SECTIONS, keys.SCHEMA))
         values = {
             key.option.name: value
             for section, known in keys.OF_OPTIONS.items()
