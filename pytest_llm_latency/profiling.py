@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -58,6 +58,11 @@ class Task:
         """Whether the body is to be awaited."""
         called = self.body if inspect.isroutine(self.body) else type(self.body).__call__
         return inspect.iscoroutinefunction(self.body) or inspect.iscoroutinefunction(called)
+
+
+def without_prompts(settings: Settings) -> Settings:
+    """Return the settings of who names a prompt: those of a settings file give way."""
+    return replace(settings, values={**settings.values, "prompts": None})
 
 
 class Profiling:

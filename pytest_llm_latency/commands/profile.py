@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import options
+from pytest_llm_latency import config_file, options
 from pytest_llm_latency.commands import sides, tables
 from pytest_llm_latency.commands.compare import JUDGING
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, OK
@@ -65,6 +65,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--limit", action="append", default=[], dest="limits", metavar="LIMIT",
                         help="what must hold, as in 'ttft.p95 < 800ms' (repeatable)")  # fmt: skip
     parser.add_argument("--against", metavar="RUN", help=f"judge it beside earlier runs: {sides.KINDS}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings file (the one that lies here)")
     parser.add_argument("--name", metavar="NAME", help="what it is called in files and reports (the model)")
     parser.add_argument("--output", action="append", default=[], type=Path, dest="outputs", metavar="FILE",
                         help="write the run (.parquet, for --against, compare and pandas), its figures (.json) or its "
@@ -114,12 +115,23 @@ def profile(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> options.Settings:
-    """Return the options' values that the command line says; raise ``SettingsError`` for one that cannot be read."""
+    """Return the options' values that the command line and the settings file say.
+
+    Raises ``SettingsError`` for one that cannot be read.
+    """
     given = {name: getattr(arguments, name.replace("-", "_")) for name in (*MEASURING, *JUDGING)}
     try:
-        return options.resolve(lambda option: given.get(option.name), lambda _: None, Path.cwd())
+        file = config_file.load(Path.cwd(), arguments.config)
+        found = options.resolve(lambda option: given.get(option.name), lambda _: None, Path.cwd(), file)
     except SettingsError as error:
         raise SettingsError(_in_flags(str(error))) from None
+    if not arguments.prompt:
+        return found
+    if arguments.prompts:
+        raise UsageError("a PROMPT and --prompts do not go together: leave one of them out.")
+    from pytest_llm_latency.profiling import without_prompts  # noqa: PLC0415  (what measures is slow to import)
+
+    return without_prompts(found)
 
 
 def _in_flags(message: str) -> str:
@@ -132,8 +144,8 @@ def _task(arguments: argparse.Namespace, settings: options.Settings, show: "Show
     from pytest_llm_latency.profiling import Task  # noqa: PLC0415  (the same)
 
     prompts: Sequence[str] = arguments.prompt
-    if bool(prompts) == bool(settings["prompts"]):
-        raise UsageError("name what is asked: a PROMPT or several, or a file of them with --prompts, and not both.")
+    if not prompts and settings["prompts"] is None:
+        raise UsageError("name what is asked: a PROMPT or several, or a file of them with --prompts.")
     parameters = _parameters(arguments.parameters)
     said = marker.llm_latency(
         model=arguments.model, prompts=prompts if len(prompts) > 1 else None, limits=arguments.limits or None

@@ -4,45 +4,26 @@ import asyncio
 import functools
 import inspect
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, Unpack
 
 from pytest_llm_latency import marker, profiles
-from pytest_llm_latency.benchmark import AsyncCaller
 from pytest_llm_latency.errors import ProfileError
 from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.recorder import Prompt
 from pytest_llm_latency.execution.seam import to_its_end
 from pytest_llm_latency.library import settings
-from pytest_llm_latency.library.events import Event, Finished, Started
+from pytest_llm_latency.library.asking import Asked, body_of
+from pytest_llm_latency.library.events import Event, Finished
 from pytest_llm_latency.library.result import ProfileResult, UntrustedRunWarning
 from pytest_llm_latency.load import Replay
 from pytest_llm_latency.marker import Prepared
 from pytest_llm_latency.model import Load
-from pytest_llm_latency.profiling import Body, Profiling, Task
+from pytest_llm_latency.profiling import Body, Profiling, Task, without_prompts
 from pytest_llm_latency.prompts import Generated, Shuffled
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """One profile as it was asked for."""
-
-    task: Task
-    on_event: Callable[[Event], object] | None
-
-    @property
-    def started(self) -> Started:
-        """The first event."""
-        return Started(name=self.task.name, plan=self.task.prepared.plan)
-
-    def tell(self, event: Event) -> None:
-        """Hand an event to who asked for them."""
-        if self.on_event is not None:
-            self.on_event(event)
-
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -146,10 +127,13 @@ class LatencyProfiler:
             version=version,
             ab=ab,
         )
-        prepared = marker.prepare(arguments, self._settings, (self._root,))
+        if prompt is not None and prompts is not None:
+            raise ProfileError("prompt and prompts do not go together: put the one into the others.")
+        chosen = self._settings if prompt is None else without_prompts(self._settings)
+        prepared = marker.prepare(arguments, chosen, (self._root,))
         if prompt is None and body is None and prepared.source is None:
             raise ProfileError("there is nothing to send: give a prompt, prompts=[...] or body=.")
-        return self._one(name, prepared, _body(prompt, body, parameters), on_event)
+        return self._one(name, prepared, body_of(prompt, body, parameters), on_event)
 
     def _one(
         self, name: str | None, prepared: Prepared, body: Body, on_event: Callable[[Event], object] | None
@@ -255,24 +239,6 @@ class LatencyProfiler:
     def _result(self, measuring: Profiling) -> ProfileResult:
         self.last = ProfileResult(profiles.judged(measuring.run(), (), self._settings.values))
         return self.last
-
-
-def _body(prompt: Prompt | None, body: Body | None, parameters: Mapping[str, object]) -> Body:
-    """Return the body that was given, or one that sends the prompt, where there is none the iteration's own."""
-    if body is not None:
-        idle = [*([] if prompt is None else ["the prompt"]), *parameters]
-        if idle:
-            raise ProfileError(
-                f"a body makes its own calls, so that {' and '.join(idle)} would go nowhere: write it into the body's "
-                "llm(...)."
-            )
-        return body
-
-    async def sending(llm: AsyncCaller) -> None:
-        call: Callable[..., Awaitable[object]] = llm
-        await call(prompt, **parameters)
-
-    return sending
 
 
 def _told(asked: Asked, result: ProfileResult, raised: Exception | None) -> ProfileResult:

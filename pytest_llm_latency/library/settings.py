@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pytest_llm_latency import options
+from pytest_llm_latency import config_file, options
 from pytest_llm_latency.errors import ProfileError, SettingsError
 from pytest_llm_latency.suggestions import nearest
 
@@ -13,8 +13,12 @@ Policy = Literal["warn", "fail", "pass"]
 
 
 class Options(TypedDict, total=False):
-    """The options of a test run that hold for every profile; durations and shares are numbers or texts."""
+    """The options of a test run that hold for every profile; durations and shares are numbers or texts.
 
+    ``config`` names a settings file; without one none is read.
+    """
+
+    config: str | Path
     simulate_profile: str | Path
     simulate_slowdown: float | str
     environment: str
@@ -39,8 +43,10 @@ def read(given: Mapping[str, object], root: Path) -> options.Settings:
         if name not in {*known, "simulate"}:
             raise ProfileError(f"LatencyProfiler has no option {name!r}: {nearest(name, known)}")
     values = {name.replace("_", "-"): value if isinstance(value, bool) else str(value) for name, value in given.items()}
+    named = values.pop("config", None)
     try:
-        return options.resolve(lambda option: values.get(option.name), lambda _: None, root)
+        file = options.NO_FILE if named is None else config_file.load(root, root / str(named))
+        return options.resolve(lambda option: values.get(option.name), lambda _: None, root, file)
     except SettingsError as error:
         raise SettingsError(in_arguments(str(error))) from None
 

@@ -73,6 +73,18 @@ def test_several_prompts_take_turns_from_the_command_line_or_a_file(sender: Fake
     assert [each.messages[0]["content"] for each in sender.requests] == ["one", "two", "three", "four"]
 
 
+def test_a_settings_file_counts_less_than_the_command_line(
+    sender: FakeClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one that lies here, or the one that is named."""
+    Path("llm-latency.yaml").write_text("profiling: {requests: 4, warmup: 1, prompts: other.txt}\n", encoding="utf-8")
+    Path("other.toml").write_text("[profiling]\nrequests = 0\n", encoding="utf-8")
+    assert main(["profile", MODEL, "hi", "--warmup", "0", "-q"]) == 0
+    assert [each.messages[0]["content"] for each in sender.requests] == ["hi"] * 4
+    assert main(["profile", MODEL, "hi", "--config", "other.toml"]) == 4
+    assert "other.toml:2" in capsys.readouterr().err
+
+
 def test_a_limit_that_is_exceeded_fails(sender: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
     """And one that holds does not."""
     line = ["profile", MODEL, "hi", "--requests", "60", "--warmup", "0", "--limit", "ttft.p95 < 10s"]
@@ -129,7 +141,8 @@ def test_ctrl_c_keeps_what_was_complete(
     ("arguments", "message"),
     [
         ("", "name what is asked: a PROMPT or several"),
-        ("hi --prompts p.txt", "and not both"),
+        ("hi --prompts p.txt", "a PROMPT and --prompts do not go together"),
+        ("hi --config none.yaml", "none.yaml"),
         ("hi --requests x", "--requests: 'x' is not a whole number"),
         ("hi --requests 2 --concurrency 5", "concurrency 5 is above requests 2"),
         ("hi --set temperature", "write it as in --set temperature=0"),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,6 +233,7 @@ def test_a_result_that_cannot_be_trusted_is_returned_with_a_warning() -> None:
         ({}, ProfileError, r"nothing to send: give a prompt"),
         ({"prompt": "hi", "body": print}, ProfileError, "a body makes its own calls, so that the prompt"),
         ({"body": print, "temperature": 0}, ProfileError, "so that temperature would go nowhere"),
+        ({"prompt": "hi", "prompts": ["ho"]}, ProfileError, "prompt and prompts do not go together"),
         ({"prompt": "hi", "requests": 0}, MarkerError, "requests is 0"),
         ({"prompt": "hi", "limits": "ttft < 1s"}, MarkerError, "lacks a statistic"),
         ({"prompts": []}, MarkerError, "prompts is"),
@@ -247,12 +249,14 @@ def test_wrong_arguments_are_refused_before_anything_is_sent(
     assert sender.requests == []
 
 
-def test_options_are_those_of_a_test_run() -> None:
+def test_options_are_those_of_a_test_run(tmp_path: Path) -> None:
     """Under their names in Python."""
     made = LatencyProfiler(MODEL, environment="staging", alpha=0.01, monthly_requests=1000, on_no_baseline="fail")
     values = made._settings.values
     assert [values[name] for name in ("alpha", "monthly-requests", "on-no-baseline")] == [0.01, 1000, "fail"]
     assert made._settings.environment == "staging"
+    (tmp_path / "own.toml").write_text('[profiling]\nrequests = 3\nwarmup = 0\nprompts = "p.txt"\n', encoding="utf-8")
+    assert profiler(client(), config=tmp_path / "own.toml").profile("hi").requests == 3
     assert LatencyProfiler(MODEL, simulate=True)._settings.environment == "simulator"
     with pytest.raises(ProfileError, match="no option 'alfa': did you mean 'alpha'"):
         LatencyProfiler(MODEL, alfa=0.01)  # type: ignore[call-arg]  (that is the point)
