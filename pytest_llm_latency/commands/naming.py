@@ -9,6 +9,12 @@ LAST = "last"
 KINDS = "'last', the id or the folder of a session, a results folder (its last session), or its results.json"
 
 
+def lone_file(text: str) -> Path | None:
+    """Return the file of runs that ``text`` names, where it belongs to no session."""
+    path = Path(text)
+    return path if path.is_file() and path.suffix == ".parquet" and not results.is_session(path.parent) else None
+
+
 def session(text: str, folder: Path) -> Path:
     """Return the folder of the session that ``text`` names; ids are looked up in the results ``folder``.
 

@@ -11,11 +11,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import config_file, options
-from pytest_llm_latency.commands import sides, tables
+from pytest_llm_latency.commands import naming, painting, sides, tables
 from pytest_llm_latency.commands.compare import JUDGING
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, OK
 from pytest_llm_latency.errors import SettingsError, UsageError
-from pytest_llm_latency.storage import atomic
+from pytest_llm_latency.storage import atomic, results
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller
@@ -64,7 +64,9 @@ def add_parser(subparsers: Subparsers) -> None:
                         help="a parameter of litellm, as in temperature=0 (repeatable)")  # fmt: skip
     parser.add_argument("--limit", action="append", default=[], dest="limits", metavar="LIMIT",
                         help="what must hold, as in 'ttft.p95 < 800ms' (repeatable)")  # fmt: skip
-    parser.add_argument("--against", metavar="RUN", help=f"judge it beside earlier runs: {sides.KINDS}")
+    parser.add_argument(
+        "--against", metavar="RUN", help=f"judge it beside earlier runs: {naming.KINDS}; or {sides.KINDS}"
+    )
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings file (the one that lies here)")
     parser.add_argument("--name", metavar="NAME", help="what it is called in files and reports (the model)")
     parser.add_argument("--output", action="append", default=[], type=Path, dest="outputs", metavar="FILE",
@@ -85,7 +87,7 @@ def profile(arguments: argparse.Namespace) -> int:
     """Measure, print and write; return 1 where the run fails, and after Ctrl-C 130 with what was measured."""
     settings = _settings(arguments)
     writes = _writers(arguments.outputs)
-    before = () if arguments.against is None else sides.read("--against", arguments.against)
+    before = () if arguments.against is None else sides.of("--against", arguments.against, results.DEFAULT_FOLDER)
     runs = tuple(each.run for each in before)
 
     from pytest_llm_latency import profiles  # noqa: PLC0415  (what measures is slow to import)
@@ -209,11 +211,15 @@ def _show(found: "Profile", arguments: argparse.Namespace) -> None:
     if arguments.json:
         tables.write([profiles.document(found).decode().rstrip()])
         return
-    from _pytest._io import TerminalWriter  # noqa: PLC0415  (pytest is slow to import; not public, as in active.py)
-
-    from pytest_llm_latency.report import screen  # noqa: PLC0415  (only for a person)
+    from pytest_llm_latency.report import terminal  # noqa: PLC0415  (only for a person)
 
     written = [(path.suffix.removeprefix(".").lower(), str(path)) for path in arguments.outputs]
-    writer = TerminalWriter(sys.stdout)
-    writer.sep("=", "llm latency")
-    screen.write(writer, profiles.session(found), verbosity=arguments.verbose - arguments.quiet, artefacts=written)
+    painting.write(
+        terminal.lines(
+            profiles.session(found),
+            width=painting.width(),
+            verbosity=arguments.verbose - arguments.quiet,
+            artefacts=written,
+            unicode=painting.unicode(),
+        )
+    )

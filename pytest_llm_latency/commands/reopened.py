@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency import artefacts
+from pytest_llm_latency import artefacts, profiles
 from pytest_llm_latency.commands.sides import StoredRun
 from pytest_llm_latency.errors import StorageError, UsageError
 from pytest_llm_latency.model import Notice, Result, Run, Session
-from pytest_llm_latency.options import OPTIONS
-from pytest_llm_latency.storage.results import Manifest, StoredSession, StoredTest
+from pytest_llm_latency.options import OPTIONS, resolve
+from pytest_llm_latency.storage.results import Manifest, StoredSession, StoredTest, read_session
 
 if TYPE_CHECKING:
     from pytest_llm_latency.model import Columns
@@ -81,6 +81,22 @@ def against(stored: StoredSession, before: Sequence[StoredRun]) -> tuple[Session
         replace(judged, warnings=(*judged.warnings, *found.notices)),
         Against(folder=stored.folder, manifest=stored.manifest, tests=stored.tests, before=chosen),
     )
+
+
+def lone(path: Path, before: Sequence[StoredRun]) -> tuple[Session, Against]:
+    """Return the run of a file that belongs to no session, judged by the usual settings beside other runs.
+
+    Raises ``UsageError`` for a file of several runs.
+    """
+    stored = read_session(path)
+    runs = [run for test in stored.tests for run in stored.runs(test)]
+    if len(runs) != 1:
+        raise UsageError(f"{path} holds {len(runs)} runs: name the file of one, or a session.")
+    values = resolve(lambda _: None, lambda _: None, Path.cwd()).values
+    found = profiles.judged(runs[0], [each.run for each in before], values)
+    found = replace(found, result=replace(found.result, folders={"run": str(path)}))
+    beside = {runs[0].test_id: found.before}
+    return profiles.session(found), Against(folder=stored.folder, manifest=None, tests=stored.tests, before=beside)
 
 
 def _values(stored: StoredSession) -> dict[str, Any]:

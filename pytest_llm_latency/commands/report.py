@@ -24,11 +24,17 @@ _SUMMARY = "render a stored session again: its section in the terminal, and its 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``report`` to the command line."""
     parser = subparsers.add_parser("report", help=_SUMMARY, description=f"{_SUMMARY.capitalize()}.")
-    parser.add_argument("run", nargs="?", default=naming.LAST, metavar="RUN", help=f"{naming.KINDS} (last)")
+    parser.add_argument("run", nargs="?", default=naming.LAST, metavar="RUN",
+                        help=f"{naming.KINDS}; or the Parquet file of one run (last)")  # fmt: skip
     parser.add_argument(
         "--against", metavar="RUN", help=f"judge it again, against other runs: named as above, or {sides.KINDS}"
     )
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files are written (the session's folder)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where the files are written (the session's folder; FILE-report beside the file of a run)",
+    )
     parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
     )
@@ -51,18 +57,27 @@ def report(arguments: argparse.Namespace) -> int:
         return recomputed.report(arguments)
     if arguments.json:
         raise UsageError("--json goes with --definitions: results.json is written without it.")
-    stored = results.read_session(naming.session(arguments.run, arguments.results))
-    if arguments.against is None:
-        session = reopened.session(stored)
-        _note_missing(stored)
-    else:
-        session, stored = reopened.against(stored, sides.of("--against", arguments.against, arguments.results))
-    folder = arguments.output or stored.folder
+    session, stored, folder = _opened(arguments)
     written = _write(session, stored, folder)
     if arguments.ci is not None:
         written.append((arguments.ci, _write_for_ci(session, stored, folder / "report", arguments.ci)))
     _show(session, written, arguments)
     return 0
+
+
+def _opened(arguments: argparse.Namespace) -> tuple[Session, StoredSession, Path]:
+    """Return the session, what is stored of it, and where its files go."""
+    against = arguments.against
+    before = () if against is None else sides.of("--against", against, arguments.results)
+    alone = naming.lone_file(arguments.run)
+    if alone is not None:
+        return (*reopened.lone(alone, before), arguments.output or alone.with_name(f"{alone.stem}-report"))
+    stored = results.read_session(naming.session(arguments.run, arguments.results))
+    folder = arguments.output or stored.folder
+    if against is not None:
+        return (*reopened.against(stored, before), folder)
+    _note_missing(stored)
+    return reopened.session(stored), stored, folder
 
 
 def _note_missing(stored: StoredSession) -> None:

@@ -128,9 +128,9 @@ class ProfileResult(Figures):
         """Return the result with the verdicts beside another one, by the engine that judges tests.
 
         ``against`` is a result, a run, or whatever ``llm-latency compare`` takes: a Parquet file, a session's
-        folder, a baselines folder, a pattern. Several runs are pooled, and tell more. Runs of another name
-        count where they are all of one benchmark. Raises ``UsageError`` where nothing is there or none of
-        this name, ``StorageError`` for a file that cannot be read or a run that cannot be trusted.
+        folder, a baselines folder, a pattern, ``"last"``. Several runs are pooled, and tell more. Runs of
+        another name count where they are all of one benchmark. Raises ``UsageError`` where nothing is there or
+        none of this name, ``StorageError`` for a file that cannot be read or runs that cannot be trusted.
         """
         found = profiles.judged(self.run, _runs(against), self._profile.values)
         return ProfileResult(found)
@@ -175,8 +175,9 @@ def _runs(against: "ProfileResult | Run | str | Path") -> tuple[Run, ...]:
     if isinstance(against, Run):
         return (against,)
     from pytest_llm_latency.commands import sides  # noqa: PLC0415  (only for files)
+    from pytest_llm_latency.storage import results  # noqa: PLC0415  (the same)
 
-    return tuple(each.run for each in sides.read("against", str(against)))
+    return tuple(each.run for each in sides.of("against", str(against), results.DEFAULT_FOLDER))
 
 
 def _written(path: Path, content: bytes) -> Path:

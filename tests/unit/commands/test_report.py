@@ -242,3 +242,26 @@ def test_what_a_ci_reads_is_written_again(folder: Path, capsys: pytest.CaptureFi
     assert cli.main(["report", "s1", "--ci", "jenkins"]) == 0
     assert {path.name: path.read_bytes() for path in (session / "report").iterdir()} == written
     assert cli.main(["report", "s1", "--ci", "travis"]) == 4
+
+
+def test_the_file_of_one_run_is_reported_without_a_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside itself, and judged where other runs are named; of a file of several nobody knows which is meant."""
+    monkeypatch.chdir(tmp_path)
+    runs = [
+        nouns.run(
+            nouns.lognormal(80, median=median, seed=3), id=f"run-{median}", plan=nouns.plan(warmup=0, requests=80)
+        )
+        for median in (0.3, 0.6)
+    ]
+    for name, stored in (("before", runs[:1]), ("after", runs[1:]), ("both", runs)):
+        samples.write_runs(Path(f"{name}.parquet"), stored)
+    assert cli.main(["report", "before.parquet"]) == 0
+    assert {each.name for each in Path("before-report").iterdir()} == {"report", "results.json", "samples.parquet"}
+    assert cli.main(["report", "after.parquet", "--against", "before.parquet", "--output", "out"]) == 0
+    assert "baseline accept --run after.parquet" in capsys.readouterr().out
+    page = Path("out/report/index.html").read_text(encoding="utf-8")
+    assert "+100 %" in page
+    assert cli.main(["report", "both.parquet"]) == 4
+    assert "both.parquet holds 2 runs: name the file of one" in capsys.readouterr().err
