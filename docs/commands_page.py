@@ -39,6 +39,16 @@ def page(whole: Command, note: str) -> str:
         "output is no terminal or `NO_COLOR` is set; `FORCE_COLOR` keeps them. For programs there is `--json`, whose",
         "keys stay. Errors are one message on the standard error.",
         "",
+        "## Completion",
+        "",
+        "bash, zsh and fish complete commands, options, values and files with what `completion` prints:",
+        "",
+        "| shell | where | line |",
+        "|---|---|---|",
+        '| bash | `~/.bashrc` | `eval "$(llm-latency completion bash)"` |',
+        '| zsh | `~/.zshrc`, after `compinit` | `eval "$(llm-latency completion zsh)"` |',
+        "| fish | `~/.config/fish/config.fish` | `llm-latency completion fish \\| source` |",
+        "",
         *(line for each in leaves for line in _section(each)),
     ])
 

@@ -12,6 +12,7 @@ from pytest_llm_latency.commands import (
     baseline,
     calibrate,
     compare,
+    completion,
     config,
     convert,
     init,
@@ -31,6 +32,7 @@ COMMANDS = (
     baseline,
     calibrate,
     compare,
+    completion,
     config,
     convert,
     init,
@@ -85,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, each with its examples and exit codes below its options."""
     whole = _Parser(prog="llm-latency", description="Latency baselines of LLM calls, and the simulator.")
     whole.add_argument("--version", action="version", version=f"pytest-llm-latency {__version__}")
+    whole.set_defaults(whole=whole)  # for what is made of all commands
     subparsers = whole.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)

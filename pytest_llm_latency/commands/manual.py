@@ -62,6 +62,12 @@ PAGES: Mapping[str, Page] = MappingProxyType({
         },
         failed="a benchmark regressed or is invalid",
     ),
+    "completion": Page(
+        examples={
+            "Print the script, for 'eval' in ~/.bashrc": "llm-latency completion bash",
+            "Write it to a file, for the completions folder of fish": "llm-latency completion fish > llm-latency.fish",
+        },
+    ),
     "config show": Page(
         examples={
             "Print every setting and where it stands": "llm-latency config show",
