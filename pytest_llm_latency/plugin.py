@@ -69,17 +69,23 @@ def _usage_errors() -> Iterator[None]:
         raise pytest.UsageError(f"llm-latency: {error}") from None
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Collect a file of scenarios that the command line names; every other file is somebody else's."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[None, Any, Any]:
+    """Collect a file of scenarios that the command line names; every other file is somebody else's.
+
+    One that nobody else takes is looked at too where latency is measured: what is wrong with it is then said.
+    """
+    collected = yield
     if file_path.suffix.lower() not in _SCENARIO_FILES or not parent.session.isinitpath(file_path):
-        return None
+        return collected
     from pytest_llm_latency.testbench import collecting, reader  # noqa: PLC0415  (only for such a file)
 
-    if not reader.looks_like_one(file_path):
-        return None
-    module: collecting.ScenarioFile = collecting.ScenarioFile.from_parent(parent, path=file_path)
-    module.checks = _ACTIVE in parent.config.stash and parent.config.stash[_ACTIVE].settings["expected"]
-    return module
+    active = parent.config.stash.get(_ACTIVE, None)
+    if reader.looks_like_one(file_path) or (active is not None and not collected):
+        module: collecting.ScenarioFile = collecting.ScenarioFile.from_parent(parent, path=file_path)
+        module.checks = active is not None and active.settings["expected"]
+        return [*collected, module]
+    return collected
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -48,15 +48,15 @@ def read_both(before: str, now: str) -> tuple[tuple[StoredRun, ...], tuple[Store
     files = [_result_files(text) for text in (before, now)]
     if not any(files):
         return read("A", before), read("B", now)
-    from pytest_llm_latency.testbench import comparing, rows, stored  # noqa: PLC0415  (only for such files)
+    from pytest_llm_latency.testbench import comparing, rows, stored, stored_result  # noqa: PLC0415  (only for such)
 
-    given: list[Sequence[stored.Result]] = []
+    given: list[Sequence[stored_result.Result]] = []
     places: dict[str, Path] = {}
     for name, text, own in zip(("A", "B"), (before, now), files, strict=True):
         runs = () if own else read(name, text)
         places |= {each.run.id: each.path for each in runs} | {str(path.absolute()): path for path in own}
         measured = rows.of_runs([each.run for each in runs])
-        given.append([each for path in own for each in stored.read(path)] or list(map(stored.of_row, measured)))
+        given.append([each for path in own for each in stored.read(path)] or list(map(stored_result.of_row, measured)))
     earlier, later = (
         tuple(StoredRun(run=run, path=places[run.file], status=None) for run in side)
         for side in comparing.sides(*given)

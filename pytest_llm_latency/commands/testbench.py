@@ -37,9 +37,15 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("testbench", help=_SUMMARY, description=_sentence(_SUMMARY))
     own = parser.add_subparsers(required=True, metavar="COMMAND")
     import_parser = own.add_parser("import", help=_IMPORT, description=_sentence(_IMPORT))
-    import_parser.add_argument("file", type=Path, metavar="FILE", help="a dataset or a suite, JSON or YAML")
+    import_parser.add_argument("file", type=Path, metavar="FILE", help="a dataset, suite or fleet manifest")
     import_parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="the folder of the test")
     import_parser.add_argument("--model", help="the model of a dataset that names none")
+    import_parser.add_argument(
+        "--profile", action="append", default=[], metavar="NAME", help="a profile of a fleet manifest (default: all)"
+    )
+    import_parser.add_argument(
+        "--datasets", type=Path, action="append", default=[], metavar="DIR", help="where a manifest's datasets are"
+    )
     import_parser.set_defaults(handler=import_)
     export_parser = own.add_parser("export", help=_EXPORT, description=_sentence(_EXPORT))
     export_parser.add_argument("run", metavar="RUN", help=f"the runs to write: 'last', or {sides.KINDS}")
@@ -49,7 +55,12 @@ def add_parser(subparsers: Subparsers) -> None:
     )  # fmt: skip
     known = f"one of {', '.join(NAMES)} (by the ending of FILE)"
     export_parser.add_argument("--format", choices=NAMES, metavar="FORMAT", help=known)
-    export_parser.add_argument("--dataset", type=Path, metavar="FILE", help="the scenarios, for ids and categories")
+    export_parser.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="FILE",
+        help="the scenarios, for ids and categories (default: the files that pytest was given)",
+    )
     export_parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
     )
@@ -61,23 +72,30 @@ def _sentence(summary: str) -> str:
 
 
 def import_(arguments: argparse.Namespace) -> int:
-    """Write a suite; raise ``UsageError`` where one of its files is there already."""
+    """Write a suite; raise ``UsageError`` where one of its files is there already with another content."""
     from pytest_llm_latency.testbench import reader, writer  # noqa: PLC0415  (only this command needs it)
 
     folder: Path = arguments.output
-    texts = writer.suite(reader.parsed(arguments.file), arguments.model)
-    files = {folder / name: text.encode() for name, text in texts.items()}
-    same = (folder / arguments.file.name).resolve() == arguments.file.resolve()
-    if same:
-        del files[folder / arguments.file.name]
-    there = [str(path) for path in files if path.exists()]
-    if there:
-        raise UsageError(f"{', '.join(there)} exists already: remove it, or name another folder.")
-    atomic.check_writable(folder)
-    atomic.replace_all(files)
-    tables.write(f"written: {path}" for path in files)
-    tables.write([f"measure it: pytest --llm-latency {folder}"])
+    wanted = writer.Wanted(model=arguments.model, profiles=arguments.profile, folders=arguments.datasets)
+    suite = writer.suite(reader.parsed(arguments.file), wanted)
+    files = {folder / name: data for name, data in suite.files.items()}
+    new = {path: data for path, data in files.items() if not path.exists()}
+    changed = [str(path) for path in files.keys() - new.keys() if not _holds(path, files[path])]
+    if changed:
+        raise UsageError(
+            f"{', '.join(sorted(changed))} exists already with another content: remove it, or name another folder."
+        )
+    for place in {path.parent for path in new}:
+        atomic.check_writable(place)
+    atomic.replace_all(new)
+    tables.write(f"{'written' if path in new else 'unchanged'}: {path}" for path in files)
+    model = "" if suite.has_models else " --llm-latency-model=MODEL"
+    tables.write([f"measure it: pytest --llm-latency{model} {folder}"])
     return 0
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == data
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -87,13 +105,15 @@ def export(arguments: argparse.Namespace) -> int:
 
     target: Path = arguments.output
     chosen = FORMATS[arguments.format or _by_ending(target)]
-    cases = () if arguments.dataset is None else reader.read(arguments.dataset)
     named = str(naming.session(naming.LAST, arguments.results)) if arguments.run == naming.LAST else arguments.run
     runs = [each.run for each in sides.read("RUN", named)]
-    found = rows.of_runs(runs, cases)
+    sources = {run.file: Path(run.file) if arguments.dataset is None else arguments.dataset for run in runs}
+    scenarios = {path for path in sources.values() if path == arguments.dataset or reader.looks_like_one(path)}
+    cases = {path: reader.read(path) for path in sorted(scenarios)}
+    found = rows.of_runs(runs, {file: cases.get(path, ()) for file, path in sources.items()})
     if not found:
         raise UsageError(f"RUN ({arguments.run}) has no measured request: name another one.")
-    name = Path(runs[0].file).stem if arguments.dataset is None else arguments.dataset.stem
+    name = "+".join(dict.fromkeys(path.stem for path in sources.values()))
     files = _files(target, chosen, found, name)
     atomic.replace_all({path: text.encode() for path, text in files.items()})
     tables.write(f"{chosen.title} written to {path}" for path in files)

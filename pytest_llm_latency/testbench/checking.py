@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,7 @@ from pytest_llm_latency.errors import ScenarioError
 from pytest_llm_latency.testbench.places import Keys, Places
 
 _SHOWN = 20
+_HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
 _NEAR = 0.8  # of difflib: a slip of the pen, not another word
 
 _KINDS: Sequence[tuple[type, str]] = (
@@ -57,7 +59,9 @@ class Fields:
         """Return a text, which is not empty where it is required."""
         value = self.values.get(key)
         if value is None:
-            if required:
+            if required and key in self.values:
+                self.wrong(key, f"{key} is null: write a text there.")
+            elif required:
                 self.wrong(None, f"the key {key!r} is missing: write a text there.")
             return None
         if not isinstance(value, str):
@@ -65,6 +69,8 @@ class Fields:
             return None
         if required and not value.strip():
             self.wrong(key, f"{key} is empty: write a text there.")
+        if _HALF_OF_A_PAIR.search(value):
+            self.wrong(key, f"{key} has half of a surrogate pair, which is no character: write both halves, or none.")
         return value
 
     def number(self, key: str) -> float | None:

@@ -22,7 +22,7 @@ from pytest_llm_latency.model import (
     Trust,
     Usage,
 )
-from pytest_llm_latency.testbench.stored import Result, measured
+from pytest_llm_latency.testbench.stored_result import Result, measured
 
 _UNKNOWN = "unknown"
 

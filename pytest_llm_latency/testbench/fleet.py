@@ -16,8 +16,12 @@ _PROFILE = ("dataset", "concurrency", "num_examples", "request_delay_ms", "setti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One load profile: ``settings`` of its requests, ``examples`` is how many of the cases it takes at most."""
+    """One load profile: ``settings`` of its requests, ``examples`` is how many of the cases it takes at most.
 
+    ``fields`` is where it stands in the manifest.
+    """
+
+    fields: Fields
     name: str
     dataset: str
     settings: Mapping[str, object]
@@ -40,8 +44,8 @@ class Profile:
         ]
 
 
-def profiles(whole: Fields, wanted: str | None) -> list[Profile]:
-    """Return the profiles of a manifest, or the one that is wanted."""
+def profiles(whole: Fields, wanted: Sequence[str]) -> list[Profile]:
+    """Return the profiles of a manifest, or those of them that are wanted."""
     whole.know("version", "providers", "scenario_profiles")
     version = whole.text("version", required=True)
     if version not in {None, "1.0"}:
@@ -51,9 +55,10 @@ def profiles(whole: Fields, wanted: str | None) -> list[Profile]:
     names = [str(name) for name in given.values]
     if not names:
         whole.wrong("scenario_profiles", "scenario_profiles is empty: write at least one profile.")
-    if wanted is not None and wanted not in names:
-        whole.wrong("scenario_profiles", f"there is no profile {wanted!r}: {suggestions.nearest(wanted, names)}")
-    chosen = names if wanted is None else [name for name in names if name == wanted]
+    for name in wanted:
+        if name not in names:
+            whole.wrong("scenario_profiles", f"there is no profile {name!r}: {suggestions.nearest(name, names)}")
+    chosen = [name for name in names if name in wanted] if wanted else names
     return [_profile(name, given.fields(name), models) for name in chosen]
 
 
@@ -75,6 +80,7 @@ def _profile(name: str, fields: Fields, models: tuple[str, ...]) -> Profile:
     if delay_ms:
         arguments["requests_per_minute"] = _MS_PER_MINUTE / delay_ms
     return Profile(
+        fields=fields,
         name=name,
         dataset=fields.text("dataset", required=True) or "",
         settings=request_settings(fields.fields("settings")),

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 
 from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import ScenarioError
-from pytest_llm_latency.testbench import datasets, suites
+from pytest_llm_latency.testbench import datasets, files, suites
 from pytest_llm_latency.testbench.checking import Fields, refuse
-from pytest_llm_latency.testbench.fleet import profiles
+from pytest_llm_latency.testbench.fleet import Profile, profiles
 from pytest_llm_latency.testbench.scenario import Case
 
 SUFFIXES = (".json", ".yaml", ".yml")
 MOST_BYTES = 10_000_000
+FLEET = "scenario_profiles"  # the key that a fleet manifest has
 
 _HEAD_BYTES = 1_000_000
 _MARKS = re.compile(rb"\b(test_cases|scenario_profiles|execution_config)\b")
@@ -49,12 +51,18 @@ def read(path: Path, *, profile: str | None = None, folders: Sequence[Path] = ()
     for before the manifest's own. Raises ``ScenarioError`` that names every mistake with its line and column.
     """
     source = parsed(path)
-    if "scenario_profiles" in source.content:
-        return _of_fleet(source, profile, folders)
-    if profile is not None:
+    if FLEET in source.content:
+        cases = _of_fleet(source, profile, folders)
+    elif profile is not None:
         raise ScenarioError(f"{path} is no fleet manifest and has no profile {profile!r}: leave profile out.")
-    reading: Callable[[Fields], tuple[Case, ...]] = suites.read if "suite" in source.content else datasets.read
-    return _checked(source, reading)
+    else:
+        cases = _checked(source, suites.read if "suite" in source.content else datasets.read)
+    again = [name for name, count in Counter(case.id for case in cases).items() if count > 1]
+    if again:  # pytest would number them, in an order that may change
+        raise ScenarioError(
+            f"{path} has several tests with the id {again[0]!r}: rename one of their profiles or cases."
+        )
+    return cases
 
 
 def parsed(path: Path) -> Source:
@@ -63,9 +71,7 @@ def parsed(path: Path) -> Source:
         raise ScenarioError(f"{path} is a folder: name a file of scenarios in it ({', '.join(SUFFIXES)}).")
     if path.suffix.lower() not in SUFFIXES:
         raise ScenarioError(f"{path}: a file of scenarios ends with {', '.join(SUFFIXES)}: rename or convert it.")
-    text = _text(path)
-    if not text.strip():
-        raise ScenarioError(f"{path} is empty: write a dataset or a suite into it.")
+    text = files.text(path, most_bytes=MOST_BYTES)
     try:
         content = data_files.parse(text, suffix=path.suffix.lower())
     except RecursionError:
@@ -80,20 +86,6 @@ def parsed(path: Path) -> Source:
 _NAMES = MappingProxyType({".json": "JSON", ".yaml": "YAML", ".yml": "YAML"})
 
 
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            size = path.stat().st_size / 1e6
-            raise ScenarioError(
-                f"{path} has {size:.0f} MB, above the {MOST_BYTES / 1e6:.0f} MB that are read: split it."
-            )
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be read ({error.strerror or error}): check the path.") from None
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{path} is not UTF-8: save it as UTF-8.") from None
-
-
 def _checked(source: Source, reading: Callable[[Fields], tuple[Case, ...]]) -> tuple[Case, ...]:
     whole = Fields(values=source.content)
     cases = reading(whole)
@@ -102,21 +94,26 @@ def _checked(source: Source, reading: Callable[[Fields], tuple[Case, ...]]) -> t
 
 
 def _of_fleet(source: Source, profile: str | None, folders: Sequence[Path]) -> tuple[Case, ...]:
-    whole = Fields(values=source.content)
-    found = profiles(whole, profile)
-    refuse(whole.mistakes, source.path, source.text)
-    places = [*folders, source.path.parent, source.path.parent / "datasets"]
     cases: list[Case] = []
-    for each in found:
-        dataset = parsed(_dataset(each.dataset, places, source.path))
-        cases += each.applied(_checked(dataset, functools.partial(datasets.read, settings=each.settings)))
+    for each, path in measured(source, () if profile is None else (profile,), folders):
+        cases += each.applied(_checked(parsed(path), functools.partial(datasets.read, settings=each.settings)))
     return tuple(cases)
 
 
-def _dataset(name: str, folders: Sequence[Path], manifest: Path) -> Path:
+def measured(source: Source, wanted: Sequence[str], folders: Sequence[Path]) -> list[tuple[Profile, Path]]:
+    """Return the profiles of a fleet manifest, all or those that are wanted, each with the path of its dataset."""
+    whole = Fields(values=source.content)
+    found = profiles(whole, wanted)
+    places = tuple(dict.fromkeys((*folders, source.path.parent, source.path.parent / "datasets")))
+    paths = [_dataset(each.dataset, places) for each in found]
+    for each, path in zip(found, paths, strict=True):
+        if path is None and each.dataset:
+            said = f"the dataset {each.dataset!r} is in none of {', '.join(map(str, places))}"
+            each.fields.wrong("dataset", f"{said}: put it there, or say in which folder the datasets are.")
+    refuse(whole.mistakes, source.path, source.text)
+    return [(each, path) for each, path in zip(found, paths, strict=True) if path is not None]
+
+
+def _dataset(name: str, folders: Sequence[Path]) -> Path | None:
     tried = [folder / f"{name}{suffix}" for folder in folders for suffix in ("", *SUFFIXES)]
-    found = next((each for each in tried if each.suffix in SUFFIXES and each.is_file()), None)
-    if found is None:
-        places = ", ".join(str(folder) for folder in dict.fromkeys(folders))
-        raise ScenarioError(f"{manifest} names the dataset {name!r}, which is not in {places}: name its folder.")
-    return found
+    return next((each for each in tried if each.suffix in SUFFIXES and each.is_file()), None)

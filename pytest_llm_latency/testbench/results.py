@@ -69,7 +69,7 @@ def dumped(content: object, indent: int | None = None) -> str:
 
 
 def result(row: Row) -> dict[str, Any]:
-    """Return one result: the answers' texts are not kept, so that its content is empty."""
+    """Return one result; its content is empty where the run has kept no texts of answers."""
     return {
         "test_id": row.test_id,
         "category": row.category,
@@ -92,7 +92,7 @@ def _response(row: Row) -> dict[str, Any]:
     return {
         "id": row.id,
         "model": row.served_model,
-        "content": "",
+        "content": row.content or "",
         "usage": usage(row),
         "finish_reason": finish_reason(row),
         "created_at": math.floor(row.started_at.timestamp()),

@@ -13,6 +13,7 @@ from pytest_llm_latency.units import seconds
 
 _NAMESPACE = UUID("7a0b8f0e-5a40-4d0c-9c55-3c1d6f2f9b11")
 
+NOTHING: Mapping[str, Sequence[Case]] = MappingProxyType({})
 STATUSES: Mapping[str, str] = MappingProxyType({
     "ok": "success",
     "timeout": "timeout",
@@ -26,7 +27,8 @@ STATUSES: Mapping[str, str] = MappingProxyType({
 class Row:
     """One measured request. ``duration_s`` is the end-to-end time, of a failed one the time until it ended.
 
-    ``gaps_s`` are those between chunks that carry output. The lengths are in characters.
+    ``gaps_s`` are those between chunks that carry output. The lengths are in characters. ``content`` is the
+    answer's text, where the run has kept it.
     """
 
     id: str
@@ -47,6 +49,8 @@ class Row:
     tokens_out: int | None
     tokens_reasoning: int | None
     cost_usd: float | None
+    cost_in_usd: float | None
+    content: str | None
     finish_reason: str | None
     prompt_length: int | None
     response_length: int
@@ -72,10 +76,13 @@ class Row:
         return self.tokens_out / self.duration_s if self.tokens_out is not None and self.duration_s > 0 else None
 
 
-def of_runs(runs: Sequence[Run], cases: Sequence[Case] = ()) -> tuple[Row, ...]:
-    """Return the measured requests of runs, in their order; ``cases`` say which test is which scenario."""
-    known = {case.id: case for case in cases}
-    return tuple(row for run in runs for row in _of_run(run, known))
+def of_runs(runs: Sequence[Run], cases: Mapping[str, Sequence[Case]] = NOTHING) -> tuple[Row, ...]:
+    """Return the measured requests of runs, in their order.
+
+    ``cases`` has, by the file of a run, those that say which test is which scenario.
+    """
+    known = {file: {case.id: case for case in own} for file, own in cases.items()}
+    return tuple(row for run in runs for row in _of_run(run, known.get(run.file, {})))
 
 
 def _of_run(run: Run, known: Mapping[str, Case]) -> Iterator[Row]:
@@ -92,12 +99,20 @@ def _of_run(run: Run, known: Mapping[str, Case]) -> Iterator[Row]:
 
 def _named(run: Run, known: Mapping[str, Case]) -> tuple[str, Case | None]:
     """Return the id of a run's test, which is that of its scenario where that is known, and the scenario's case."""
-    inner = run.test_id.partition("[")[2].removesuffix("]")
+    inner = _unescaped(run.test_id.partition("[")[2].removesuffix("]"))
     case = known.get(inner)
     if case is not None:
         return case.scenario.id, case
     of_file = inner and not run.file.endswith(".py")
     return (inner if of_file else run.test_id), None
+
+
+def _unescaped(text: str) -> str:
+    """Return an id of a parameter as its author wrote it: pytest escapes what is not ASCII."""
+    try:
+        return text.encode("ascii").decode("unicode_escape")
+    except UnicodeError:
+        return text
 
 
 def _row(  # noqa: PLR0913, PLR0917  (the parts of one row)
@@ -123,6 +138,8 @@ def _row(  # noqa: PLR0913, PLR0917  (the parts of one row)
         tokens_out=None if usage is None else usage.tokens_out,
         tokens_reasoning=None if usage is None else usage.tokens_reasoning,
         cost_usd=sample.cost_usd,
+        cost_in_usd=sample.cost_in_usd,
+        content=sample.text,
         finish_reason=sample.finish_reason,
         prompt_length=None if case is None else len(case.scenario.prompt),
         response_length=_characters(sample),

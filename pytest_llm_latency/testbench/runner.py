@@ -39,7 +39,7 @@ def document(rows: Sequence[Row], dataset: str) -> str:
 
 
 def _execution(row: Row) -> dict[str, Any]:
-    """Return one execution. What its input and its output cost by themselves is not known, so it has no cost."""
+    """Return one execution; what is unknown of it is left out."""
     latency = {"total_ms": ms(row.duration_s)}
     if row.ttft_s is not None:
         latency["time_to_first_token_ms"] = ms(row.ttft_s)
@@ -52,12 +52,21 @@ def _execution(row: Row) -> dict[str, Any]:
         "model_id": row.model,
         "success": row.succeeded,
         **({} if row.error is None else {"error_message": row.error}),
+        **({} if row.content is None or not row.succeeded else {"response_content": row.content}),
         **({"finish_reason": finish_reason(row)} if row.succeeded else {}),
         "latency": latency,
         "token_usage": usage(row),
+        **_cost(row),
         "started_at": moment(row.started_at),
         "completed_at": moment(row.ended_at),
     }
+
+
+def _cost(row: Row) -> dict[str, Any]:
+    if row.cost_usd is None or row.cost_in_usd is None:
+        return {}
+    parts = {"input_cost_usd": row.cost_in_usd, "output_cost_usd": max(0.0, row.cost_usd - row.cost_in_usd)}
+    return {"cost": {**parts, "total_cost_usd": row.cost_usd}}
 
 
 def _stats(rows: Sequence[Row]) -> dict[str, Any]:
@@ -95,6 +104,7 @@ def _config(rows: Sequence[Row]) -> dict[str, Any]:
         "concurrency": load.concurrency(plan.load) or 1,
         "warm_up_runs": plan.warmup,
         "iterations_per_test": plan.requests,
-        "save_responses": False,
+        **({} if plan.budget.seconds is None else {"max_duration_ms": round(plan.budget.seconds * 1e3)}),
+        "save_responses": plan.keep_answers,
         "fail_fast": False,
     }

@@ -4,59 +4,21 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import CorruptFileError, ScenarioError
+from pytest_llm_latency.testbench import executions, files
 from pytest_llm_latency.testbench.checking import Fields, refuse
 from pytest_llm_latency.testbench.results import COLUMNS
-from pytest_llm_latency.testbench.rows import Row
+from pytest_llm_latency.testbench.stored_result import Result, agree, milliseconds, moment
 
+MOST_BYTES = 40_000_000
 STATUSES = ("success", "failure", "timeout", "skipped")
 _COUNTS = MappingProxyType({"success": "succeeded", "failure": "failed", "timeout": "timeout", "skipped": "skipped"})
 _OPTIONAL_COLUMNS = frozenset({"category", "tokens", "cost", "prompt_length", "response_length"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """One result: what a file of them says of a request. ``source`` is the file, or the run, that it is from."""
-
-    source: str
-    dataset: str
-    test_id: str
-    provider: str | None
-    model: str | None
-    status: str
-    error: str | None
-    at: datetime
-    duration_s: float
-    ttft_s: float | None
-    tokens_in: int | None
-    tokens_out: int | None
-    cost_usd: float | None
-
-
-def of_row(row: Row) -> Result:
-    """Return what a file of results would say of a measured request, with its times in full."""
-    return Result(
-        source=row.run.id,
-        dataset=Path(row.run.file).stem,
-        test_id=row.test_id,
-        provider=row.provider,
-        model=row.served_model if row.succeeded else None,
-        status=row.status,
-        error=row.error,
-        at=row.started_at,
-        duration_s=row.duration_s,
-        ttft_s=row.ttft_s,
-        tokens_in=row.tokens_in,
-        tokens_out=row.tokens_out,
-        cost_usd=row.cost_usd,
-    )
 
 
 def read(path: Path) -> tuple[Result, ...]:
@@ -68,39 +30,38 @@ def read(path: Path) -> tuple[Result, ...]:
 
 
 def _read(path: Path) -> tuple[Result, ...]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be read ({error.strerror or error}): check the path.") from None
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{path} is not UTF-8: save it as UTF-8.") from None
-    found = READERS[path.suffix.lower()](path, text)
+    found = READERS[path.suffix.lower()](path, files.text(path, most_bytes=MOST_BYTES))
     if not found:
         raise ScenarioError(f"{path} has no results: name another file.")
-    return found
+    return tuple(found)
 
 
-def _of_json(path: Path, text: str) -> tuple[Result, ...]:
-    content = _parsed(path, text, "")
-    whole = Fields(values=content)
+def _of_json(path: Path, text: str) -> Sequence[Result]:
+    whole = Fields(values=_parsed(path, text, ""))
+    results = executions.read(whole, path) if executions.are_in(whole) else _of_document(whole, path)
+    refuse(whole.mistakes, path, text)
+    return results
+
+
+def _of_document(whole: Fields, path: Path) -> Sequence[Result]:
     dataset = whole.text("dataset_name", required=True) or path.stem
     provider = whole.text("provider_name", required=True)
     results = [_result(each, path, dataset, provider) for each in whole.list_of_fields("results")]
     if not whole.mistakes:
-        _check_counts(whole, results)
-    refuse(whole.mistakes, path, text)
-    return tuple(results)
-
-
-def _check_counts(whole: Fields, results: Sequence[Result]) -> None:
-    """Note where a file says another number of results than it has."""
-    counted, summary = Counter(each.status for each in results), whole.fields("summary")
-    said = [(whole, "total_tests", len(results)), (summary, "total", len(results))]
-    said += [(summary, name, counted[status]) for status, name in _COUNTS.items()]
-    for fields, name, true in said:
-        given = fields.values.get(name)
-        if given is not None and given != true:
-            fields.wrong(name, f"{name} is {given!r}, and the results are {true}: write the file again.")
+        counted = Counter(each.status for each in results)
+        durations = [each.duration_s * 1e3 for each in results]
+        agree(whole, {"total_tests": len(results)})
+        agree(
+            whole.fields("summary"),
+            {
+                "total": len(results),
+                **{name: counted[status] for status, name in _COUNTS.items()},
+                "success_rate": counted["success"] / len(results),
+                "min_duration_ms": min(durations),
+                "max_duration_ms": max(durations),
+            },
+        )
+    return results
 
 
 def _of_lines(path: Path, text: str) -> tuple[Result, ...]:
@@ -170,12 +131,10 @@ def _result(fields: Fields, path: Path, dataset: str, provider: str | None) -> R
     status = fields.text("status", required=True)
     if status is not None and status not in STATUSES:
         fields.wrong("status", f"status is {status!r}: it must be one of {', '.join(STATUSES)}.")
-    duration_ms, exact_ms = fields.number("duration_ms"), fields.number("total_latency_ms")
-    if duration_ms is None and "duration_ms" not in fields.values:
-        fields.wrong(None, "the key 'duration_ms' is missing: write a number there.")
+    duration_s, exact_ms = milliseconds(fields, "duration_ms"), fields.number("total_latency_ms")
     response = fields.fields("response")
     usage, ttft_ms = response.fields("usage"), fields.number("ttft_ms")
-    return Result(
+    found = Result(
         source=str(path.absolute()),
         dataset=dataset,
         test_id=fields.text("test_id", required=True) or "",
@@ -183,32 +142,32 @@ def _result(fields: Fields, path: Path, dataset: str, provider: str | None) -> R
         model=response.text("model"),
         status=status or "",
         error=fields.text("error"),
-        at=_moment(fields),
-        duration_s=(exact_ms if exact_ms is not None else duration_ms or 0.0) / 1e3,
+        at=moment(fields, "timestamp"),
+        duration_s=duration_s if exact_ms is None else exact_ms / 1e3,
         ttft_s=None if ttft_ms is None else ttft_ms / 1e3,
         tokens_in=usage.count("prompt_tokens", least=0),
         tokens_out=usage.count("completion_tokens", least=0),
         cost_usd=fields.number("estimated_cost"),
     )
+    _check(fields, found, usage)
+    return found
 
 
-def _moment(fields: Fields) -> datetime:
-    text = fields.text("timestamp", required=True)
-    try:
-        found = datetime.fromisoformat(text or "1970-01-01")
-    except ValueError:
-        fields.wrong("timestamp", f"timestamp is {text!r}: write it as in '2026-03-02T09:15:00Z'.")
-        return datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _check(fields: Fields, found: Result, usage: Fields) -> None:
+    """Note what a result says of itself that cannot be."""
+    if fields.values.get("success", found.status == "success") is not (found.status == "success"):
+        fields.wrong("success", f"success is {fields.values['success']}, and status is {found.status}: keep one.")
+    duration_ms = fields.values.get("duration_ms")
+    if isinstance(duration_ms, int | float) and abs(duration_ms - found.duration_s * 1e3) > 1:
+        fields.wrong("duration_ms", f"duration_ms is {duration_ms}, and total_latency_ms another time: keep one.")
+    if found.ttft_s is not None and found.ttft_s > found.duration_s + 1e-3:  # durations are whole milliseconds
+        fields.wrong("ttft_ms", "the first token came after the end: write the file again.")
+    if found.tokens_in is not None and found.tokens_out is not None:
+        agree(usage, {"total_tokens": found.tokens_in + found.tokens_out}, "its parts come to")
 
 
-READERS: Mapping[str, Callable[[Path, str], tuple[Result, ...]]] = MappingProxyType({
+READERS: Mapping[str, Callable[[Path, str], Sequence[Result]]] = MappingProxyType({
     ".json": _of_json,
     ".jsonl": _of_lines,
     ".csv": _of_csv,
 })
-
-
-def measured(results: Iterable[Result]) -> list[Result]:
-    """Return the results without those that were skipped: they are no requests."""
-    return [each for each in results if each.status != "skipped"]

@@ -1,6 +1,7 @@
 """Suites: providers times test cases, with the load under which they are measured."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -52,16 +53,26 @@ def read(whole: Fields) -> tuple[Case, ...]:
     scenarios = [_scenario(each) for each in given]
     refuse_repeated(given, "test_id")
     load = _load(whole.fields("execution_config"))
-    providers = [_provider(each) for each in whole.list_of_fields("providers")]
+    asked = whole.list_of_fields("providers")
+    providers = [_provider(each) for each in asked]
+    names = _names(providers)
+    for place, each in enumerate(asked):
+        if names[place] in names[:place]:
+            each.wrong(None, f"the provider {names[place]!r} is there twice: name another model or base URL.")
     return tuple(
-        Case(
-            id=f"{arguments['model']}-{each.id}",
-            scenario=_at(each, base_url),
-            arguments={**load, **arguments},
-        )
-        for arguments, base_url in providers
+        Case(id=f"{name}-{each.id}", scenario=_at(each, base_url), arguments={**load, **arguments})
+        for name, (arguments, base_url) in zip(names, providers, strict=True)
         for each in scenarios
     )
+
+
+def _names(providers: Sequence[tuple[Mapping[str, object], str | None]]) -> list[str]:
+    """Return the names of providers in the ids of tests: the model, with the base URL where the model has several."""
+    models = Counter(arguments["model"] for arguments, _ in providers)
+    return [
+        f"{arguments['model']}@{base_url}" if base_url and models[arguments["model"]] > 1 else str(arguments["model"])
+        for arguments, base_url in providers
+    ]
 
 
 def model(fields: Fields, key: str, provider: str, name: str) -> str:

@@ -97,6 +97,13 @@ def test_only_files_of_scenarios_that_are_named_are_collected(files: Suite) -> N
     files.run("data/set.json").assert_outcomes(skipped=2)
 
 
+def test_a_named_file_that_nobody_else_takes_is_told_what_it_lacks(files: Suite) -> None:
+    """Where latency is measured: pytest alone says that it has found nothing."""
+    assert "the key 'name' is missing: write a text there." in printed(files.run(SWITCH, "data/other.json"))
+    (files.path / "data" / "other.json").write_text("", encoding="utf-8")
+    assert "other.json is empty: name another file" in printed(files.run(SWITCH, "data/other.json"))
+
+
 def test_a_file_that_is_wrong_is_one_error_of_the_collection(files: Suite) -> None:
     """With its place and without a traceback, whether a test or the command line names it."""
     (files.path / "data" / "set.json").write_text('{"test_cases": [\n', encoding="utf-8")

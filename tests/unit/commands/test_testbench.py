@@ -8,6 +8,7 @@ import pytest
 import nouns
 from pytest_llm_latency import cli
 from pytest_llm_latency.storage import samples
+from pytest_llm_latency.testbench import reader
 
 DATASET = {
     "name": "counting",
@@ -38,6 +39,20 @@ def test_a_run_is_exported_by_the_ending_of_its_file(capsys: pytest.CaptureFixtu
     assert Path("a.csv").read_text(encoding="utf-8").splitlines()[1].startswith("test_a.py::test_a[count],,success,")
     assert cli.main(["testbench", "export", "run.parquet", "-o", "x.json", "--format", "lens-summary"]) == 0
     assert json.loads(Path("x.json").read_text(encoding="utf-8"))["total_requests"] == 2
+
+
+def test_a_file_that_pytest_was_given_says_itself_which_scenarios_it_has() -> None:
+    """As far as it is still there; ids have the letters of the file, where pytest has escaped them."""
+    case = {"id": "zähle", "prompt": "To 3.", "category": "maths"}
+    Path("set.json").write_text(json.dumps({**DATASET, "test_cases": [case]}), encoding="utf-8")
+    run = nouns.run([0.1], test_id="set.json::scenario[z\\xe4hle]", file="set.json")
+    samples.write_runs(Path("given.parquet"), [run])
+    for category in ("maths", None):
+        assert cli.main(["testbench", "export", "given.parquet", "-o", "a.json"]) == 0
+        found = json.loads(Path("a.json").read_text(encoding="utf-8"))
+        assert found["dataset_name"] == "set"
+        assert [(each["test_id"], each["category"]) for each in found["results"]] == [("zähle", category)]
+        Path("set.json").unlink(missing_ok=True)
 
 
 def test_results_of_several_providers_are_a_file_each() -> None:
@@ -88,21 +103,50 @@ def test_a_dataset_is_imported_as_a_test_beside_it(capsys: pytest.CaptureFixture
     test = Path("new/tests/test_set.py").read_text(encoding="utf-8")
     compile(test, "test_set.py", "exec")
     assert '@scenarios("set.json")\n@pytest.mark.llm_latency(model="openai/gpt-4o-mini")\nasync def test_set(' in test
+    assert cli.main([*command, "--model", "openai/gpt-4o-mini"]) == 0
+    assert capsys.readouterr().out.startswith("unchanged: new/tests/set.json\nunchanged: new/tests/test_set.py\n")
     assert cli.main(command) == 4
-    assert "new/tests/set.json, new/tests/test_set.py exists already: remove it" in capsys.readouterr().err
+    said = "new/tests/test_set.py exists already with another content: remove it, or name another folder."
+    assert said in capsys.readouterr().err
+    assert Path("new/tests/test_set.py").read_text(encoding="utf-8") == test
 
 
-def test_a_dataset_that_lies_there_already_stays() -> None:
-    """Only the test is new, with a name that Python takes."""
+def test_a_dataset_that_lies_there_already_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    """Only the test is new, with a name that Python takes; its model is still to be named."""
     Path("my set-1.json").write_bytes(Path("set.json").read_bytes())
     assert cli.main(["testbench", "import", "my set-1.json", "-o", "."]) == 0
     assert "async def test_my_set_1(llm, scenario)" in Path("test_my_set_1.py").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.endswith("measure it: pytest --llm-latency --llm-latency-model=MODEL .\n")
+
+
+def test_a_fleet_manifest_is_imported_as_a_test_a_profile_with_its_datasets(capsys: pytest.CaptureFixture[str]) -> None:
+    """They come from the folder that is named, and lie where the copy of the manifest finds them."""
+    profiles = {"quick-1": {"dataset": "sets/counting", "concurrency": 2}, "lost": {"dataset": "nowhere"}}
+    content = {"version": "1.0", "providers": ["openai:gpt-4"], "scenario_profiles": profiles}
+    Path("fleet.json").write_text(json.dumps(content), encoding="utf-8")
+    Path("data/sets").mkdir(parents=True)
+    Path("data/sets/counting.json").write_text(json.dumps(DATASET), encoding="utf-8")
+    command = ["testbench", "import", "fleet.json", "-o", "new", "--datasets", "data"]
+    assert cli.main(command) == 4
+    assert "the dataset 'nowhere' is in none of data, ., datasets: put it there, or say" in capsys.readouterr().err
+    assert cli.main([*command, "--profile", "quick-1"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "written: new/fleet.json",
+        "written: new/sets/counting.json",
+        "written: new/test_fleet.py",
+        "measure it: pytest --llm-latency new",
+    ]
+    test = Path("new/test_fleet.py").read_text(encoding="utf-8")
+    compile(test, "test_fleet.py", "exec")
+    assert '@scenarios("fleet.json", profile="quick-1")\n@pytest.mark.llm_latency()\nasync def test_quick_1(' in test
+    (case,) = reader.read(Path("new/fleet.json"), profile="quick-1")
+    assert case.arguments == {"concurrency": 2, "model": "openai/gpt-4"}
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"scenario_profiles": {}}, "a.json is a fleet manifest, which names other files: import its datasets, and"),
+        ({"version": "1.0", "scenario_profiles": {}}, "scenario_profiles is empty: write at least one profile."),
         (
             {**DATASET, "name": 1},
             "a.json, line 1, column 10: name is 1, a number: it must be a text, put it in quotes.",

@@ -39,7 +39,7 @@ CASE = Case(
 
 def exported(name: str, *runs: Run, cases: tuple[Case, ...] = (CASE,)) -> str:
     """Return the text of a file."""
-    return FORMATS[name].encode(rows.of_runs(runs, cases), "set")
+    return FORMATS[name].encode(rows.of_runs(runs, dict.fromkeys((run.file for run in runs), cases)), "set")
 
 
 def is_moment(text: str) -> bool:
@@ -184,12 +184,27 @@ def test_the_output_of_the_newer_runner_has_its_fields() -> None:
     }
     execution |= {"started_at": str, "completed_at": str, "token_usage": dict}
     for each in found["results"]:
-        checked(each, execution, {"error_message", "finish_reason"})
+        checked(each, execution, {"error_message", "finish_reason", "response_content", "cost"})
         checked(each["latency"], {"total_ms": float}, {"time_to_first_token_ms", "tokens_per_second"})
     first = found["aggregated_stats"][0]
     assert [first[f"latency_{name}_ms"] for name in ("p50", "p95", "min", "max", "mean")] == [500, 1100, 500, 1100, 800]
     assert (first["success_rate"], first["total_executions"], first["latency_stddev_ms"]) == (0.5, 4, 300)
     assert first["avg_tokens_per_second"] == pytest.approx((25 / 0.5 + 25 / 1.1) / 2)
+
+
+def test_the_texts_of_answers_and_the_parts_of_the_cost_are_exported_where_they_are_known() -> None:
+    """What a failed request has said is no response."""
+    said = {"text": "Drei.", "cost_in_usd": 0.00003}
+    told = tuple(dataclasses.replace(each, **said) for each in SAMPLES)
+    run = dataclasses.replace(RUN, samples=told, plan=nouns.plan(keep_answers=True))
+    results = json.loads(exported("results", run))["results"]
+    assert [each["response"] and each["response"]["content"] for each in results] == ["Drei.", None, "Drei.", None]
+    found = json.loads(exported("runner", run))
+    assert found["execution_config"]["save_responses"] is True
+    assert [each.get("response_content") for each in found["results"]] == ["Drei.", None, "Drei.", None]
+    costs = found["results"][0]["cost"]
+    assert list(costs) == ["input_cost_usd", "output_cost_usd", "total_cost_usd"]
+    assert list(costs.values()) == pytest.approx([0.00003, 0.00005, 0.00008])
 
 
 def test_llm_latency_lens_gets_whole_nanoseconds() -> None:

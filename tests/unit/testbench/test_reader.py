@@ -107,6 +107,27 @@ def test_a_suite_has_no_more_users_than_requests(tmp_path: Path) -> None:
     assert reader.read(written(tmp_path, content))[0].arguments["concurrency"] == 1
 
 
+def test_a_model_at_several_addresses_makes_tests_of_several_names(tmp_path: Path) -> None:
+    """Whichever comes first; one that is there twice is a mistake."""
+    asked = [{"provider_name": "openai", "model_id": "m"}, {"provider_name": "openai", "model_id": "m"}]
+    asked[1]["base_url"] = "http://x/v1"
+    case = {"test_id": "a", "prompt": "Hi"}
+    content = {**SUITE, "suite": {**SUITE["suite"], "test_cases": [case]}}
+    for providers in (asked, asked[::-1]):
+        found = reader.read(written(tmp_path, {**content, "providers": providers}))
+        assert sorted(each.id for each in found) == ["openai/m-a", "openai/m@http://x/v1-a"]
+    twice = written(tmp_path, {**content, "providers": [asked[0], asked[0]]})
+    assert "the provider 'openai/m' is there twice: name another model or base URL." in refused(twice)
+
+
+def test_tests_that_come_to_one_id_are_refused(tmp_path: Path) -> None:
+    """As pytest would number them in the order in which they stand."""
+    written(tmp_path, {**DATASET, "test_cases": [{"id": "b-c", "prompt": "Hi"}, {"id": "c", "prompt": "Hi"}]}, "s.json")
+    profiles = {"a": {"dataset": "s"}, "a-b": {"dataset": "s"}}
+    said = refused(written(tmp_path, {"version": "1.0", "scenario_profiles": profiles}))
+    assert said.endswith("has several tests with the id 'a-b-c': rename one of their profiles or cases.")
+
+
 def test_a_profile_is_a_load_for_its_dataset(tmp_path: Path) -> None:
     """Its settings beat the dataset's; its delay bounds the requests a minute."""
     cases = [CASE, {"id": "b", "prompt": "Hi"}]
@@ -118,7 +139,7 @@ def test_a_profile_is_a_load_for_its_dataset(tmp_path: Path) -> None:
     assert found.arguments == {"concurrency": 5, "requests_per_minute": 600, "model": "openai/gpt-4"}
     assert found.scenario.parameters == {"max_tokens": 5}
     assert "there is no profile 'quik': did you mean 'quick'?" in refused(manifest, profile="quik")
-    assert f"names the dataset 'nowhere', which is not in {tmp_path}" in refused(manifest, profile="lost")
+    assert f"the dataset 'nowhere' is in none of {tmp_path}" in refused(manifest, profile="lost")
 
 
 def test_all_mistakes_are_told_at_once_with_their_places(tmp_path: Path) -> None:
@@ -153,7 +174,7 @@ test_cases:
     [
         ("a.json", '{"name": "a"\n"b"}', "a.json, line 2, column 1: Expecting ',' delimiter: write it as JSON."),
         ("a.yaml", "a: [b", "a.yaml, line 1, column 6: expected ',' or ']'"),
-        ("a.json", "  \n", "a.json is empty: write a dataset"),
+        ("a.json", "  \n", "a.json is empty: name another file"),
         ("a.json", "[]", "a.json: a mapping with the key 'test_cases' or 'suite' belongs there."),
         ("a.txt", "a", "a.txt: a file of scenarios ends with .json, .yaml, .yml: rename"),
         ("a.json", "[" * 100_000, "a.json is nested too deeply to be read: write it flat."),
@@ -162,6 +183,8 @@ test_cases:
         ("a.json", {**DATASET, "defaults": "x"}, "line 13, column 14: defaults is 'x': it must be a mapping."),
         ("a.json", {**DATASET, "defaults": {"stop": [1]}}, "stop has 1, a number: it must be a text"),
         ("a.json", {"name": "a", "version": "1"}, "a.json, line 1, column 1: test_cases is missing: write a list"),
+        ("a.json", {**DATASET, "name": None}, "line 2, column 10: name is null: write a text there."),
+        ("a.json", {**DATASET, "name": "\ud800"}, "name has half of a surrogate pair, which is no character: write"),
         ("a.json", {**DATASET, "name": " "}, "line 2, column 10: name is empty: write a text there."),
         ("a.json", {**SUITE, "providers": [{"provider_name": "opnai", "model_id": "x"}]}, "did you mean 'openai'?"),
         ("a.json", {**SUITE, "execution_config": {"concurrencies": 1}}, "did you mean 'concurrency'?"),
@@ -180,7 +203,7 @@ def test_a_folder_a_large_file_and_one_that_is_not_there_are_refused(tmp_path: P
     assert refused(tmp_path).endswith("is a folder: name a file of scenarios in it (.json, .yaml, .yml).")
     with (tmp_path / "a.json").open("wb") as stream:
         stream.truncate(50_000_000)
-    assert refused(tmp_path / "a.json") == "a.json has 50 MB, above the 10 MB that are read: split it."
+    assert refused(tmp_path / "a.json") == "a.json has 50.0 MB, above the 10 MB that are read: split it."
     assert "cannot be read (No such file or directory): check the path." in refused(tmp_path / "b.json")
     (tmp_path / "c.json").write_bytes(b'{"name": "\xe4"}')
     assert refused(tmp_path / "c.json") == "c.json is not UTF-8: save it as UTF-8."

@@ -13,12 +13,12 @@ import nouns
 from pytest_llm_latency import cli
 from pytest_llm_latency.errors import CorruptFileError
 from pytest_llm_latency.storage import samples
-from pytest_llm_latency.testbench import comparing, rows, stored
+from pytest_llm_latency.testbench import comparing, rows, stored, stored_result
 from pytest_llm_latency.testbench.formats import FORMATS
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "test-bench" / "results"
 RUN = nouns.run([*nouns.lognormal(20, median=0.3), None], id="run-1")
-SUFFIXES = {"results": ".json", "jsonl": ".jsonl", "csv": ".csv"}
+SUFFIXES = {"results": ".json", "jsonl": ".jsonl", "csv": ".csv", "runner": ".json"}
 
 
 def written(folder: Path, name: str, *, run: Any = RUN, file: str = "a") -> Path:
@@ -28,11 +28,11 @@ def written(folder: Path, name: str, *, run: Any = RUN, file: str = "a") -> Path
     return path
 
 
-def changed(folder: Path, **changes: Any) -> Path:
-    """Write results with other values; the keys of the first result have none in common with those of the file."""
-    content = json.loads(FORMATS["results"].encode(rows.of_runs([RUN]), "set"))
+def changed(folder: Path, form: str = "results", **changes: Any) -> Path:
+    """Write results with other values, of the file where it has the key and of the first result otherwise."""
+    content = json.loads(FORMATS[form].encode(rows.of_runs([RUN]), "set"))
     for name, value in changes.items():
-        (content["results"][0] if name in content["results"][0] else content)[name] = value
+        (content if name in content else content["results"][0])[name] = value
     path = folder / "a.json"
     path.write_text(json.dumps(content), encoding="utf-8")
     return path
@@ -41,11 +41,11 @@ def changed(folder: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_what_was_exported_is_read_back(tmp_path: Path, name: str) -> None:
     """To the millisecond, and where lines have the exact time to the nanosecond."""
-    before, after = list(map(stored.of_row, rows.of_runs([RUN]))), stored.read(written(tmp_path, name))
-    assert [(each.test_id, each.status, each.model) for each in after] == [
-        (each.test_id, each.status, each.model) for each in before
-    ]
-    exact = 1e-9 if name == "jsonl" else 5.1e-4
+    before, after = list(map(stored_result.of_row, rows.of_runs([RUN]))), stored.read(written(tmp_path, name))
+    assert [(each.test_id, each.status) for each in after] == [(each.test_id, each.status) for each in before]
+    if name != "runner":
+        assert [each.model for each in after] == [each.model for each in before]
+    exact = 1e-9 if name in {"jsonl", "runner"} else 5.1e-4
     assert [each.duration_s for each in after] == pytest.approx([each.duration_s for each in before], abs=exact)
     if name != "csv":
         assert [each.ttft_s for each in after] == pytest.approx([each.ttft_s for each in before])
@@ -54,7 +54,7 @@ def test_what_was_exported_is_read_back(tmp_path: Path, name: str) -> None:
 
 def test_a_run_keeps_its_latencies_on_its_way_through_results() -> None:
     """What failed stays failed."""
-    given = list(map(stored.of_row, rows.of_runs([RUN])))
+    given = list(map(stored_result.of_row, rows.of_runs([RUN])))
     (run,), _ = comparing.sides(given, given)
     assert run.plan.gate == ("ttft", "e2e")
     assert [sample.status for sample in run.samples] == ["ok"] * 20 + ["error"]
@@ -65,7 +65,7 @@ def test_a_run_keeps_its_latencies_on_its_way_through_results() -> None:
 
 def test_one_result_of_each_test_makes_their_dataset_the_test() -> None:
     """One request alone cannot be judged; what only one side knows counts on neither."""
-    given = [stored.of_row(row) for row in rows.of_runs([nouns.run([0.2], test_id=name) for name in "ab"])]
+    given = [stored_result.of_row(row) for row in rows.of_runs([nouns.run([0.2], test_id=name) for name in "ab"])]
     blind = [dataclasses.replace(each, source="other", ttft_s=None, provider=None) for each in given]
     (before,), (now,) = comparing.sides(given, blind)
     assert before.test_id == now.test_id == "test_chat"
@@ -110,6 +110,15 @@ def test_compare_takes_results_on_either_side(
         ({"timestamp": "noon"}, "timestamp is 'noon': write it as in"),
         ({"results": []}, "results is empty: write a list with at least one mapping there."),
         ({"response": 1}, "response is 1, a number: it must be a mapping."),
+        ({"duration_ms": 1}, "the first token came after the end: write the file again."),
+        ({"total_latency_ms": 1}, "and total_latency_ms another time: keep one."),
+        ({"success": False}, "success is False, and status is success: keep one."),
+        ({"summary": {"success_rate": 1}}, "success_rate is 1, and the results are 0.952381: write the file again."),
+        ({"summary": {"max_duration_ms": 0}}, "max_duration_ms is 0, and the results are"),
+        (
+            {"response": {"model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 3}}},
+            "total_tokens is 3, and its parts come to 2: write the file again.",
+        ),
     ],
 )
 def test_results_that_are_wrong_or_contradict_themselves_are_refused(
@@ -123,13 +132,39 @@ def test_results_that_are_wrong_or_contradict_themselves_are_refused(
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"failed_executions": 0}, "failed_executions is 0, and the results are 1: write the file again."),
+        ({"success": "yes"}, "success must be true or false."),
+        ({"latency": None}, "the key 'latency' is missing: write a mapping there."),
+        ({"latency": {}}, "the key 'total_ms' is missing: write a number there."),
+        ({"results": "none"}, "results is 'none': write a list with at least one mapping there."),
+    ],
+)
+def test_an_output_of_the_newer_runner_that_contradicts_itself_is_refused(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    """In the same way."""
+    with pytest.raises(CorruptFileError, match=said):
+        stored.read(changed(tmp_path, "runner", **changes))
+
+
+def test_a_large_file_of_results_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    """In one message."""
+    with (tmp_path / "a.json").open("wb") as stream:
+        stream.truncate(50_000_000)
+    with pytest.raises(CorruptFileError, match=r"has 50\.0 MB, above the 40 MB that are read: split it."):
+        stored.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("a.json", "{", "a.json, line 1, column 2: Expecting property name"),
         ("a.json", "[]", "a.json: a mapping of a result belongs there."),
         ("a.jsonl", "\n{]", "a.jsonl, line 2, column 2: Expecting property name"),
         ("a.jsonl", '{"test_id": "a"}', "a.jsonl, line 1: the key 'status' is missing"),
-        ("a.jsonl", "\n", "a.jsonl has no results: name another file."),
+        ("a.jsonl", "\n", "a.jsonl is empty: name another file"),
         ("a.csv", "a,b\n", "a.csv lacks the columns test_id, status, duration_ms"),
         ("a.csv", ",".join(stored.COLUMNS) + "\na,b\n", "a.csv, line 2 has 2 cells, and the header has 14"),
     ],
