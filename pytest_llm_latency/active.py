@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
-from pytest_llm_latency import latency_tests, measuring, preparing
-from pytest_llm_latency.errors import LatencyError, MarkerError
-from pytest_llm_latency.model import Plan
+from pytest_llm_latency import latency_tests, planning, preparing
+from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.options import Settings
-from pytest_llm_latency.xdist_hooks import Crew, linked, member_of
+from pytest_llm_latency.planning import Plans, is_latency_test
+from pytest_llm_latency.xdist_hooks import Crew, linked, origin_of, tell_collected
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
+    from pytest_llm_latency.measuring import Measuring
+    from pytest_llm_latency.member import Member
     from pytest_llm_latency.model import Result
     from pytest_llm_latency.parts import Test
     from pytest_llm_latency.session import Closing, Collecting, Ending
@@ -35,16 +37,9 @@ class Active:
         self._config = config
         self.settings = settings
         self._given: dict[str, Any] | None = getattr(config, "workerinput", None)
-        self._origin = measuring.Origin(
-            session_id=self._given["llm_latency_session"] if self._given else measuring.new_session_id(),
-            root=config.rootpath,
-            settings=settings,
-            worker=self._given["workerid"] if self._given else None,
-            controller_region=self._given["llm_latency_region"] if self._given else measuring.own_region(),
-        )
-        self._plans: dict[str, Plan] = {}
-        self._wrong: dict[str, MarkerError] = {}
-        self._measuring: measuring.Measuring | None = None
+        self._origin = origin_of(config.rootpath, settings, self._given)
+        self._plans = Plans((), settings)
+        self._measuring: Measuring | None = None
         self._simulator: SimulatorProcess | None = None
         self._closing: Closing | None = None
         self._held: dict[str, list[pytest.TestReport]] = {}
@@ -54,7 +49,6 @@ class Active:
             preparing.check_environment(settings)
         preparing.check_files(settings)
         self._link = None if self._given is None else linked(self._given)
-        self._member = None if self._link is None else member_of(self._link, settings)
 
     def pytest_sessionstart(self) -> None:
         """Prove, before anything is measured, that results and baselines can be written."""
@@ -72,25 +66,19 @@ class Active:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Make each selected latency test's plan; what its author wrote wrongly is one usage error."""
-        for item in items:
-            if item.get_closest_marker(latency_tests.MARKER):
-                try:
-                    self._plans[item.nodeid] = latency_tests.plan(item, self.settings)
-                except MarkerError as error:
-                    self._wrong[item.nodeid] = error
-        if self._wrong and self._given is None:
-            raise pytest.UsageError(f"llm-latency: wrong latency tests\n{latency_tests.told(self._wrong)}")
+        """Refuse what the authors of latency tests wrote wrongly, in one usage error; a worker fails such a test."""
+        wrong = Plans(items, self.settings).wrong if self._given is None else {}
+        if wrong:
+            raise pytest.UsageError(f"llm-latency: wrong latency tests\n{planning.told(wrong)}")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note which latency tests the run has to report on; the controller hears it before it hands out tests."""
-        selected = [item.nodeid for item in session.items if item.nodeid in self._plans]
-        self._plans = {test_id: self._plans[test_id] for test_id in selected}
-        if selected and self._given is None:
-            self._collecting.expected = tuple(selected)
-        if self._member is not None and not self._config.getoption("collectonly"):
-            self._member.collected([item.nodeid for item in session.items if _is_latency_test(item)], self._plans)
+        self._plans = Plans(session.items, self.settings)
+        if self._plans.tests and self._given is None:
+            self._collecting.expected = self._plans.tests
+        if self._link is not None and self._in_gang and not self._config.getoption("collectonly"):
+            tell_collected(self._link, self._plans.tests)
 
     # Each test.
 
@@ -105,7 +93,7 @@ class Active:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         """Hold the reports of a test back whose verdict needs the other tests' p values; pass on all others."""
-        if not _is_latency_test(item) or (self._given is not None and self._member is None):
+        if not is_latency_test(item) or (self._given is not None and not self._in_gang):
             return None
         if self._member is not None:
             self._member.protocol(item, nextitem)
@@ -124,7 +112,7 @@ class Active:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run the body of a latency test under its load, then judge it."""
-        if not isinstance(item, pytest.Function) or not _is_latency_test(item):
+        if not isinstance(item, pytest.Function) or not is_latency_test(item):
             return (yield)
         with latency_tests.as_failures():
             benchmark, test = self._begin(item)
@@ -145,16 +133,14 @@ class Active:
         from pytest_llm_latency.benchmark import Benchmark  # noqa: PLC0415  (only a measuring process needs it)
         from pytest_llm_latency.parts import Test  # noqa: PLC0415  (the same)
 
-        if item.nodeid in self._wrong:
-            raise self._wrong[item.nodeid]
+        prepared = planning.prepared(item, self.settings)
         file, line, _ = item.location
         test = Test(id=item.nodeid, file=file, line=None if line is None else line + 1)
-        plan = self._plans[item.nodeid]
         self._judging().prepare(test)
-        client, source = self._judging().client(plan, item.nodeid), item.stash[latency_tests.SOURCE]
-        benchmark = Benchmark(plan, client, item.stash[_CALLER], source)
+        client = self._judging().client(prepared.plan, item.nodeid)
+        benchmark = Benchmark(prepared.plan, client, item.stash[_CALLER], prepared.source)
         if self._member is not None:
-            benchmark.company = self._member.arrive(plan, benchmark.progress)
+            benchmark.company = self._member.arrive(prepared.plan, benchmark.progress)
         self._judging().attend(benchmark, test, None if self._member is None else self._member.look)
         return benchmark, test
 
@@ -205,7 +191,9 @@ class Active:
     def _collect(self, report: pytest.TestReport) -> None:
         packed = report.__dict__.pop(_PAYLOAD, None)
         if packed is not None:
-            self._collecting.receive(measuring.Outcome.unpack(packed))
+            from pytest_llm_latency.measuring import Outcome  # noqa: PLC0415  (only where something was measured)
+
+            self._collecting.receive(Outcome.unpack(packed))
         elif not report.passed:
             (self._collecting.skipped if report.skipped else self._collecting.failed).add(report.nodeid)
 
@@ -278,12 +266,27 @@ class Active:
         if self._link is not None:
             self._link.close()
         if self._given is not None:
-            self._config.workeroutput["llm_latency_expected"] = list(self._plans)  # type: ignore[attr-defined]
+            self._config.workeroutput["llm_latency_expected"] = list(self._plans.tests)  # type: ignore[attr-defined]
 
-    def _judging(self) -> measuring.Measuring:
+    @property
+    def _in_gang(self) -> bool:
+        """Whether this is a worker that measures each test together with the others."""
+        return self._link is not None and self.settings["workers"] == "gang"
+
+    @functools.cached_property
+    def _member(self) -> "Member | None":
+        if self._link is None or not self._in_gang:
+            return None
+        from pytest_llm_latency.member import Member  # noqa: PLC0415  (with the first latency test)
+
+        return Member(self._link, self._plans)
+
+    def _judging(self) -> "Measuring":
+        from pytest_llm_latency.measuring import Measuring  # noqa: PLC0415  (the same)
+
         if self._measuring is None:
             bases = self._given["llm_latency_api_bases"] if self._given else self._api_bases()
-            self._measuring = measuring.Measuring(self._origin, self._plans, bases, self._link)
+            self._measuring = Measuring(self._origin, self._plans.compared, bases, self._link)
         return self._measuring
 
     def _api_bases(self) -> dict[str, str] | None:
@@ -291,7 +294,3 @@ class Active:
             return None
         self._simulator = self._simulator or preparing.start_simulator(self.settings)
         return self._simulator.api_bases
-
-
-def _is_latency_test(item: pytest.Item) -> bool:
-    return item.get_closest_marker(latency_tests.MARKER) is not None

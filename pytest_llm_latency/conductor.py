@@ -14,19 +14,19 @@ from typing import Any
 
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.live import Live, Together
-from pytest_llm_latency.measuring import Measuring, Origin
-from pytest_llm_latency.model import Notice, Plan
+from pytest_llm_latency.measuring import Measuring
+from pytest_llm_latency.model import Compared, Notice
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.session import Collecting
 from pytest_llm_latency.units import nanoseconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
-from pytest_llm_latency.workers import clocks, rounds
+from pytest_llm_latency.workers import clocks, rounds, words
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.gang import Gang
 from pytest_llm_latency.workers.listener import Handler, Peer
 from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
-BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
 LEAD_S = 0.2  # in so long a time the last answer of a meeting has reached every worker, also of a busy machine
 _TICK_S = 1.0
 
@@ -41,8 +41,8 @@ class Conductor:
         self._live = live
         self._progress = Together()
         self._collecting = collecting
-        self._plans: dict[str, Plan] = {}
-        self._measuring = Measuring(origin, self._plans, None, None)
+        self._compared: dict[str, Compared] = {}
+        self._measuring = Measuring(origin, self._compared, None, None)
         self._nodes: dict[str, Node] = {}
         self._names: set[str] = set()
         self._down: list[str] = []
@@ -61,10 +61,11 @@ class Conductor:
             rounds.LEAVE: self._ask,
             rounds.PART: lambda peer, message: self._do(lambda _: self._gang.part(peer, message)),
             clocks.OFFSET: self._on_offset,
-            PROGRESS: self._on_progress,
-            COLLECTED: self._on_collected,
-            HELD: self._on_held,
-            BYE: self._on_bye,
+            words.PROGRESS: self._on_progress,
+            words.COLLECTED: self._on_collected,
+            words.COMPARED: self._on_compared,
+            words.HELD: self._on_held,
+            words.BYE: self._on_bye,
         }
         self._thread = threading.Thread(target=self._run, name="llm-latency-gang", daemon=True)
         self._thread.start()
@@ -135,10 +136,13 @@ class Conductor:
     def _on_collected(self, peer: Peer, message: Message) -> None:
         tests = tuple(map(str, message.body["tests"]))
         if not set(tests) <= set(self.together):  # the first worker to say so; the others have collected the same
-            self._plans.update({test: from_builtins(Plan, plan) for test, plan in message.body["plans"].items()})
             self.together = tuple(dict.fromkeys((*self.together, *tests)))
             self._collecting.expected = self.together
         peer.reply(message, {})
+
+    def _on_compared(self, _: Peer, message: Message) -> None:
+        if not message.body["tests"].keys() <= self._compared.keys():  # the same: all have the same plans
+            self._compared.update({test: from_builtins(Compared, each) for test, each in message.body["tests"].items()})
 
     def _on_held(self, peer: Peer, message: Message) -> None:
         self.held[str(message.body["test"])] = (self._nodes[peer.name], list(message.body["reports"]))

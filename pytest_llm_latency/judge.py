@@ -11,10 +11,10 @@ from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
     MEASURE,
     WORST_FIRST,
+    Compared,
     Comparison,
     LimitCheck,
     Notice,
-    Plan,
     Result,
     Run,
     Summary,
@@ -84,9 +84,9 @@ def family(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]]
     return sum(len(baseline.gated(gates[test_id])) for test_id, baseline in baselines.items())
 
 
-def interleaved(plans: Iterable[Plan]) -> int:
+def interleaved(compared: Iterable[Compared]) -> int:
     """Return how many series tests with two sides have at least: those of one step."""
-    return sum(len(plan.gate) for plan in plans if plan.ab is not None)
+    return sum(len(each.gate) for each in compared if each.ab is not None)
 
 
 def shared_noise(baselines: Mapping[str, Baseline], gates: Mapping[str, Sequence[str]], policy: GatePolicy) -> Noise:

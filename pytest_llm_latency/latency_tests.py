@@ -1,27 +1,20 @@
-"""From a test item to its plan and its driver, and from its result to what pytest shows."""
+"""From a test to its driver, and from its result to what pytest shows."""
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llm_latency import marker
-from pytest_llm_latency.errors import LatencyError, MarkerError
-from pytest_llm_latency.model import Plan, Result
-from pytest_llm_latency.options import Settings
-from pytest_llm_latency.prompts import Source
+from pytest_llm_latency.errors import LatencyError
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import Benchmark
-    from pytest_llm_latency.measuring import Origin
+    from pytest_llm_latency.model import Result
+    from pytest_llm_latency.origin import Origin
     from pytest_llm_latency.session import Late
-
-MARKER = "llm_latency"
-SOURCE: "pytest.StashKey[Source | None]" = pytest.StashKey()
-_NAMED = 3
 
 
 def header(origin: "Origin") -> str:
@@ -37,46 +30,6 @@ def header(origin: "Origin") -> str:
     else:
         accepted = f"{known or 'no'} baseline{'' if known == 1 else 's'} in {folder}/"
     return f"llm latency: {against}, environment {settings.environment}, {accepted}"
-
-
-def plan(item: pytest.Item, settings: Settings) -> Plan:
-    """Return the plan of a marked test, and leave the source of its prompts with it.
-
-    Raises ``MarkerError`` for what its author wrote wrongly.
-    """
-    fixtures = getattr(item, "fixturenames", ())
-    if "llm" not in fixtures:
-        raise MarkerError("the test does not take the fixture llm: write def test_x(llm).")
-    definitions = item._fixtureinfo.name2fixturedefs.get("llm", ())  # type: ignore[attr-defined]  # noqa: SLF001
-    owner = definitions[-1].func if definitions else None
-    if owner is not None and owner.__module__ != "pytest_llm_latency.plugin":
-        code = inspect.unwrap(owner).__code__
-        place = f"{code.co_filename}:{code.co_firstlineno}"
-        raise MarkerError(f"a fixture named llm in {place} shadows the one of this plugin: rename it.")
-    callspec = getattr(item, "callspec", None)
-    nearest = [] if callspec is None else [mark for mark in callspec.marks if mark.name == MARKER]
-    arguments: dict[str, Any] = {}
-    for mark in (*reversed(list(item.iter_markers(MARKER))), *nearest):
-        marker.read(mark.args, mark.kwargs)
-        arguments |= mark.kwargs
-    folders = (item.path.parent, item.config.rootpath)
-    prepared = marker.prepare(marker.read((), arguments), settings, folders)
-    item.stash[SOURCE] = prepared.source
-    return prepared.plan
-
-
-def told(wrong: Mapping[str, MarkerError]) -> str:
-    """Return what is wrong with tests in lines; what an option makes wrong with all of them is one line."""
-    tests: dict[str, list[str]] = {}
-    for test_id, error in wrong.items():
-        tests.setdefault(str(error), []).append(test_id)
-    return "\n".join(f"  {_named(ids)}: {error}" for error, ids in tests.items())
-
-
-def _named(test_ids: Sequence[str]) -> str:
-    if len(test_ids) <= _NAMED:
-        return ", ".join(test_ids)
-    return f"{test_ids[0]} and {len(test_ids) - 1} others"
 
 
 def driver(benchmark: "Benchmark", function: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,7 +95,7 @@ def as_failures() -> Iterator[None]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
-def turn_red(reports: list[pytest.TestReport], late: "Late", result: Result) -> None:
+def turn_red(reports: list[pytest.TestReport], late: "Late", result: "Result") -> None:
     """Make the held reports of a test those of a failed one, with the verdict that it has in the end."""
     from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only where something was measured)
 

@@ -5,18 +5,14 @@ process as across processes.
 """
 
 import functools
-import os
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import preparing
 from pytest_llm_latency.errors import LatencyError
-from pytest_llm_latency.model import Environment, Notice, Plan, Result, Run
-from pytest_llm_latency.options import BY_NAME, Settings
+from pytest_llm_latency.model import Compared, Environment, Notice, Plan, Result, Run
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
@@ -29,62 +25,6 @@ if TYPE_CHECKING:
     from pytest_llm_latency.shares import Limits
     from pytest_llm_latency.stats import Noise
     from pytest_llm_latency.workers.link import Link
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What one session's runs have in common; ``worker`` is ``None`` without workers.
-
-    ``controller_region`` is what the controller's environment says of where it stands.
-    """
-
-    session_id: str
-    root: Path
-    settings: Settings
-    worker: str | None
-    controller_region: str | None
-
-    @property
-    def share(self) -> float:
-        """This process's part of what the whole session may use."""
-        return 1 / self._workers
-
-    @property
-    def beside(self) -> int:
-        """How many other workers measure other tests at the same time."""
-        return self._workers - 1 if self.settings["workers"] == "parallel" else 0
-
-    @property
-    def _workers(self) -> int:
-        return 1 if self.worker is None else int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-
-    def shown(self, path: Path) -> str:
-        """Return a path as a person below the root would write it."""
-        return str(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
-
-    @property
-    def region(self) -> str | None:
-        """Where this process stands: a worker whose environment differs from the controller's knows it best."""
-        own = own_region()
-        if self.worker is not None and own is not None and own != self.controller_region:
-            return own
-        named: str | None = self.settings["region"]
-        return named
-
-    def surroundings(self) -> Environment:
-        """Describe where this process measures; asking git takes longer than a short test."""
-        from pytest_llm_latency import surroundings  # noqa: PLC0415  (only where something was measured)
-
-        return surroundings.describe(label=self.settings.environment, region=self.region, root=self.root)
-
-    @property
-    def folders(self) -> dict[str, str]:
-        """The folders that are not the usual ones, by the option that names them."""
-        return {
-            name: self.shown(self.settings[name])
-            for name in ("results", "baselines")
-            if self.settings[name] != self.root / BY_NAME[name].default
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +62,15 @@ class Accepted:
     noise: "Noise"
 
 
-def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
-    """Read the baselines of the tests with these plans, and pool their noise; a test with two sides needs none."""
+def read_accepted(origin: Origin, compared: Mapping[str, Compared]) -> Accepted:
+    """Read the baselines of the tests that are so compared, and pool their noise; one with two sides needs none."""
     from pytest_llm_latency import judge  # noqa: PLC0415  (the statistics are slow to import)
     from pytest_llm_latency.storage import baselines  # noqa: PLC0415  (only a process that judges)
 
     settings = origin.settings
     found: dict[str, Baseline] = {}
     unreadable: dict[str, LatencyError] = {}
-    for test_id in (test_id for test_id, plan in plans.items() if plan.ab is None):
+    for test_id in (test_id for test_id, each in compared.items() if each.ab is None):
         try:
             digest = judge.digest(baselines.find(settings["baselines"], settings.environment, test_id))
         except LatencyError as error:
@@ -138,25 +78,25 @@ def read_accepted(origin: Origin, plans: Mapping[str, Plan]) -> Accepted:
         else:
             if digest is not None:
                 found[test_id] = digest
-    gates = {test_id: plan.gate for test_id, plan in plans.items()}
-    family = judge.family(found, gates) + judge.interleaved(plans.values())
+    gates = {test_id: each.gate for test_id, each in compared.items()}
+    family = judge.family(found, gates) + judge.interleaved(compared.values())
     policy = judge.session_policy(settings.values, family, origin.folders)
     noise = judge.shared_noise(found, gates, policy.gate)
     return Accepted(baselines=found, unreadable=unreadable, policy=policy, noise=noise)
 
 
 class Measuring:
-    """Measures and judges the latency tests of one process. ``plans`` has every selected one.
+    """Measures and judges the latency tests of one process. ``compared`` has every selected one.
 
     ``link`` leads to the controller, where this process is one of several workers.
     """
 
     def __init__(
-        self, origin: Origin, plans: Mapping[str, Plan], api_bases: Mapping[str, str] | None, link: "Link | None"
+        self, origin: Origin, compared: Mapping[str, Compared], api_bases: Mapping[str, str] | None, link: "Link | None"
     ) -> None:
         self._origin = origin
         self._link = link
-        self._plans = plans
+        self._compared = compared
         self._api_bases = api_bases
         self._client: LiteLLMClient | None = None
         self._accepted: Accepted | None = None
@@ -242,7 +182,7 @@ class Measuring:
 
     def _baselines(self) -> Accepted:
         if self._accepted is None:
-            self._accepted = read_accepted(self._origin, self._plans)
+            self._accepted = read_accepted(self._origin, self._compared)
         return self._accepted
 
     @functools.cached_property
@@ -278,13 +218,3 @@ class Measuring:
             trust=progress.watch.trust(collected.samples),
             warnings=benchmark.warnings,
         )
-
-
-def own_region() -> str | None:
-    """Return where this machine stands by its own environment."""
-    return os.environ.get(str(BY_NAME["region"].variable)) or None
-
-
-def new_session_id() -> str:
-    """Return an id that sorts by time and is unique."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

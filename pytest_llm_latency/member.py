@@ -14,7 +14,7 @@ from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.model import Notice, Plan, Result
 from pytest_llm_latency.plan import LOST
 from pytest_llm_latency.wire import from_builtins, to_builtins
-from pytest_llm_latency.workers import channel, clocks, rounds
+from pytest_llm_latency.workers import channel, clocks, rounds, words
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.link import Link
 
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.executor import Company, Look, Progress
     from pytest_llm_latency.parts import Part
 
-BYE, COLLECTED, HELD, PROGRESS = "bye", "collected", "held", "progress"
 PATIENCE_S = 600.0  # in which a worker must get on while others wait for it, beside its requests' own deadlines
 _PIECE_BYTES = 1 << 20
-_TESTS_AT_ONCE = 500
 _MOST_TIMES = 2_000  # that the controller is told of at once
 
 
@@ -47,8 +45,9 @@ class _Attempt:
 class Member:
     """This worker in its gang."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, plans: Mapping[str, Plan]) -> None:
         self._attempt: _Attempt | None = None
+        self._plans: Mapping[str, Plan] | None = plans  # until the controller has been told of them
         self._offset = clocks.SAME_CLOCK
         self._link = link
         self._link.pulse = self._pulse
@@ -56,18 +55,10 @@ class Member:
 
     # The session.
 
-    def collected(self, tests: Sequence[str], plans: Mapping[str, Plan]) -> None:
-        """Say which latency tests there are, before xdist hears that the collection is over."""
-        bare = {test: replace(plan, load=replace(plan.load, trace=None)) for test, plan in plans.items()}
-        for begin in range(0, len(tests), _TESTS_AT_ONCE):
-            names = tests[begin : begin + _TESTS_AT_ONCE]
-            told = {"tests": list(names), "plans": {each: to_builtins(bare[each]) for each in names if each in bare}}
-            self._link.ask(COLLECTED, told).result()
-
     def close(self, stopped: object) -> None:
         """Take leave of the gang; ``stopped`` is why pytest's session runs no further test, if so."""
         with suppress(ChannelError):  # the controller is gone, or has given this worker up
-            self._link.ask(BYE, {"stopped": str(stopped) if stopped else None}).result()
+            self._link.ask(words.BYE, {"stopped": str(stopped) if stopped else None}).result()
 
     # One test.
 
@@ -110,7 +101,7 @@ class Member:
         hook = item.config.hook
         data = [hook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
         try:
-            self._link.ask(HELD, {"test": item.nodeid, "reports": data}).result()
+            self._link.ask(words.HELD, {"test": item.nodeid, "reports": data}).result()
         except (TypeError, ValueError, ChannelError):  # a plugin has put something on it that does not travel so
             return False
         return True
@@ -122,6 +113,7 @@ class Member:
         """
         from pytest_llm_latency.execution.executor import Company  # noqa: PLC0415  (only a process that measures needs it)
 
+        self._tell_plans()
         offsets = loads.schedule(plan.load, plan.ramp_in + plan.requests).offsets_s
         patience_s = PATIENCE_S + plan.timeout_s + max(offsets)
         self._offset = clocks.compare(self._link)
@@ -131,6 +123,13 @@ class Member:
             self._attempt.progress = progress
             progress.stopped = self._attempt.halted
         return Company(share=loads.Share(position=told["position"], count=told["count"]), meet=self._meet)
+
+    def _tell_plans(self) -> None:
+        """Say once with what each test is compared; whoever judges one of them must know it of all."""
+        told = [] if self._plans is None else [(test, to_builtins(plan.compared)) for test, plan in self._plans.items()]
+        self._plans = None
+        for begin in range(0, len(told), words.TESTS_AT_ONCE):
+            self._link.send(words.COMPARED, {"tests": dict(told[begin : begin + words.TESTS_AT_ONCE])})
 
     async def _meet(self) -> int:
         answer = await asyncio.wrap_future(self._ask(rounds.MEET, {"test": self._test}))
@@ -203,7 +202,7 @@ class Member:
         tally = progress.tally
         body = {"test": attempt.test, "done": progress.done, "planned": progress.planned, "errors": tally.errors}
         cost = {"cost_usd": tally.cost_usd, "cost_known": tally.cost_known}
-        return Message(kind=PROGRESS, body=body | cost | {"took_s": took_s})
+        return Message(kind=words.PROGRESS, body=body | cost | {"took_s": took_s})
 
 
 def _stopped(why: str) -> Notice:

@@ -7,7 +7,7 @@ from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.sharing import messages
 from pytest_llm_latency.execution.sharing.desk import Desk
 from pytest_llm_latency.execution.sharing.ledger import Ledger
-from pytest_llm_latency.measuring import Origin
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.shares import session_budget
 from pytest_llm_latency.workers import clocks
 from pytest_llm_latency.workers.channel import Message

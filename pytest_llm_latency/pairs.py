@@ -111,7 +111,7 @@ def judge_pairs(pairs: Sequence[Pair], values: Mapping[str, Any]) -> tuple[Resul
     found = [digests.get(_ids(each)) for each in planned]
     gates = {str(place): each.run.plan.gate for place, each in enumerate(planned)}
     known = {str(place): digest for place, digest in enumerate(found) if digest is not None}
-    family = judge.family(known, gates) + judge.interleaved(each.run.plan for each in planned)
+    family = judge.family(known, gates) + judge.interleaved(each.run.plan.compared for each in planned)
     policy = judge.session_policy(values, family, {})
     # Runs that several pairs share tell of the noise between runs once.
     once = {str(_ids(each)): str(place) for place, each in reversed(list(enumerate(planned))) if str(place) in known}

@@ -15,9 +15,10 @@ from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
 from pytest_llm_latency.errors import LatencyError, ProfileError
 from pytest_llm_latency.execution import event_loop
 from pytest_llm_latency.marker import Prepared
-from pytest_llm_latency.measuring import Measuring, Origin, new_session_id, own_region
+from pytest_llm_latency.measuring import Measuring
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.options import Settings
+from pytest_llm_latency.origin import Origin, new_session_id, own_region
 from pytest_llm_latency.parts import Test
 from pytest_llm_latency.report.live import Snapshot, of_progress
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_llm_latency import surroundings
-from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.model import Evidence, Session
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.storage import atomic
 
 FOLDER = "report"

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pytest_llm_latency import artefacts
 from pytest_llm_latency.errors import LatencyError, StorageError
-from pytest_llm_latency.measuring import Origin, Outcome, read_accepted
+from pytest_llm_latency.measuring import Outcome, read_accepted
 from pytest_llm_latency.model import Environment, Notice, Result, Session
 from pytest_llm_latency.options import stated
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.publishing import Publishing
 from pytest_llm_latency.storage import accepted, atomic, results
 
@@ -154,7 +155,7 @@ class Collecting:
         )
         if not undecided:
             return
-        known = read_accepted(self._origin, {each.test_id: each.plan for each in everything})
+        known = read_accepted(self._origin, {each.test_id: each.plan.compared for each in everything})
         stored = {test.test_id: test for test in self._tests()}
         for test_id in undecided:
             if test_id not in self._files:  # it could not be stored, which fails the session anyway

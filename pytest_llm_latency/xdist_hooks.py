@@ -1,20 +1,21 @@
 """xdist's hooks: what the controller tells its workers, and what it hears of them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llm_latency.errors import LatencyError, SettingsError, WireError
 from pytest_llm_latency.options import BY_NAME, Settings
+from pytest_llm_latency.origin import Origin, new_session_id, own_region
+from pytest_llm_latency.workers import words
 
 if TYPE_CHECKING:
     from pytest_llm_latency.conductor import Conductor
     from pytest_llm_latency.execution.executor import Progress
-    from pytest_llm_latency.measuring import Origin
-    from pytest_llm_latency.member import Member
     from pytest_llm_latency.office import Office
     from pytest_llm_latency.session import Collecting
     from pytest_llm_latency.workers.link import Link
@@ -22,6 +23,17 @@ if TYPE_CHECKING:
 
 _SESSION, _BASES, _OFFICE = "llm_latency_session", "llm_latency_api_bases", "llm_latency_office"
 _REGION = "llm_latency_region"
+
+
+def origin_of(root: Path, settings: Settings, given: Mapping[str, Any] | None) -> Origin:
+    """Return where the runs of this process come from; ``given`` is what a worker was told, ``None`` in others."""
+    return Origin(
+        session_id=new_session_id() if given is None else given[_SESSION],
+        root=root,
+        settings=settings,
+        worker=None if given is None else given["workerid"],
+        controller_region=own_region() if given is None else given[_REGION],
+    )
 
 
 def linked(given: Mapping[str, Any]) -> "Link":
@@ -32,13 +44,10 @@ def linked(given: Mapping[str, Any]) -> "Link":
     return Link(given["workerid"], (host, port), given[_OFFICE]["token"])
 
 
-def member_of(link: "Link", settings: Settings) -> "Member | None":
-    """Return this worker's membership in a gang; ``None`` where there is no gang."""
-    if settings["workers"] != "gang":
-        return None
-    from pytest_llm_latency.member import Member  # noqa: PLC0415  (only a worker of a gang needs it)
-
-    return Member(link)
+def tell_collected(link: "Link", tests: Sequence[str]) -> None:
+    """Tell the controller of a gang which latency tests there are, before xdist hears that the collection is over."""
+    for begin in range(0, len(tests), words.TESTS_AT_ONCE):
+        link.ask(words.COLLECTED, {"tests": list(tests[begin : begin + words.TESTS_AT_ONCE])}).result()
 
 
 class Crew:
@@ -47,7 +56,7 @@ class Crew:
     def __init__(
         self,
         config: pytest.Config,
-        origin: "Origin",
+        origin: Origin,
         collecting: "Collecting",
         api_bases: Callable[[], dict[str, str] | None],
     ) -> None:

@@ -65,6 +65,15 @@ MEASURING = (
 )
 COLLECTING = (
     "tomllib",
+    "pytest_llm_latency.load",
+    "pytest_llm_latency.marker",
+    "pytest_llm_latency.measuring",
+    "pytest_llm_latency.member",
+    "pytest_llm_latency.metrics",
+    "pytest_llm_latency.model",
+    "pytest_llm_latency.plan",
+    "pytest_llm_latency.prompts",
+    "pytest_llm_latency.wire",
     "pytest_llm_latency.artefacts",
     "pytest_llm_latency.live",
     "pytest_llm_latency.publishing",
@@ -148,7 +157,7 @@ def test_the_switch_imports_only_what_collection_and_a_start_need(tmp_path: Path
     imported(tmp_path, *plugins, "--llm-latency", "-n1")
     controller, worker = ((tmp_path / name).read_text(encoding="utf-8").split() for name in ("controller", "worker"))
     assert {"pytest_llm_latency.conductor"} <= set(controller)
-    assert {"pytest_llm_latency.member"} <= set(worker)
+    assert {"pytest_llm_latency.workers.link"} <= set(worker)
     assert unneeded(controller, MEASURING) == []
     assert unneeded(worker, (*MEASURING, *COLLECTING)) == []
 

@@ -99,3 +99,16 @@ class Plan:
     http_version: str
     ab: str | None
     keep_answers: bool = False
+
+    @property
+    def compared(self) -> "Compared":
+        """With what the test is compared."""
+        return Compared(gate=self.gate, ab=self.ab)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What of a test's plan others must know to judge theirs: its ``gate``, and its other side, if it has one."""
+
+    gate: tuple[str, ...]
+    ab: str | None

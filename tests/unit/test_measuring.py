@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 import nouns
-from pytest_llm_latency import measuring, parts
+from pytest_llm_latency import parts
 from pytest_llm_latency.benchmark import Benchmark, SyncCaller
 from pytest_llm_latency.errors import CorruptFileError
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.load import closed
-from pytest_llm_latency.measuring import Measuring, Origin, Outcome, read_accepted
+from pytest_llm_latency.measuring import Measuring, Outcome, read_accepted
 from pytest_llm_latency.model import Notice, Plan
 from pytest_llm_latency.options import Option, Settings, resolve
+from pytest_llm_latency.origin import Origin, new_session_id
 from pytest_llm_latency.storage import acceptance, baselines
 from pytest_llm_latency.storage.acceptance import Acceptance
 
@@ -61,8 +62,8 @@ def test_an_outcome_travels_as_exact_builtins() -> None:
 def test_baselines_are_read_once_for_all_tests_and_pooled(tmp_path: Path) -> None:
     """The family counts every series that has something to be compared with, its other side included."""
     accepted(tmp_path, "t::a", "t::b")
-    plans = {"t::a": nouns.plan(), "t::b": nouns.plan(gate=("e2e",)), "t::new": nouns.plan()}
-    plans["t::sides"] = nouns.plan(ab="http://localhost:1", gate=("ttft",))
+    plans = {"t::a": nouns.plan().compared, "t::b": nouns.plan(gate=("e2e",)).compared, "t::new": nouns.plan().compared}
+    plans["t::sides"] = nouns.plan(ab="http://localhost:1", gate=("ttft",)).compared
     found = read_accepted(origin(tmp_path, alpha="1%"), plans)
     assert sorted(found.baselines) == ["t::a", "t::b"]
     assert found.policy.gate.family == 4
@@ -74,7 +75,7 @@ def test_a_baseline_that_cannot_be_read_is_noted_for_its_own_test(tmp_path: Path
     """The others are read, and only its own test is refused."""
     accepted(tmp_path, "t::a", "t::b")
     baselines.place(tmp_path / "baselines", "default", "t::a").write_bytes(b"damaged")
-    plans = {"t::a": nouns.plan(), "t::b": nouns.plan()}
+    plans = {"t::a": nouns.plan().compared, "t::b": nouns.plan().compared}
     found = read_accepted(origin(tmp_path), plans)
     assert list(found.baselines) == ["t::b"]
     assert list(found.unreadable) == ["t::a"]
@@ -95,7 +96,9 @@ def benchmark(plan: Plan) -> Benchmark:
 def test_a_benchmark_becomes_a_run_with_its_surroundings_and_a_result(tmp_path: Path) -> None:
     """Ids are of the session and unique; the sample knows its worker."""
     plan = dataclasses.replace(nouns.plan(), requests=10, warmup=2, load=closed(2))
-    side = Measuring(origin(tmp_path, worker="gw3", environment="ci", region="eu"), {PLACE.id: plan}, None, None)
+    side = Measuring(
+        origin(tmp_path, worker="gw3", environment="ci", region="eu"), {PLACE.id: plan.compared}, None, None
+    )
     first, second = side.conclude(benchmark(plan), PLACE), side.conclude(benchmark(plan), PLACE)
     run = first.run
     assert (run.test_id, run.file, run.line, run.plan) == (PLACE.id, PLACE.file, PLACE.line, plan)
@@ -114,7 +117,7 @@ def test_a_run_is_looked_at_where_a_verdict_can_become_clear(tmp_path: Path) -> 
     accepted(tmp_path, PLACE.id)
     plan = nouns.plan(requests=120, warmup=0, adaptive=True, load=closed(8))
     for test_id, flags, looked in ((PLACE.id, {}, True), (PLACE.id, {"accept": True}, False), ("t::new", {}, False)):
-        side = Measuring(origin(tmp_path, **flags), {test_id: plan}, None, None)
+        side = Measuring(origin(tmp_path, **flags), {test_id: plan.compared}, None, None)
         one = Benchmark(plan, FakeClient(lambda *_: Answer(ttft_s=0.0), MonotonicClock()), SyncCaller())
         side.attend(one, dataclasses.replace(PLACE, id=test_id), None)
         assert (one.company.look is not None) == looked
@@ -123,7 +126,7 @@ def test_a_run_is_looked_at_where_a_verdict_can_become_clear(tmp_path: Path) -> 
 def test_a_run_that_was_stopped_and_held_back_says_so(tmp_path: Path) -> None:
     """In its warnings, which travel with it."""
     plan = dataclasses.replace(nouns.plan(), requests=10, warmup=0, load=closed(1))
-    side = Measuring(origin(tmp_path), {PLACE.id: plan}, None, None)
+    side = Measuring(origin(tmp_path), {PLACE.id: plan.compared}, None, None)
     one = benchmark(plan)
     one.progress.stopped, one.progress.complete = Notice(code="budget", message="the budget is used up."), False
     outcome = side.conclude(one, PLACE)
@@ -142,7 +145,7 @@ def test_a_worker_has_its_part_of_what_a_session_may_use(tmp_path: Path, monkeyp
 
 def test_session_ids_sort_by_time_and_differ() -> None:
     """Two sessions may start in the same second."""
-    ids = {measuring.new_session_id() for _ in range(50)}
+    ids = {new_session_id() for _ in range(50)}
     assert len(ids) == 50
     assert all(len(each) == len("20260302T091500-abcdef") for each in ids)
 

@@ -8,8 +8,8 @@ import pytest
 import materials
 import nouns
 from pytest_llm_latency.errors import UnwritableError
-from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.options import Option, resolve
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.publishing import Publishing
 from pytest_llm_latency.report.ci.formats import FORMATS, of
 from pytest_llm_latency.report.ci.place import MEBIBYTE

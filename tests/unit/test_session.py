@@ -13,9 +13,10 @@ import pytest
 import nouns
 from pytest_llm_latency import judge
 from pytest_llm_latency.errors import UnwritableError
-from pytest_llm_latency.measuring import Origin, Outcome
+from pytest_llm_latency.measuring import Outcome
 from pytest_llm_latency.model import Result, Run
 from pytest_llm_latency.options import Option, resolve
+from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.session import Closing, Collecting, Ending
 from pytest_llm_latency.storage import acceptance, atomic, baselines, results
 from pytest_llm_latency.storage.acceptance import Acceptance
@@ -297,7 +298,7 @@ def judged_at_once(session: Collecting, runs: Sequence[Run]) -> list[Result]:
     """Judge runs one after another, each without knowing the others."""
     from pytest_llm_latency.measuring import read_accepted  # noqa: PLC0415  (beside its only use)
 
-    accepted = read_accepted(session._origin, {run.test_id: run.plan for run in runs})
+    accepted = read_accepted(session._origin, {run.test_id: run.plan.compared for run in runs})
     return [judge.judge(run, accepted.baselines[run.test_id], accepted.policy, accepted.noise) for run in runs]
 
 
