@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pytest_llm_latency import config_file
-from pytest_llm_latency.config_file import keys
+from pytest_llm_latency.config_file import document, keys
 from pytest_llm_latency.config_file.keys import Key
 
 INTRODUCTION = """\
@@ -51,7 +51,7 @@ marker or on the same command line, counts more than the profile.
 def page(note: str) -> str:
     """Return a table for each section."""
     names = ", ".join(f"`{name}`" for name in config_file.NAMES)
-    return "\n".join([note, *_lines(INTRODUCTION.format(names=names, size=config_file.MOST_BYTES / 1000))])
+    return "\n".join([note, *_lines(INTRODUCTION.format(names=names, size=document.MOST_BYTES / 1000))])
 
 
 def _lines(introduction: str) -> Iterator[str]:
