@@ -10,7 +10,7 @@ from pytest_llm_latency import load as loads
 from pytest_llm_latency import looks, sources, units
 from pytest_llm_latency import plan as plans
 from pytest_llm_latency.errors import MarkerError, SettingsError
-from pytest_llm_latency.model import Load, Pacing, Plan
+from pytest_llm_latency.model import Load, Pacing, Plan, Retries
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.precedence import Chosen
 from pytest_llm_latency.prompts import Generated, Shuffled, Source
@@ -186,6 +186,7 @@ def _plan(
         budget=plans.DEFAULT_BUDGET if arguments.budget is None else plans.read_budget(arguments.budget),
         http_version=_http_version(chosen("http_version", plans.DEFAULT_HTTP_VERSION)),
         ab=chosen("ab"),
+        retries=Retries(most=settings["retries"], wait_s=settings["retry-wait"]),
         keep_answers=settings["keep-answers"],
     )
 

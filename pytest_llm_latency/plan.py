@@ -11,7 +11,7 @@ from typing import Any
 from pytest_llm_latency import http_versions, interleaving, load, looks, units
 from pytest_llm_latency.errors import MarkerError, SettingsError
 from pytest_llm_latency.metrics import GATED, METRICS
-from pytest_llm_latency.model import Budget, Load, Pacing, Plan
+from pytest_llm_latency.model import Budget, Load, Pacing, Plan, Retries
 from pytest_llm_latency.run_figures import RUN_FIGURES
 from pytest_llm_latency.suggestions import nearest
 
@@ -22,6 +22,7 @@ DEFAULT_GATE = ("ttft", "e2e")
 DEFAULT_TOLERANCE = 0.10
 DEFAULT_ERROR_LIMIT = 0.01
 DEFAULT_PACING = Pacing(requests_per_minute=None, tokens_per_minute=None, max_concurrency=None)
+DEFAULT_RETRIES = Retries(most=0, wait_s=1.0)
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = http_versions.DEFAULT
 BUDGETS = tuple(field.name for field in fields(Budget))
@@ -123,6 +124,7 @@ def describe_load(plan: Plan) -> str:
         (pacing.requests_per_minute, "at most {:g} requests/min"),
         (pacing.tokens_per_minute, "at most {:g} tokens/min"),
         (pacing.max_concurrency, "at most {} at once"),
+        (plan.retries.most or None, f"up to {{}} retries after {plan.retries.wait_s:g} s"),
     )
     return ", ".join([load.describe(plan.load), *(text.format(value) for value, text in parts if value is not None)])
 

@@ -46,8 +46,17 @@ class Limits:
             if limits is not None:
                 limits.check()
 
-    def client(self, client: "Client", plan: Plan, benchmark: str) -> "PacedClient":
-        """Return a client for one benchmark that sends through another one what plan and session allow."""
+    def client(self, client: "Client", plan: Plan, benchmark: str) -> "Client":
+        """Return a client for one benchmark that sends through another one what plan and session allow.
+
+        Where the plan has retries, each attempt is held back and counted like a request of its own.
+        """
+        from pytest_llm_latency.execution.retrying_client import RetryingClient  # noqa: PLC0415  (the same)
+
+        paced = self._paced(client, plan, benchmark)
+        return RetryingClient(paced, plan.retries, MonotonicClock()) if plan.retries.most else paced
+
+    def _paced(self, client: "Client", plan: Plan, benchmark: str) -> "PacedClient":
         if self._shared is not None:
             return self._shared.client(client, plan, benchmark)
         assert self._own is not None  # noqa: S101  (there is one of the two)

@@ -75,6 +75,7 @@ def plan(**changes: Any) -> Plan:
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
         ab=None,
+        retries=plans.DEFAULT_RETRIES,
     )
     return dataclasses.replace(values, **changes)
 

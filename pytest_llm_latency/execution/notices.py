@@ -12,8 +12,21 @@ _SHORTEST_S = 0.001  # asking another process for leave takes less
 def notices(plan: Plan, samples: Sequence[Sample], stopped: Notice | None) -> tuple[Notice, ...]:
     """Return the warnings of a run."""
     found = [] if stopped is None else [_stopped(plan, samples, stopped)]
-    held = _held_back(samples)
-    return tuple(found if held is None else [*found, held])
+    told = (_held_back(samples), _retried(samples) if plan.retries.most else None)
+    return (*found, *(each for each in told if each is not None))
+
+
+def _retried(samples: Sequence[Sample]) -> Notice | None:
+    """Say how many measured requests took several attempts; a connection that the server closed is one of them."""
+    measured = [sample for sample in samples if sample.phase == MEASURE]
+    attempts = [sample.attempts for sample in measured if sample.attempts > 1]
+    if not attempts:
+        return None
+    return Notice(
+        code="retried",
+        message=f"{len(attempts):,} of {len(measured):,} requests took several attempts, {max(attempts)} at most; the "
+        "attempts that failed and the waits between them are in their latencies.",
+    )
 
 
 def _stopped(plan: Plan, samples: Sequence[Sample], stopped: Notice) -> Notice:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llm_latency.model.columns import Columns, Events, Evidence
     from pytest_llm_latency.model.notice import Notice
-    from pytest_llm_latency.model.plan import Budget, Compared, Load, Pacing, Plan, Schedule, Trace
+    from pytest_llm_latency.model.plan import Budget, Compared, Load, Pacing, Plan, Retries, Schedule, Trace
     from pytest_llm_latency.model.request import (
         CONTENT,
         CONTROL,
@@ -93,6 +93,7 @@ __all__ = [
     "Recording",
     "Request",
     "Result",
+    "Retries",
     "Run",
     "Sample",
     "Schedule",

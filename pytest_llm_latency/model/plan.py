@@ -55,6 +55,17 @@ class Pacing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How often a request is sent again that was refused or not answered, and how long the first wait is.
+
+    Each further wait is twice as long. Every latency has the attempts and the waits in it.
+    """
+
+    most: int
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """What a run may use up; it stops before the first request above one of these. ``None`` is no bound."""
 
@@ -77,7 +88,7 @@ class Plan:
     An ``adaptive`` run measures at most ``requests``: it stops at a look at which the verdict is clear.
     ``ab`` is a model or a base URL that stands in for the baseline and is measured interleaved with
     the test's own: ``requests``, ``warmup`` and ``ramp_in`` are then those of each of the two sides.
-    With ``keep_answers`` the samples have the texts of the answers.
+    ``retries`` says how often a request is sent again. With ``keep_answers`` the samples have the texts of the answers.
     """
 
     model: str | None
@@ -98,6 +109,7 @@ class Plan:
     budget: Budget
     http_version: str
     ab: str | None
+    retries: Retries
     keep_answers: bool = False
 
     @property

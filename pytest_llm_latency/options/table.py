@@ -105,6 +105,14 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="timeout", key="profiling.timeout",
            read=values.seconds, default=None, metavar="TIME",
            help="deadline of each request, as in '30s'"),
+    Option(name="retries", key="profiling.retries",
+           read=values.count(0), default=0, metavar="N",
+           help="how often a request is sent again that was refused or not answered (default 0); its latencies "
+                "begin with the first attempt"),
+    Option(name="retry-wait", key="profiling.retry_wait",
+           read=values.limited_seconds, default=1.0, metavar="TIME",
+           help="the wait before the first retry (default 1s), twice as long before each further one; a server may "
+                "ask for more"),
     Option(name="http-version", key="profiling.http_version",
            read=values.http_version, default=None, metavar="VERSION",
            help="what is asked of the servers: 1.1 (default) or 2, which needs the extra http2"),

@@ -26,6 +26,8 @@ FORMAT = 4
 _OLDEST = 2
 _SIDES = 3  # the first that knows runs with two sides and adaptive ones
 _SINCE = MappingProxyType({"side": 3, "cost_in_usd": 4, "text": 4})  # the first formats with these columns
+# What a plan is taken to say where it was written before it could.
+_UNSAID = MappingProxyType({"keep_answers": False, "retries": {"most": 0, "wait_s": 1.0}})
 
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
@@ -167,8 +169,7 @@ def opened(data: bytes, path: Path, names: Sequence[str] | None = None) -> tuple
         table = table.append_column(name, pa.nulls(len(table)))
     if version < _SIDES:
         runs = [_as_fixed(each) for each in runs]
-    if version < FORMAT:
-        runs = [{**each, "plan": {**each["plan"], "keep_answers": False}} for each in runs]
+    runs = [{**each, "plan": {**_UNSAID, **each["plan"]}} for each in runs]
     return tuple(from_builtins(Run, each) for each in runs), table
 
 

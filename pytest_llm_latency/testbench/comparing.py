@@ -124,6 +124,7 @@ def _plan(requests: int, agreed: Agreed) -> Plan:
         budget=plan.DEFAULT_BUDGET,
         http_version=plan.DEFAULT_HTTP_VERSION,
         ab=None,
+        retries=plan.DEFAULT_RETRIES,
     )
 
 

@@ -497,6 +497,7 @@ def test_a_key_is_in_nothing_that_is_kept_but_the_request(
         budget=plans.DEFAULT_BUDGET,
         http_version=plans.DEFAULT_HTTP_VERSION,
         ab=None,
+        retries=plans.DEFAULT_RETRIES,
     )
 
     async def refused(parrot: Parrot) -> tuple[Recording, str]:

@@ -50,6 +50,23 @@ def test_a_provider_is_reached_as_the_file_says_and_its_key_shows_nowhere(
     assert shown == []
 
 
+def test_a_refused_request_is_sent_again_where_the_file_says_so(suite: Suite) -> None:
+    """It is no error then, and its latencies begin with the first attempt; other runs are not compared with it."""
+    suite.profile({"kind": "rate_limit", "every": 3, "retry_after_s": 0.05})
+    text = "profiling: {retries: 2, retry_wait: 10ms, requests: 5, warmup: 0}\nglobal: {simulate: true}\n"
+    (suite.path / "llm-latency.yaml").write_text(text, encoding="utf-8")
+    suite.write(BARE)
+    result = suite.measure()
+    result.assert_outcomes(passed=1)
+    (run,) = suite.session.runs(suite.session.tests[0])
+    assert {sample.status for sample in run.samples} == {"ok"}
+    again = [sample for sample in run.samples if sample.attempts == 2]
+    assert again
+    assert all(sample.event_ns[0] - sample.stamps.started > 50_000_000 for sample in again)
+    assert "requests took several attempts, 2 at most" in " ".join(printed(result).split())
+    assert run.conditions[0].load == "closed, concurrency 1, up to 2 retries after 0.01 s"
+
+
 def test_mistakes_of_the_file_end_a_session_before_anything_is_collected(suite: Suite) -> None:
     """All in one message, with exit code 4; without the switch nobody reads it."""
     suite.write()

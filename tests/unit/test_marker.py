@@ -62,6 +62,7 @@ def test_a_bare_marker_is_the_defaults() -> None:
         budget=plan.DEFAULT_BUDGET,
         http_version=plan.DEFAULT_HTTP_VERSION,
         ab=None,
+        retries=plan.DEFAULT_RETRIES,
     )
     assert plan.DEFAULT_REQUESTS >= 59
 

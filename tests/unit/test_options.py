@@ -39,6 +39,8 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "keep-answers": ("true", True, "maybe"),
     "nonce": ("true", True, "maybe"),
     "timeout": ("1.5", 1.5, "5 parsecs"),
+    "retries": ("3", 3, "-1"),
+    "retry-wait": ("200ms", 0.2, "0"),
     "http-version": ("2", "2", "1.0"),
     "requests-per-minute": ("90", 90.0, "0"),
     "tokens-per-minute": ("1e5", 100_000.0, "1e999"),

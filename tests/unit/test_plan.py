@@ -31,6 +31,7 @@ SOUND = Plan(
     budget=plan.DEFAULT_BUDGET,
     http_version=plan.DEFAULT_HTTP_VERSION,
     ab=None,
+    retries=plan.DEFAULT_RETRIES,
 )
 
 

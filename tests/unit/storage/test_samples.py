@@ -220,7 +220,7 @@ def as_format(version: int, data: bytes) -> bytes:
     table = pq.read_table(io.BytesIO(data)).drop_columns(["cost_in_usd", "text"])
     entries = dict(pq.read_metadata(io.BytesIO(data)).metadata)
     (run,) = json.loads(entries[b"llm_latency.runs"])
-    del run["plan"]["keep_answers"]
+    del run["plan"]["keep_answers"], run["plan"]["retries"]
     if version == 2:
         table = table.drop_columns(["side"])
         del run["looks"], run["plan"]["ab"], run["plan"]["adaptive"], run["conditions"][0]["side"]
