@@ -17,6 +17,7 @@ from pytest_llm_latency.commands import (
     convert,
     init,
     manual,
+    painting,
     profile,
     report,
     selftest,
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = arguments.handler(arguments)
         sys.stdout.flush()
     except LatencyError as error:
-        sys.stderr.write(f"llm-latency: error: {error}\n")
+        painting.complain("error", str(error))
         return USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -6,7 +6,7 @@ A session that was narrowed to a part of the suite or interrupted cannot tell, s
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from pytest_llm_latency.commands import selection, tables
 from pytest_llm_latency.errors import StorageError, UsageError
 from pytest_llm_latency.model import Run, VerdictStatus
 from pytest_llm_latency.storage import acceptance, baselines, lock, results
-from pytest_llm_latency.storage.acceptance import Acceptance
+from pytest_llm_latency.storage.acceptance import Acceptance, Change
 from pytest_llm_latency.storage.lock import Entry
 from pytest_llm_latency.wire import to_builtins
 
@@ -48,7 +48,7 @@ def add_parser(subparsers: Subparsers) -> None:
         each.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
         each.add_argument("--dry-run", action="store_true", help="say what would change and write nothing")
         each.add_argument("--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help=_RESULTS)
-    for each in (listing, showing):
+    for each in (accepting, listing, showing, pruning):
         each.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -75,8 +75,12 @@ def accept(arguments: argparse.Namespace) -> int:
         keep=arguments.keep,
         dry_run=arguments.dry_run,
     )
-    tables.write_changes(acceptance.accept(arguments.baselines, runs, terms))
-    unjudged = dict.fromkeys(run.test_id for run in runs if run.id not in verdicts)
+    changes = acceptance.accept(arguments.baselines, runs, terms)
+    unjudged = list(dict.fromkeys(run.test_id for run in runs if run.id not in verdicts))
+    if arguments.json:
+        places = {"run": str(path), "baselines": str(arguments.baselines)}
+        return _changed(changes, {**places, "without_verdict": unjudged}, arguments)
+    tables.write_changes(changes)
     tables.write([f"no stored verdict, so none was looked at: {', '.join(unjudged)}"] if unjudged else [])
     tables.write([f"{'would accept' if arguments.dry_run else 'accepted'} {path} into {arguments.baselines}"])
     return 0
@@ -205,6 +209,10 @@ def prune(arguments: argparse.Namespace) -> int:
         strays = () if named else baselines.prune_strays(arguments.baselines, label, dry_run=arguments.dry_run)
         gone = baselines.prune(arguments.baselines, label, test_ids, dry_run=arguments.dry_run)
         removed += [(label, name) for name in (*gone, *map(str, strays))]
+    if arguments.json:
+        told = [{"environment": label, "name": name} for label, name in removed]
+        tables.write_json({"dry_run": arguments.dry_run, "removed": told})
+        return 0
     verb = "would remove" if arguments.dry_run else "removed"
     tables.write([f"{verb}  {label}  {name}" for label, name in removed] or ["nothing to prune"])
     return 0
@@ -217,10 +225,17 @@ def _shorten(arguments: argparse.Namespace) -> int:
         for label in _environments(arguments)
         for change in acceptance.trim(arguments.baselines, label, _named(arguments, label), keep=keep, dry_run=dry_run)
     ]
+    if arguments.json:
+        return _changed(changes, {}, arguments)
     if changes:
         tables.write_changes(changes)
     else:
         tables.write([f"nothing to prune: no baseline has more than {keep} runs"])
+    return 0
+
+
+def _changed(changes: Sequence[Change], told: Mapping[str, object], arguments: argparse.Namespace) -> int:
+    tables.write_json({**told, "dry_run": arguments.dry_run, "changes": [to_builtins(each) for each in changes]})
     return 0
 
 

@@ -3,13 +3,12 @@
 import argparse
 import math
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency.commands import selection, sides, tables
+from pytest_llm_latency.commands import painting, selection, sides, tables
 from pytest_llm_latency.commands.sides import StoredRun
 from pytest_llm_latency.errors import LatencyError, UsageError
 from pytest_llm_latency.model import MEASURE, Result, Run, Session
@@ -101,7 +100,7 @@ def compare(arguments: argparse.Namespace) -> int:
     elif arguments.markdown:
         tables.write(comparison.markdown_lines(compared))
     else:
-        tables.write(comparison.text(compared, unicode=(sys.stdout.encoding or "").lower().startswith("utf")))
+        painting.write(comparison.lines(compared, unicode=painting.unicode()))
     return 1 if compared.fails else 0
 
 

@@ -23,6 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("target", type=Path, metavar="OUT", help=f"the file to write ({known})")
     parser.add_argument("--from", dest="source_format", choices=NAMES, help="the format of IN (by its ending)")
     parser.add_argument("--to", dest="target_format", choices=NAMES, help="the format of OUT (by its ending)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=convert)
 
 
@@ -37,7 +38,10 @@ def convert(arguments: argparse.Namespace) -> int:
     from pytest_llm_latency.storage import formats, samples  # noqa: PLC0415  (pyarrow is slow to import)
 
     atomic.replace_bytes(target, formats.converted(samples.read_bytes(source), source, given, wanted))
-    tables.write([f"{source} written as {formats.FORMATS[wanted].title} to {target}"])
+    if arguments.json:
+        tables.write_json({"source": str(source), "written": [str(target)], "format": wanted})
+    else:
+        tables.write([f"{source} written as {formats.FORMATS[wanted].title} to {target}"])
     return 0
 
 

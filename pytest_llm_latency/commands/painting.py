@@ -21,6 +21,12 @@ def write(lines: "Iterable[Line]") -> None:
         sys.stdout.write(f"{text}\n")
 
 
+def complain(kind: str, message: str) -> None:
+    """Print a message on the standard error, its kind coloured as ``coloured`` says."""
+    begin = f"\033[1;31m{kind}:\033[0m" if coloured(sys.stderr) else f"{kind}:"
+    sys.stderr.write(f"llm-latency: {begin} {message}\n")
+
+
 def coloured(stream: TextIO) -> bool:
     """Say whether a stream gets colours: ``NO_COLOR`` counts most, then ``FORCE_COLOR``, then the terminal."""
     if os.environ.get("NO_COLOR"):

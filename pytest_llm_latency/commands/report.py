@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_llm_latency.commands import naming, recomputed, reopened, sides
+from pytest_llm_latency.commands import naming, painting, recomputed, reopened, sides, tables
 from pytest_llm_latency.definitions import TOOLS
-from pytest_llm_latency.errors import UsageError
+from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Session
 from pytest_llm_latency.report.ci.place import SERVERS, Place
 from pytest_llm_latency.storage import atomic, results
@@ -47,7 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
         choices=TOOLS,
         help="print the figures alone, as this tool defines them beside ours",
     )
-    parser.add_argument("--json", action="store_true", help="print them as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON: results.json, or the figures of --definitions")
     parser.set_defaults(handler=report)
 
 
@@ -55,8 +55,6 @@ def report(arguments: argparse.Namespace) -> int:
     """Print the section of a stored session and write its files; the verdict does not change the exit code."""
     if arguments.definitions is not None:
         return recomputed.report(arguments)
-    if arguments.json:
-        raise UsageError("--json goes with --definitions: results.json is written without it.")
     session, stored, folder = _opened(arguments)
     written = _write(session, stored, folder)
     if arguments.ci is not None:
@@ -113,10 +111,13 @@ def _write_for_ci(session: Session, stored: StoredSession, folder: Path, server:
 
 
 def _show(session: Session, written: list[tuple[str, str]], arguments: argparse.Namespace) -> None:
-    from _pytest._io import TerminalWriter  # noqa: PLC0415  (pytest is slow to import; not public, as in active.py)
+    from pytest_llm_latency.report import json_report, terminal  # noqa: PLC0415  (only this command needs it)
 
-    from pytest_llm_latency.report import screen  # noqa: PLC0415  (only this command needs it)
-
-    writer = TerminalWriter(sys.stdout)
-    writer.sep("=", "llm latency")
-    screen.write(writer, session, verbosity=arguments.verbose - arguments.quiet, artefacts=written)
+    if arguments.json:
+        tables.write([json_report.dumps(json_report.document(session, definitions=METRICS)).rstrip()])
+        return
+    width, amount = painting.width(), arguments.verbose - arguments.quiet
+    tables.write([" llm latency ".center(width, "=")])
+    painting.write(
+        terminal.lines(session, width=width, verbosity=amount, artefacts=written, unicode=painting.unicode())
+    )

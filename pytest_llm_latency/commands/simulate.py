@@ -1,6 +1,7 @@
 """``llm-latency simulate``: run the simulator by hand until Ctrl-C."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--slowdown", type=float, metavar="X", help="multiply every latency")
     parser.add_argument("--seed", type=int, metavar="N", help="the seed of all draws")
     parser.add_argument("--log-requests", action="store_true", help="print a line for each request")
+    parser.add_argument("--json", action="store_true", help="print the addresses as one line of JSON")
     parser.set_defaults(handler=simulate)
 
 
@@ -45,7 +47,7 @@ def simulate(arguments: argparse.Namespace) -> int:
         port=arguments.port,
         tls=arguments.tls,
         settings=settings,
-        announce=_announce,
+        announce=_announce_as_json if arguments.json else _announce,
         on_exchange=_log if arguments.log_requests else None,
     )
     server.run(options)
@@ -62,6 +64,19 @@ def _announce(address: "Address") -> None:
         path = example(protocol.ROUTES[0].path)
         lines += [f"{name}: {base_url}{path}", f"  export {base}={base_url}{protocol.API_BASE} {key}=none"]
     sys.stdout.write("\n".join([*lines, ""]))
+    sys.stdout.flush()
+
+
+def _announce_as_json(address: "Address") -> None:
+    told = {
+        "base_url": address.base_url,
+        "certificate": None if address.certificate is None else str(address.certificate),
+        "providers": {
+            name: {"variables": list(each.ENVIRONMENT), "api_base": f"{address.base_url}{each.API_BASE}"}
+            for name, each in PROTOCOLS.items()
+        },
+    }
+    sys.stdout.write(f"{json.dumps(told)}\n")
     sys.stdout.flush()
 
 

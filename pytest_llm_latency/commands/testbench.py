@@ -65,6 +65,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
     )
     export_parser.set_defaults(handler=export)
+    for each in (import_parser, export_parser):
+        each.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _sentence(summary: str) -> str:
@@ -88,9 +90,13 @@ def import_(arguments: argparse.Namespace) -> int:
     for place in {path.parent for path in new}:
         atomic.check_writable(place)
     atomic.replace_all(new)
+    following = f"pytest --llm-latency{'' if suite.has_models else ' --llm-latency-model=MODEL'} {folder}"
+    if arguments.json:
+        unchanged = [str(path) for path in files if path not in new]
+        tables.write_json({"written": list(map(str, new)), "unchanged": unchanged, "next": [following]})
+        return 0
     tables.write(f"{'written' if path in new else 'unchanged'}: {path}" for path in files)
-    model = "" if suite.has_models else " --llm-latency-model=MODEL"
-    tables.write([f"measure it: pytest --llm-latency{model} {folder}"])
+    tables.write([f"measure it: {following}"])
     return 0
 
 
@@ -104,7 +110,8 @@ def export(arguments: argparse.Namespace) -> int:
     from pytest_llm_latency.testbench.formats import FORMATS  # noqa: PLC0415  (the same)
 
     target: Path = arguments.output
-    chosen = FORMATS[arguments.format or _by_ending(target)]
+    wanted = arguments.format or _by_ending(target)
+    chosen = FORMATS[wanted]
     named = str(naming.session(naming.LAST, arguments.results)) if arguments.run == naming.LAST else arguments.run
     runs = [each.run for each in sides.read("RUN", named)]
     sources = {run.file: Path(run.file) if arguments.dataset is None else arguments.dataset for run in runs}
@@ -116,7 +123,10 @@ def export(arguments: argparse.Namespace) -> int:
     name = "+".join(dict.fromkeys(path.stem for path in sources.values()))
     files = _files(target, chosen, found, name)
     atomic.replace_all({path: text.encode() for path, text in files.items()})
-    tables.write(f"{chosen.title} written to {path}" for path in files)
+    if arguments.json:
+        tables.write_json({"written": [str(path) for path in files], "format": wanted, "results": len(found)})
+    else:
+        tables.write(f"{chosen.title} written to {path}" for path in files)
     return 0
 
 

@@ -10,7 +10,7 @@ from pytest_llm_latency import units
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Notice, Run, Session
 from pytest_llm_latency.report import history, json_report, markdown, terminal, wording
-from pytest_llm_latency.report.text import encodable, plain, wrap
+from pytest_llm_latency.report.text import Line, encodable, line, plain, wrap
 from pytest_llm_latency.wire import to_builtins
 
 if TYPE_CHECKING:
@@ -60,16 +60,16 @@ class Compared:
     history: "Mapping[str, Sequence[History]] | None"
 
 
-def text(compared: Compared, *, unicode: bool) -> list[str]:
+def lines(compared: Compared, *, unicode: bool) -> list[Line]:
     """Return lines of up to 80 columns, as the section of a test run has them."""
-    found = []
+    found: list[Line] = []
     for group in compared.groups:
         found += _wrapped(f"{group.by} {group.name}", unicode=unicode) if group.by is not None else []
-        section = terminal.lines(group.session, width=WIDTH, verbosity=0, artefacts=(), unicode=unicode)
-        found += [each.text for each in section]
-        found += [*_wrapped(_level(group), unicode=unicode), ""]
-    for title, lines in _notes(compared):
-        found += [title, *(part for each in lines for part in _wrapped(each, indent=2, unicode=unicode)), ""]
+        found += terminal.lines(group.session, width=WIDTH, verbosity=0, artefacts=(), unicode=unicode)
+        found += [*_wrapped(_level(group), unicode=unicode), Line()]
+    for title, notes in _notes(compared):
+        said = (part for each in notes for part in _wrapped(each, indent=2, unicode=unicode))
+        found += [line(title), *said, Line()]
     return found[:-1]
 
 
@@ -79,8 +79,8 @@ def markdown_lines(compared: Compared) -> list[str]:
     for group in compared.groups:
         found += [f"## {group.by} {markdown.escaped(str(group.name))}", ""] if group.by is not None else []
         found += [*markdown.lines(group.session), "", *([each, ""] if (each := _level(group)) else [])]
-    for title, lines in _notes(compared):
-        found += [f"## {title.rstrip(':').capitalize()}", "", *(f"- {markdown.escaped(each)}" for each in lines), ""]
+    for title, notes in _notes(compared):
+        found += [f"## {title.rstrip(':').capitalize()}", "", *(f"- {markdown.escaped(each)}" for each in notes), ""]
     return found[:-1]
 
 
@@ -155,7 +155,7 @@ def _notes(compared: Compared) -> list[tuple[str, list[str]]]:
         ("notes:", [each.message for each in compared.notices]),
     ]
     blocks.append(("history:", _history(compared.history or {})))
-    return [(title, lines) for title, lines in blocks if lines]
+    return [(title, notes) for title, notes in blocks if notes]
 
 
 def _history(histories: "Mapping[str, Sequence[History]]") -> list[str]:
@@ -171,5 +171,7 @@ def _history(histories: "Mapping[str, Sequence[History]]") -> list[str]:
     return [*changed, *(f"{wording.benchmarks(count)}: {sentence}" for sentence, count in unchanged.items())]
 
 
-def _wrapped(sentence: str, *, indent: int = 0, unicode: bool) -> list[str]:
-    return wrap(encodable(plain(sentence), unicode=unicode), WIDTH, indent=indent) if sentence else []
+def _wrapped(sentence: str, *, indent: int = 0, unicode: bool) -> list[Line]:
+    if not sentence:
+        return []
+    return [line(each) for each in wrap(encodable(plain(sentence), unicode=unicode), WIDTH, indent=indent)]

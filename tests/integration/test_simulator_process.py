@@ -1,6 +1,7 @@
 """The simulator as a process: it starts, says where it is, and never outlives its parent."""
 
 import argparse
+import json
 import os
 import select
 import signal
@@ -159,6 +160,21 @@ def test_the_command_names_the_certificate_to_trust(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert "export SSL_CERT_FILE=some.pem\n" in printed
     assert "export OPENAI_BASE_URL=https://127.0.0.1:1/v1 OPENAI_API_KEY=none\n" in printed
+
+
+def test_the_addresses_are_one_line_of_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    """So that a script knows the port that was free."""
+    simulate._announce_as_json(
+        Address(base_url="http://127.0.0.1:1", control_url="http://127.0.0.1:2", certificate=None)
+    )
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    found = json.loads(printed)
+    assert (found["base_url"], found["certificate"]) == ("http://127.0.0.1:1", None)
+    assert found["providers"]["openai"] == {
+        "variables": ["OPENAI_BASE_URL", "OPENAI_API_KEY"],
+        "api_base": "http://127.0.0.1:1/v1",
+    }
 
 
 def test_the_command_raises_what_its_user_caused(tmp_path: Path, taken_port: int) -> None:

@@ -70,6 +70,16 @@ def test_errors_become_exit_codes_without_a_traceback(
     assert printed.err == (f"llm-latency: error: {error}\n" if isinstance(error, LatencyError) else "")
 
 
+def test_an_error_is_red_where_colours_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its text stays as it is."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert cli.main(["nothing"]) == 4
+    assert capsys.readouterr().err.startswith("llm-latency: \033[1;31merror:\033[0m argument COMMAND")
+
+
 def test_a_reader_that_leaves_early_is_no_error_message(tmp_path: Path) -> None:
     """As in ``llm-latency baseline list | head -0``."""
     code = "import sys; from pytest_llm_latency.cli import main; sys.exit(main(['baseline', 'list']))"

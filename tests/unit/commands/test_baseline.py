@@ -75,6 +75,26 @@ def test_the_last_run_becomes_the_baseline(capsys: pytest.CaptureFixture[str]) -
     assert baselines.entries(Path("baselines"), "default")[0].reason == "new prompt"
 
 
+def test_what_changes_is_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of what is accepted, shortened and removed."""
+    path = measure(1, CHAT, TOOL)
+    accept = json.loads(called(capsys, "accept", "--json")[1])
+    assert (accept["run"], accept["baselines"], accept["without_verdict"]) == (str(path), "baselines", [])
+    assert [(each["test_id"], each["action"], each["runs_after"]) for each in accept["changes"]] == [
+        (CHAT, "added", 1),
+        (TOOL, "added", 1),
+    ]
+    assert accept["changes"][0]["after"][0]["p50"] > 0
+    measure(2, CHAT)
+    called(capsys, "accept")
+    shortened = json.loads(called(capsys, "prune", "--keep-last", "1", "--json", "--dry-run")[1])
+    assert [(each["test_id"], each["runs_before"], each["runs_after"]) for each in shortened["changes"]] == [
+        (CHAT, 2, 1)
+    ]
+    removed = json.loads(called(capsys, "prune", "--json")[1])
+    assert removed == {"dry_run": False, "removed": [{"environment": "default", "name": TOOL}]}
+
+
 def test_only_selected_tests_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     """The others are neither read nor written."""
     measure(1, CHAT, TOOL)

@@ -133,6 +133,16 @@ def test_runs_of_the_same_code_pass(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(len(line) for line in out.splitlines() if "baseline accept" not in line) <= 80
 
 
+def test_a_verdict_is_coloured_where_colours_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the section of a test run."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["compare", "old", "slow"]) == 1
+    assert "\033[31;1mregressed\033[0m" in capsys.readouterr().out
+
+
 def test_a_regression_fails_as_in_a_test_run(capsys: pytest.CaptureFixture[str]) -> None:
     """With the same sentence."""
     status, out, _ = called(capsys, "old/runs", "slow")

@@ -1,5 +1,6 @@
 """``llm-latency convert``."""
 
+import json
 import os
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def test_a_file_goes_through_all_formats_and_back(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines()[1] == "a.parquet written as MessagePack, a stream to b.msgpack"
     assert Path("f.parquet").read_bytes() == Path("a.parquet").read_bytes()
     assert samples.read_runs(Path("f.parquet")) == (RUN,)
+
+
+def test_json_names_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """For the next program."""
+    assert cli.main(["convert", "run.parquet", "a.jsonl", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"source": "run.parquet", "written": ["a.jsonl"], "format": "jsonl"}
 
 
 @pytest.mark.parametrize(

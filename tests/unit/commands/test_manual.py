@@ -45,6 +45,12 @@ def test_help_has_a_sentence_the_examples_and_the_exit_codes_in_80_columns(
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_every_command_that_prints_results_has_them_as_json() -> None:
+    """But those that print a script, a schema, or no more than that nothing is wrong."""
+    without = {name for name, each in DOING.items() if not any("--json" in every.flags for every in each.arguments)}
+    assert without == {"completion", "config check", "config schema"}
+
+
 def test_exit_code_1_says_what_a_command_found() -> None:
     """Beside an error, which every command may have."""
     assert manual.exit_codes(manual.PAGES["compare"])[1].startswith("a benchmark regressed or is invalid, or it could")

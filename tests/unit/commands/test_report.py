@@ -80,7 +80,6 @@ def test_a_run_may_be_named_by_its_folder_or_file(folder: Path, which: str, caps
         (["nowhere"], 4, "nowhere is no stored session of .llm-latency: name 'last', the id"),
         (["nowhere", "--definitions", "vllm"], 4, "nowhere is no stored session"),
         (["--results", "empty"], 1, "empty holds no run yet: run 'pytest --llm-latency' first."),
-        (["--json"], 4, "--json goes with --definitions"),
         (["--against", "nowhere"], 4, "--against (nowhere) does not exist"),
         (["--output", "a-file"], 1, "a-file/report cannot be written (Not a directory): a file stands where"),
         (["other.json"], 1, "other.json holds no results of a session: name a results.json"),
@@ -159,6 +158,13 @@ def test_a_session_may_be_named_in_many_ways(folder: Path, name: str, capsys: py
     assert ".llm-latency/runs/s2/results.json" in out
     assert document(session)["metadata"]["session_id"] == "s2"
     assert (session / "report" / "index.html").is_file()
+
+
+def test_json_is_the_document_that_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing else is printed."""
+    session = told(folder, 1)
+    assert cli.main(["report", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == document(session)
 
 
 def test_a_session_is_judged_again_by_its_own_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,16 @@ def test_what_cannot_be_exported_is_said_in_one_line(
     assert sorted(Path().iterdir()) == before
 
 
+def test_json_names_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a run for others, and of a suite from them."""
+    assert cli.main(["testbench", "export", "run.parquet", "-o", "a.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"written": ["a.csv"], "format": "csv", "results": 2}
+    assert cli.main(["testbench", "import", "set.json", "-o", "new", "--model", "openai/gpt-4o", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["written"], found["unchanged"]) == (["new/set.json", "new/test_set.py"], [])
+    assert found["next"] == ["pytest --llm-latency new"]
+
+
 def test_a_dataset_is_imported_as_a_test_beside_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Both can be edited; nothing that is there is written over."""
     command = ["testbench", "import", "set.json", "-o", "new/tests"]
