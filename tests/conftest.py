@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ import warm_process
 
 pytest_plugins = ["pytester"]
 HERE = Path(__file__).parent
+_ADDRESS = pytest.StashKey[str]()
 
 # Where the tests run themselves: what they measure must not show up there.
 for _variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT", "GITLAB_CI", "JENKINS_URL"):
@@ -42,9 +44,23 @@ def _settled() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker of the process that forks: one is enough for all, and imports while they collect."""
+    config = node.config
+    if _ADDRESS not in config.stash:
+        forking = warm_process.running()
+        config.stash[_ADDRESS] = forking.__enter__()
+        config.add_cleanup(lambda: forking.__exit__(None, None, None))
+    node.workerinput["warm_address"] = config.stash[_ADDRESS]
+
+
 @pytest.fixture(scope="session", name="warm_address")
-def address_of_the_process_that_forks() -> Iterator[str]:
+def address_of_the_process_that_forks(pytestconfig: pytest.Config) -> Iterator[str]:
     """Yield where to ask for processes that need not import what is slow."""
+    if hasattr(pytestconfig, "workerinput"):
+        yield pytestconfig.workerinput["warm_address"]
+        return
     with warm_process.running() as address:
         yield address
 

@@ -1,5 +1,6 @@
 """The process that has imported what is slow and forks: for each connection one process, which runs one program."""
 
+import atexit
 import contextlib
 import gc
 import importlib.metadata
@@ -7,15 +8,19 @@ import io
 import json
 import os
 import runpy
+import select
 import selectors
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
@@ -31,22 +36,23 @@ async def test_first(llm):
     assert (await llm("hi")).text
 """
 _OPTIONS = ("--llm-latency", "--llm-latency-simulate", "-o", "asyncio_default_fixture_loop_scope=function")
-_READY = b"ready\n"
 
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """Run that process and yield its address."""
+    """Run that process and yield its address; who asks before it has imported everything waits until then."""
     with tempfile.TemporaryDirectory(prefix="warm") as folder:  # a short path, as an address must be
         address = f"{folder}/socket"
-        with subprocess.Popen(
-            [sys.executable, __file__, address],
-            env={key: value for key, value in os.environ.items() if not key.startswith("COV")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == _READY
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(address)
+            listener.listen()
+            process = subprocess.Popen(
+                [sys.executable, __file__, str(listener.fileno())],
+                env={key: value for key, value in os.environ.items() if not key.startswith("COV")},
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+            )
+        with process:
             yield address
             process.communicate()
 
@@ -62,12 +68,9 @@ def load() -> None:
     gc.freeze()
 
 
-def serve(address: str) -> list[str] | None:
+def serve(listening: int) -> list[str] | None:
     """Fork for each connection, and return the program and its arguments in each fork, ``None`` at the end of input."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, selectors.DefaultSelector() as ready:
-        listener.bind(address)
-        listener.listen()
-        os.write(1, _READY)
+    with socket.socket(fileno=listening) as listener, selectors.DefaultSelector() as ready:
         ready.register(listener, selectors.EVENT_READ)
         ready.register(0, selectors.EVENT_READ)
         while all(key.fileobj is listener for key, _ in ready.select()):
@@ -95,6 +98,8 @@ def attend(connection: socket.socket) -> list[str]:
         for stream in streams:
             os.close(stream)
         connection.send(str(pid).encode())
+        if abandoned(connection, pid):
+            os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         with contextlib.suppress(OSError):  # who asked may be gone
             connection.send(str(os.waitstatus_to_exitcode(status)).encode())
@@ -103,6 +108,14 @@ def attend(connection: socket.socket) -> list[str]:
     become(order["folder"], order["env"], streams)
     argv: list[str] = order["argv"]
     return argv
+
+
+def abandoned(connection: socket.socket, pid: int) -> bool:
+    """Wait until a process has ended or who asked for it has; return whether that came first."""
+    process = os.pidfd_open(pid)
+    ended, _, _ = select.select([process, connection], [], [])
+    os.close(process)
+    return process not in ended
 
 
 def become(folder: str, env: dict[str, str], streams: Sequence[int]) -> None:
@@ -124,6 +137,8 @@ def become(folder: str, env: dict[str, str], streams: Sequence[int]) -> None:
 def run(argv: Sequence[str]) -> None:
     """Run a program of this environment, or Python with a file, a module or a text."""
     program, arguments = argv[0], list(argv[1:])
+    if Path(program).is_absolute():
+        sys.executable = str(Path(program).with_name("python"))  # what is started from here starts in the same way
     if Path(program).name != "python":
         (script,) = importlib.metadata.entry_points(group="console_scripts", name=Path(program).name)
         sys.argv = [program, *arguments]
@@ -145,8 +160,33 @@ def run(argv: Sequence[str]) -> None:
         exec(code, vars(sys.modules["__main__"]))
 
 
+def status_of(argv: Sequence[str]) -> int:
+    """Run a program as ``run`` does and return its exit status; what Python says of an error is printed."""
+    try:
+        run(argv)
+    except SystemExit as left:
+        if left.code is None or isinstance(left.code, int):
+            return left.code or 0
+        sys.stderr.write(f"{left.code}\n")
+        return 1
+    except BaseException:  # noqa: BLE001  (as Python itself does with what nobody caught)
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def leave(status: int) -> NoReturn:
+    """End as Python does, but for taking apart all that was imported: that takes longer than most programs here."""
+    threading._shutdown()  # type: ignore[attr-defined]  (there is no public way to either)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody may read it any more
+            stream.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     load()
-    asked = serve(sys.argv[1])
+    asked = serve(int(sys.argv[1]))
     if asked is not None:
-        run(asked)
+        leave(status_of(asked))

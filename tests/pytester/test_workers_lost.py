@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_again_makes_the_test_invalid_and_no_other(suite
     assert whole(found["test_last"])
 
 
-def test_a_worker_that_talks_nonsense_is_ended_and_replaced(suite: Suite) -> None:
+def test_a_worker_that_talks_nonsense_is_ended_and_replaced(suite: Suite, warm: None) -> None:
     """Its test is measured again without it."""
     write(suite, NONSENSE, "load")
     result = suite.measure("-n2")
@@ -158,9 +158,11 @@ def test_a_worker_that_talks_nonsense_is_ended_and_replaced(suite: Suite) -> Non
     assert all(map(whole, found.values()))
 
 
-def test_a_worker_that_is_stopped_is_ended_and_replaced(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_stopped_is_ended_and_replaced(
+    suite: Suite, warm: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When it has not been heard for as long as is allowed."""
-    monkeypatch.setattr(listener, "SILENCE_S", 5.0)
+    monkeypatch.setattr(listener, "SILENCE_S", 3.0)
     write(suite, STOP, "load")
     result = suite.measure("-n2")
     result.assert_outcomes(passed=3)
