@@ -8,17 +8,13 @@ with all their requests. Everything is seeded by ``--seed``, and the same for an
 Run ``python benchmarks/adaptive.py --quick`` for a first look, without it for the full table.
 """
 
-import argparse
-import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
+import simulating
 from gate_suites import CHANGED, NOISES, SERIES, SHAPES, UNCHANGED, Setting, suite
 from tables import Cell, show, write
 
@@ -117,20 +113,12 @@ def _row(task: Task, name: str, suites: Sequence[Sequence[Outcome]]) -> Row:
 
 def main() -> None:
     """Print the table, and write it where ``--json`` says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SUITES} suites a cell instead of {SUITES}")
-    parser.add_argument("--suites", type=int, help="suites a cell")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one for each CPU)")
-    parser.add_argument("--json", type=Path, help="write the table here as well")
-    options = parser.parse_args()
-    suites = options.suites or (QUICK_SUITES if options.quick else SUITES)
-    # Fresh processes of one thread each: sums do not depend on the threads that would share them.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    options = simulating.parser(__doc__, suites=SUITES, quick=QUICK_SUITES).parse_args()
+    suites = options.suites
     settings = [Setting(shape=shape, noise=noise, requests=MOST_REQUESTS) for noise, shape in product(NOISES, SHAPES)]
     tasks = [(setting, change, suites, options.seed) for setting in settings for change in CHANGES]
     started = time.perf_counter()
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+    with simulating.processes(options.jobs) as pool:
         rows = [row for rows in pool.map(measure, tasks) for row in rows]
     taken = time.perf_counter() - started
     title = f"{suites} suites of {SERIES} series a cell, at most {MOST_REQUESTS} requests, {CHANGED} series changed"

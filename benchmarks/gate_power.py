@@ -9,17 +9,15 @@ Everything is seeded by ``--seed``, and the same for any number of ``--jobs``.
 Run ``python benchmarks/gate_power.py --quick`` for a first look, without it for the full tables.
 """
 
-import argparse
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 
 import gate_traces
 import numpy as np
+import simulating
 from gate_rules import GATE, ORACLE, RULES, judge, oracle
 from gate_suites import (
     BASELINE_RUNS,
@@ -133,18 +131,11 @@ def speed(repeats: int = 3) -> list[Row]:
 
 def main() -> None:
     """Print the tables, and write them where ``--json`` says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SUITES} suites a cell instead of {SUITES}")
-    parser.add_argument("--suites", type=int, help="suites a cell")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one for each CPU)")
+    parser = simulating.parser(__doc__, suites=SUITES, quick=QUICK_SUITES)
     parser.add_argument("--traces", type=Path, default=gate_traces.FOLDER, help="a folder of LLMPerf's raw data")
-    parser.add_argument("--json", type=Path, help="write the tables here as well")
     options = parser.parse_args()
-    suites = options.suites or (QUICK_SUITES if options.quick else SUITES)
-    # Fresh processes of one thread each: sums do not depend on the threads that would share them.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+    suites = options.suites
+    with simulating.processes(options.jobs) as pool:
         tables = {"speed": pool.submit(speed).result()}
         show(f"The gate's CPU time on one core, {BASELINE_RUNS} baseline runs", tables["speed"])
         tables |= pool.submit(gate_traces.tables, options.traces).result()

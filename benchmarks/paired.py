@@ -9,19 +9,15 @@ the same for any number of ``--jobs``.
 Run ``python benchmarks/paired.py --quick`` for a first look, without it for the full table.
 """
 
-import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
-from multiprocessing import get_context
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+import simulating
 from gate_suites import CHANGED, SERIES, SHAPES, UNCHANGED, Array, latencies
 from tables import Cell, show, write
 
@@ -139,23 +135,15 @@ def _noted(row: Row) -> Row:
 
 def main() -> None:
     """Print the table, and write it where ``--json`` says."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK_SUITES} suites a cell instead of {SUITES}")
-    parser.add_argument("--suites", type=int, help="suites a cell")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one for each CPU)")
-    parser.add_argument("--json", type=Path, help="write the table here as well")
-    options = parser.parse_args()
-    suites = options.suites or (QUICK_SUITES if options.quick else SUITES)
-    # Fresh processes of one thread each: sums do not depend on the threads that would share them.
-    os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+    options = simulating.parser(__doc__, suites=SUITES, quick=QUICK_SUITES).parse_args()
+    suites = options.suites
     tasks = [
         (Setting(shape=shape, drift=drift, requests=requests, order=order), suites, options.seed)
         for order, requests, shape, drift in product((TURNS, APART), REQUESTS, SHAPES, DRIFTS)
         if order == TURNS or shape == SHAPES[0]
     ]
     started = time.perf_counter()
-    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+    with simulating.processes(options.jobs) as pool:
         rows = [_noted(row) for row in pool.map(measure, tasks)]
     taken = time.perf_counter() - started
     show(f"{suites} suites of {SERIES} series a cell, {CHANGED} changed, drift ±{DRIFT:.0%}, in {taken:.0f} s", rows)
