@@ -6,12 +6,13 @@ On a terminal what no option says is asked for; elsewhere, and with ``--yes``, i
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency.commands import starting, tables
+from pytest_llm_latency.commands import painting, starting, tables
 from pytest_llm_latency.errors import SettingsError, UnknownModelError, UsageError
 from pytest_llm_latency.storage import atomic
 from pytest_llm_latency.suggestions import nearest
@@ -103,14 +104,19 @@ def _answer(question: Question, arguments: argparse.Namespace, *, asks: bool) ->
     if given is not None or not asks:
         return question.read(question.proposed if given is None else given)
     while True:
+        _say(f"{question.text}? [{question.proposed}]")
         try:
-            text = input(f"{question.text}? [{question.proposed}] ").strip()
+            text = input("> ").strip()
         except EOFError:
             raise UsageError(f"the questions were not answered: write --{question.option}, or --yes.") from None
         try:
             return question.read(text or question.proposed)
         except UsageError as error:
-            tables.write([f"  {error}"])
+            _say(str(error))
+
+
+def _say(text: str) -> None:
+    tables.write(textwrap.wrap(text, painting.width(), break_long_words=False, break_on_hyphens=False))
 
 
 def _model(*, force: bool) -> Callable[[str], str]:
@@ -228,9 +234,9 @@ def _tell(answers: "Answers", written: list[str], hints: list[str], *, as_json: 
     tables.write(f"written: {name}" for name in written)
     tables.write(f"to do: {each}" for each in hints)
     if missing:
-        tables.write([
-            "",
-            f"To measure {answers.model}, set {', '.join(missing)}. Until then, measure against the simulator,",
-            "which needs no key and costs nothing:",
-        ])
+        tables.write([""])
+        _say(
+            f"To measure {answers.model}, set {', '.join(missing)}. Until then, measure against the simulator, which "
+            "needs no key and costs nothing."
+        )
     tables.write(["", "next:", *(f"  {each}" for each in following)])

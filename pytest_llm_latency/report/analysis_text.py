@@ -112,7 +112,8 @@ def _spaced(block: Sequence[Line]) -> list[Line]:
 
 
 def _metrics(found: Sequence[Reading], screen: Screen) -> list[Line]:
-    """Return a row a metric, and below it the intervals of its percentiles."""
+    """Return a row a metric, and below it the intervals of its percentiles; what was 0 throughout says nothing."""
+    found = [each for each in found if each.minimum != 0 or each.maximum != 0]
     rows = [(each, each.metric.gated) for each in found]
     if not rows:
         return []

@@ -150,6 +150,7 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
     def typed(question: str) -> str:
         sys.stdout.write(question)
+        assert question == "> "
         reply = replies.pop(0)
         if reply is None:
             raise EOFError
