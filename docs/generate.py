@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 import commands_page
+import library_page
 import results_page
 import settings_page
 
@@ -103,6 +104,11 @@ def errors_page() -> str:
         "```",
         "",
     ])
+
+
+def library_reference() -> str:
+    """Return the reference of use from a program, as its signatures and docstrings say."""
+    return library_page.page(NOTE.format(source="pytest_llm_latency/library"))
 
 
 def option_row(option: Option) -> str:
@@ -355,6 +361,7 @@ def settings_schema() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/metrics.md": metrics_page,
     "reference/errors.md": errors_page,
+    "reference/library.md": library_reference,
     "reference/options.md": options_page,
     "reference/marker.md": marker_page,
     "reference/providers.md": providers_page,

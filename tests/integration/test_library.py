@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 import suites
+from pytest_llm_latency import judge
 from pytest_llm_latency.errors import MissingKeyError
 from pytest_llm_latency.library.profiler import LatencyProfiler
 
 
-def test_a_profile_measures_the_simulator(tmp_path: Path) -> None:
+def test_a_profile_measures_the_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stands in its settings, in time, tokens and money."""
+    monkeypatch.setattr(judge, "distrusted", lambda *_, **__: ())  # the machine is busy with other tests
     profile = tmp_path / "quick.json"
     profile.write_text(json.dumps({"profiles": {"*": suites.QUICK}}), encoding="utf-8")
-    profiler = LatencyProfiler(suites.MODEL, simulate=True, simulate_profile=profile, max_error="10s")
+    profiler = LatencyProfiler(suites.MODEL, simulate=True, simulate_profile=profile)
     result = profiler.profile("Say hello.", requests=20, warmup=1, concurrency=10, max_tokens=50)
     assert (result.successes, result.tokens_out.maximum, result.run.environment.label) == (20, 4, "simulator")
     assert result.ttft.minimum is not None
