@@ -32,6 +32,7 @@ from pytest_llm_latency.storage import messagepack, wide
 from pytest_llm_latency.storage.columns import Column
 from pytest_llm_latency.storage.formats import FORMATS as SAMPLE_FORMATS
 from pytest_llm_latency.testbench.formats import FORMATS as EXPORT_FORMATS
+from pytest_llm_latency.testbench.observatory import INDICATORS
 from pytest_llm_latency.testbench.suites import PROVIDERS as SUITE_PROVIDERS
 
 DOCS = Path(__file__).parent
@@ -318,7 +319,7 @@ def results_page_of_schema() -> str:
 def test_bench_page() -> str:
     """Return the reference of the files that runs are exported as, and of the names of providers."""
     return "\n".join([
-        NOTE.format(source="pytest_llm_latency/testbench/formats.py and suites.py"),
+        NOTE.format(source="formats.py, observatory.py and suites.py of pytest_llm_latency/testbench"),
         "# Files of LLM-Test-Bench and its neighbours",
         "",
         "`llm-latency testbench export RUN -o FILE --format FORMAT` writes stored runs as one of these, a result a",
@@ -332,6 +333,15 @@ def test_bench_page() -> str:
         "",
         "Each has the percentiles of the system that it is for; verdicts have their own ([statistics](statistics.md)).",
         "Where such a file asks for a number that is unknown, as the tokens of a failed request, 0 stands there.",
+        "",
+        "## Objectives as limits",
+        "",
+        "Each of `slo_definitions` in the file that `--llm-latency-slo` names, by its `indicator`:",
+        "",
+        "| indicator | limit on |",
+        "|---|---|",
+        *(f"| `{name}` | `{figure}` |" for name, (figure, _) in INDICATORS.items() if name != "availability"),
+        "| `availability` | what is left of the whole: `error_rate` |",
         "",
         "## Providers of suites and manifests",
         "",

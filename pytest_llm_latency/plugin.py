@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.active import Active
 
 MARKER = "llm_latency"
-SCENARIOS = "llm_latency_scenarios"
+SCENARIOS, CHANGES = "llm_latency_scenarios", "llm_latency_changes"
 _SCENARIO_FILES = frozenset({".json", ".yaml", ".yml"})
 _HELP = (
     "llm_latency(model, requests, adaptive, warmup, concurrency, load, ramp_in, prompts, nonce, timeout, "
@@ -51,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker and, with the switch, resolve the settings."""
     config.addinivalue_line("markers", _HELP)
     config.addinivalue_line("markers", f"{SCENARIOS}(path, profile, datasets): what @scenarios(...) puts on a test.")
+    config.addinivalue_line("markers", f"{CHANGES}(path): what @changes(...) puts on a test.")
     if config.getoption("--llm-latency"):
         from pytest_llm_latency import preparing  # noqa: PLC0415  (only with the switch)
         from pytest_llm_latency.active import Active  # noqa: PLC0415  (the same)
@@ -89,8 +90,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test with ``@scenarios`` once for each of them."""
-    if metafunc.definition.get_closest_marker(SCENARIOS):
+    """Run a test with ``@scenarios`` once for each of them, and one with ``@changes`` before and after them."""
+    if any(map(metafunc.definition.get_closest_marker, (SCENARIOS, CHANGES))):
         from pytest_llm_latency.testbench import collecting  # noqa: PLC0415  (only for such a test)
 
         collecting.parametrize(metafunc)

@@ -49,10 +49,14 @@ def check_folders(settings: Settings) -> None:
 
 
 def check_files(settings: Settings) -> None:
-    """Refuse a profile of the simulator and prices that cannot be read, before anything is measured."""
+    """Refuse a profile of the simulator, prices and objectives that cannot be read, before anything is measured."""
     check_simulator_options(settings)
     _check_accepting(settings)
     read_prices(settings)
+    if settings["slo"] is not None:
+        from pytest_llm_latency import sources  # noqa: PLC0415  (only with such a file)
+
+        sources.objectives(settings["slo"], None)
 
 
 def _check_accepting(settings: Settings) -> None:

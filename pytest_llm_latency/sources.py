@@ -19,6 +19,15 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     return found
 
 
+def objectives(path: Path | None, model: str | None) -> tuple[str, ...]:
+    """Return the limits that a file of service-level objectives has for a model; none where no file is named."""
+    if path is None:
+        return ()
+    from pytest_llm_latency.testbench import observatory  # noqa: PLC0415  (only with such a file)
+
+    return observatory.limits(path, model)
+
+
 def replayed(replay: loads.Replay, folders: Sequence[Path], count: int | None) -> Load:
     """Return the load of a trace file, or of its first ``count`` arrivals."""
     from pytest_llm_latency import traces  # noqa: PLC0415  (only with a trace)

@@ -73,10 +73,12 @@ class Fields:
             self.wrong(key, f"{key} has half of a surrogate pair, which is no character: write both halves, or none.")
         return value
 
-    def number(self, key: str) -> float | None:
+    def number(self, key: str, *, required: bool = False) -> float | None:
         """Return a number of at least 0."""
         value = self.values.get(key)
         if value is None:
+            if required:
+                self.wrong(None, f"the key {key!r} is missing: write a number there.")
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
             self.wrong(key, f"{key} is {_shown(value)}: it must be a number of at least 0.")

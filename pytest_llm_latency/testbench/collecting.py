@@ -3,38 +3,71 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
 
 from pytest_llm_latency.errors import ScenarioError
-from pytest_llm_latency.testbench import reader, scenarios
+from pytest_llm_latency.testbench import decisions, reader, scenarios
 from pytest_llm_latency.testbench.scenario import Case, Scenario
 
 MARKER = "llm_latency"
 SCENARIOS = "llm_latency_scenarios"
+CHANGES = "llm_latency_changes"
 _ARGUMENT = "scenario"
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Give a test that names a file of scenarios each of them; what is wrong is one error of the collection."""
+    """Give a test what the files have that its marks name; what is wrong is one error of the collection."""
     test = metafunc.definition
-    mark = test.get_closest_marker(SCENARIOS)
-    assert mark is not None  # noqa: S101  (the caller has asked for it)
-    if _ARGUMENT not in metafunc.fixturenames:
-        raise pytest.Collector.CollectError(
-            f"{test.nodeid} has scenarios and takes no argument {_ARGUMENT}: write def {test.name}(llm, {_ARGUMENT})."
-        )
+    for name, (argument, read) in _READ.items():
+        mark = test.get_closest_marker(name)
+        if mark is None:
+            continue
+        if argument not in metafunc.fixturenames:
+            raise pytest.Collector.CollectError(
+                f"{test.nodeid} names a file and takes no argument {argument}: write def {test.name}(llm, {argument})."
+            )
+        try:
+            given = read(mark, test)
+        except ScenarioError as error:
+            raise pytest.Collector.CollectError(f"llm-latency: {error}") from None
+        metafunc.parametrize(argument, given)
+
+
+def _scenarios(mark: pytest.Mark, test: pytest.Item) -> list[Any]:
+    """Return a parameter for each scenario of a file; each category is a mark."""
     folders = (test.path.parent, test.config.rootpath)
     datasets = [] if mark.kwargs["datasets"] is None else [each / mark.kwargs["datasets"] for each in folders]
-    try:
-        path = _find(mark.kwargs["path"], folders)
-        cases = reader.read(path, profile=mark.kwargs["profile"], folders=datasets)
-    except ScenarioError as error:
-        raise pytest.Collector.CollectError(f"llm-latency: {error}") from None
+    cases = reader.read(_find(mark.kwargs["path"], folders), profile=mark.kwargs["profile"], folders=datasets)
     said = {name for own in test.iter_markers(MARKER) for name in own.kwargs} - {"model"}
-    metafunc.parametrize(_ARGUMENT, [_parameter(each, said, test.config) for each in cases])
+    marks = {category: _mark(category, test.config) for category in {case.scenario.category for case in cases}}
+    return [_parameter(each, said, marks[each.scenario.category]) for each in cases]
+
+
+def _mark(category: str | None, config: pytest.Config) -> list[pytest.MarkDecorator]:
+    if category is None:
+        return []
+    name = re.sub(r"\W+", "_", f"testbench_{category}")
+    config.addinivalue_line("markers", f"{name}: scenarios of the category {category!r}.")
+    return [getattr(pytest.mark, name)]
+
+
+def _parameter(case: Case, said: set[str], marks: list[pytest.MarkDecorator]) -> Any:  # noqa: ANN401  (pytest's is private)
+    """Return one parameter; what the test's own marker says beats the file, but for the model of a case."""
+    arguments = {name: value for name, value in case.arguments.items() if name not in said}
+    own = [pytest.mark.llm_latency(**arguments)] if arguments else []
+    return pytest.param(case.scenario, id=case.id, marks=[*own, *marks])
+
+
+def _sides(mark: pytest.Mark, test: pytest.Item) -> list[Any]:
+    """Return the parameters of requests before a decision and after it."""
+    found = decisions.read(_find(mark.kwargs["path"], (test.path.parent, test.config.rootpath)))
+    return [pytest.param(parameters, id=side) for side, parameters in found.items()]
+
+
+_READ = MappingProxyType({SCENARIOS: (_ARGUMENT, _scenarios), CHANGES: ("parameters", _sides)})
 
 
 def _find(name: str, folders: Iterable[Path]) -> Path:
@@ -44,17 +77,6 @@ def _find(name: str, folders: Iterable[Path]) -> Path:
         places = " nor ".join(map(str, tried))
         raise ScenarioError(f"there is no file {places}: check the name, which counts from the test's folder.")
     return found
-
-
-def _parameter(case: Case, said: set[str], config: pytest.Config) -> Any:  # noqa: ANN401  (pytest's type is private)
-    """Return one parameter; what the test's own marker says beats the file, but for the model of a case."""
-    arguments = {name: value for name, value in case.arguments.items() if name not in said}
-    marks = [pytest.mark.llm_latency(**arguments)] if arguments else []
-    if case.scenario.category is not None:
-        name = re.sub(r"\W+", "_", f"testbench_{case.scenario.category}")
-        config.addinivalue_line("markers", f"{name}: scenarios of the category {case.scenario.category!r}.")
-        marks.append(getattr(pytest.mark, name))
-    return pytest.param(case.scenario, id=case.id, marks=marks)
 
 
 class ScenarioFile(pytest.Module):

@@ -47,7 +47,7 @@ def refuse_repeated(given: list[Fields], key: str) -> None:
     for each in given:
         value = each.values.get(key)
         if isinstance(value, str) and value in seen:
-            each.wrong(key, f"{key} {value!r} is there twice: give each case an id of its own.")
+            each.wrong(key, f"{key} {value!r} is there twice: keep one of them, or rename it.")
         if isinstance(value, str):
             seen.add(value)
 

@@ -3,39 +3,25 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-from pytest_llm_latency import data_files
 from pytest_llm_latency.errors import ScenarioError
 from pytest_llm_latency.testbench import datasets, files, suites
 from pytest_llm_latency.testbench.checking import Fields, refuse
+from pytest_llm_latency.testbench.files import LANGUAGES, Source
 from pytest_llm_latency.testbench.fleet import Profile, profiles
 from pytest_llm_latency.testbench.scenario import Case
 
-SUFFIXES = (".json", ".yaml", ".yml")
-MOST_BYTES = 10_000_000
 FLEET = "scenario_profiles"  # the key that a fleet manifest has
 
 _HEAD_BYTES = 1_000_000
 _MARKS = re.compile(rb"\b(test_cases|scenario_profiles|execution_config)\b")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A file's path, text and parsed content, which is a mapping."""
-
-    path: Path
-    text: str
-    content: Mapping[Any, Any]
-
-
 def looks_like_one(path: Path) -> bool:
     """Say whether a file, broken or not, names a key that only a file of scenarios has."""
-    if path.suffix.lower() not in SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in LANGUAGES or not path.is_file():
         return False
     try:
         with path.open("rb") as stream:
@@ -66,24 +52,8 @@ def read(path: Path, *, profile: str | None = None, folders: Sequence[Path] = ()
 
 
 def parsed(path: Path) -> Source:
-    """Return what a file holds; raise ``ScenarioError`` where that is no mapping."""
-    if path.is_dir():
-        raise ScenarioError(f"{path} is a folder: name a file of scenarios in it ({', '.join(SUFFIXES)}).")
-    if path.suffix.lower() not in SUFFIXES:
-        raise ScenarioError(f"{path}: a file of scenarios ends with {', '.join(SUFFIXES)}: rename or convert it.")
-    text = files.text(path, most_bytes=MOST_BYTES)
-    try:
-        content = data_files.parse(text, suffix=path.suffix.lower())
-    except RecursionError:
-        raise ScenarioError(f"{path} is nested too deeply to be read: write it flat.") from None
-    except ValueError as error:
-        raise ScenarioError(f"{path}, {error}: write it as {_NAMES[path.suffix.lower()]}.") from None
-    if not isinstance(content, Mapping):
-        raise ScenarioError(f"{path}: a mapping with the key 'test_cases' or 'suite' belongs there.")
-    return Source(path=path, text=text, content=content)
-
-
-_NAMES = MappingProxyType({".json": "JSON", ".yaml": "YAML", ".yml": "YAML"})
+    """Return what a file of scenarios holds; raise ``ScenarioError`` where that is no mapping."""
+    return files.parsed(path, keys="'test_cases', 'suite' or 'scenario_profiles'")
 
 
 def _checked(source: Source, reading: Callable[[Fields], tuple[Case, ...]]) -> tuple[Case, ...]:
@@ -115,5 +85,5 @@ def measured(source: Source, wanted: Sequence[str], folders: Sequence[Path]) -> 
 
 
 def _dataset(name: str, folders: Sequence[Path]) -> Path | None:
-    tried = [folder / f"{name}{suffix}" for folder in folders for suffix in ("", *SUFFIXES)]
-    return next((each for each in tried if each.suffix in SUFFIXES and each.is_file()), None)
+    tried = [folder / f"{name}{suffix}" for folder in folders for suffix in ("", *LANGUAGES)]
+    return next((each for each in tried if each.suffix in LANGUAGES and each.is_file()), None)

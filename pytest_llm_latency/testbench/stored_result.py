@@ -65,10 +65,7 @@ def moment(fields: Fields, key: str) -> datetime:
 
 def milliseconds(fields: Fields, key: str) -> float:
     """Return the seconds that a required key has in milliseconds."""
-    found = fields.number(key)
-    if found is None and key not in fields.values:
-        fields.wrong(None, f"the key {key!r} is missing: write a number there.")
-    return (found or 0.0) / 1e3
+    return (fields.number(key, required=True) or 0.0) / 1e3
 
 
 def agree(fields: Fields, true: Mapping[str, float], what: str = "the results are") -> None:

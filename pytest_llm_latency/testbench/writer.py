@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_llm_latency.errors import ScenarioError
 from pytest_llm_latency.testbench import reader
-from pytest_llm_latency.testbench.reader import Source
+from pytest_llm_latency.testbench.files import Source
 
 _HEAD = '''"""The latency of the scenarios of {file}.
 

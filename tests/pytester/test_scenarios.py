@@ -130,6 +130,21 @@ def test_a_wrong_use_of_scenarios_is_told_with_the_remedy(files: Suite, source: 
     assert said in printed(files.run(SWITCH))
 
 
+def test_a_decision_runs_a_test_before_and_after_it(files: Suite) -> None:
+    """With the parameters of each."""
+    (files.path / "data" / "decision.json").write_text(
+        json.dumps({"changes": [{"parameter": "top_p", "old_value": 1, "new_value": 0.5}]}), encoding="utf-8"
+    )
+    files.write("""
+        from pytest_llm_latency.testbench import changes
+
+        @changes("data/decision.json")
+        def test_it(parameters, request):
+            assert parameters == {"top_p": {"old": 1, "new": 0.5}[request.node.callspec.id]}
+    """)
+    files.run("--strict-markers").assert_outcomes(passed=2)
+
+
 def test_an_imported_suite_is_collected(files: Suite) -> None:
     """With a test for each of its cases."""
     assert cli.main(["testbench", "import", "data/suite.json", "-o", "imported"]) == 0

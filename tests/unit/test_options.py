@@ -53,6 +53,7 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "tolerance": ("20%", 0.2, "-5%"),
     "margin": ("0.5", 0.5, "0"),
     "alpha": ("1%", 0.01, "101%"),
+    "slo": ("slo.json", ROOT / "slo.json", None),
     "error-limit": ("0", 0.0, "2"),
     "on-inconclusive": ("fail", "fail", "Fail"),
     "on-no-baseline": ("pass", "pass", "maybe"),

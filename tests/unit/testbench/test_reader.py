@@ -161,7 +161,7 @@ test_cases:
         "  line 2, column 10: version is 1.0, a number: it must be a text, put it in quotes.",
         "  line 6, column 13: Missing variables: a, b: add them under 'variables'.",
         "  line 7, column 15: the key 'categori' is unknown: did you mean 'category'?",
-        "  line 8, column 9: id 'a' is there twice: give each case an id of its own.",
+        "  line 8, column 9: id 'a' is there twice: keep one of them, or rename it.",
         "  line 10, column 27: temperature is -1, a number: it must be a number of at least 0.",
         "  line 10, column 43: the key 'max_tokenz' is unknown: did you mean 'max_tokens'?",
         "  line 11, column 5: the key 'id' is missing: write a text there.",
@@ -175,8 +175,8 @@ test_cases:
         ("a.json", '{"name": "a"\n"b"}', "a.json, line 2, column 1: Expecting ',' delimiter: write it as JSON."),
         ("a.yaml", "a: [b", "a.yaml, line 1, column 6: expected ',' or ']'"),
         ("a.json", "  \n", "a.json is empty: name another file"),
-        ("a.json", "[]", "a.json: a mapping with the key 'test_cases' or 'suite' belongs there."),
-        ("a.txt", "a", "a.txt: a file of scenarios ends with .json, .yaml, .yml: rename"),
+        ("a.json", "[]", "a.json: a mapping with the key 'test_cases', 'suite' or"),
+        ("a.txt", "a", "a.txt ends in none of .json, .yaml, .yml: rename"),
         ("a.json", "[" * 100_000, "a.json is nested too deeply to be read: write it flat."),
         ("a.json", {**DATASET, "test_cases": []}, "line 4, column 16: test_cases is empty: write a list"),
         ("a.json", {**DATASET, "test_cases": [1]}, "line 5, column 3: test_cases has 1, a number: it must be a map"),
@@ -200,7 +200,7 @@ def test_what_cannot_be_read_is_one_message(tmp_path: Path, name: str, content: 
 
 def test_a_folder_a_large_file_and_one_that_is_not_there_are_refused(tmp_path: Path) -> None:
     """A large one without reading it; one in another encoding with the remedy."""
-    assert refused(tmp_path).endswith("is a folder: name a file of scenarios in it (.json, .yaml, .yml).")
+    assert refused(tmp_path).endswith("is a folder: name a file in it (.json, .yaml, .yml).")
     with (tmp_path / "a.json").open("wb") as stream:
         stream.truncate(50_000_000)
     assert refused(tmp_path / "a.json") == "a.json has 50.0 MB, above the 10 MB that are read: split it."
