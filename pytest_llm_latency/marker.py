@@ -154,7 +154,7 @@ def _plan(
 ) -> Plan:
     users, total = loads.concurrency(load), plans.own_total(load, chosen("ab"))
     ramp_in = chosen("ramp_in", 0)
-    gate = plans.DEFAULT_GATE if arguments.gate is None else arguments.gate
+    gate = chosen("gate", plans.DEFAULT_GATE)
     adaptive = _switch("adaptive", chosen("adaptive", default=False)) and (
         _demands_adaptive(arguments, settings) or (bool(gate) and total is None and chosen("ab") is None)
     )
@@ -173,7 +173,7 @@ def _plan(
         prompts=None if source is None else source.description,
         nonce=_switch("nonce", chosen("nonce", default=False)),
         timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
-        limits=(*(arguments.limits or ()), *sources.objectives(settings["slo"], chosen("model"))),
+        limits=(*chosen("limits", ()), *sources.objectives(settings["slo"], chosen("model"))),
         gate=gate,
         tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
         error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,19 @@ class Reading:
             else:
                 yield name, {key.name: value for key, value in self._values(member, path, known)}
 
+    def _together(self, node: Node, path: str) -> Node:
+        """Return a list of texts as one, as the command line has it."""
+        items = node.value if isinstance(node.value, list) else []
+        for place, each in enumerate(items):
+            if not isinstance(each.value, str):
+                self._wrong(each.at, f"{path}[{place}] is {described(each.value)}: it must be a text.")
+        texts = [each.value for each in items if isinstance(each.value, str)]
+        return replace(node, value=", ".join(texts) if items else "none")
+
     def _value(self, node: Node, path: str, key: Key) -> Any:  # noqa: ANN401  (each key has its own type)
-        """Return the value of a key, ``None`` where it is wrong."""
+        """Return the value of a key, ``None`` where it is wrong; the texts of a list are read together."""
+        if isinstance(node.value, list) and list in key.read.plain:
+            return self._value(self._together(node, path), path, key)
         if not isinstance(node.value, str) and type(node.value) not in key.read.plain:
             quotes = (
                 " Put it in quotes." if not isinstance(node.value, dict | list | type(None)) and _texts(key) else ""

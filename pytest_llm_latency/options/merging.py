@@ -48,10 +48,14 @@ class Settings:
 
 
 def stated(values: Mapping[str, Any]) -> dict[str, object]:
-    """Return the values that are set as reports show and store them: a path is its text."""
-    return {
-        name: str(value) if isinstance(value, Path) else value for name, value in values.items() if value is not None
-    }
+    """Return the values that are set as reports show and store them: a path is its text, of several values a list."""
+    return {name: _stated(value) for name, value in values.items() if value is not None}
+
+
+def _stated(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_ini_keys(keys: Iterable[str]) -> None:

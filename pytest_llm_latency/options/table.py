@@ -141,6 +141,12 @@ OPTIONS: tuple[Option, ...] = (
            read=values.beside, default=None, metavar="MODEL_OR_BASE_URL",
            help="measure every test interleaved with this model, or with its own model at this base URL, and judge it "
                 "against that in place of its baseline"),
+    Option(name="gate", key="metrics.gate",
+           read=values.gated, default=None, metavar="METRICS",
+           help="metrics that are compared with the baseline, with commas between, or none (default ttft,e2e)"),
+    Option(name="limits", key="gate.limits",
+           read=values.limits, default=None, metavar="LIMITS",
+           help="absolute limits of every benchmark, with commas between, as in 'ttft.p95 < 800ms'"),
     Option(name="tolerance", key="gate.tolerance",
            read=values.positive_share, default=None, metavar="SHARE",
            help="the p95 increase that a regression must at least have (default 10%%)"),

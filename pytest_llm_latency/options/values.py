@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_llm_latency import http_versions, units
-from pytest_llm_latency.errors import SettingsError
+from pytest_llm_latency.errors import MarkerError, SettingsError
+from pytest_llm_latency.suggestions import nearest
 
 Policy = Literal["warn", "fail", "pass"]
 POLICIES: tuple[Policy, ...] = ("warn", "fail", "pass")
@@ -109,6 +110,40 @@ def _one_of(known: tuple[str, ...], refusal: str) -> Kind:
     return Kind(read=read, words=f"one of {', '.join(known)}", schema={"enum": list(known)})
 
 
+def _several(read: Callable[[str], str], words: str) -> Kind:
+    """Return the kind of lists of texts, which ``read`` checks one by one; ``none`` is the empty list."""
+
+    def read_all(text: str) -> tuple[str, ...]:
+        if text.strip() == "none":
+            return ()
+        return tuple(dict.fromkeys(read(each.strip()) for each in text.split(",")))
+
+    item = {"type": "string"}
+    schema = {"anyOf": [item, {"type": "array", "items": item}]}
+    return Kind(read=read_all, words=words, schema=schema, plain=(list,))
+
+
+def _gated(name: str) -> str:
+    from pytest_llm_latency.metrics import GATED  # noqa: PLC0415  (a process that collects does without it)
+
+    return _known(name, GATED, "is no metric that is compared")
+
+
+def _known(name: str, known: Sequence[str], refusal: str) -> str:
+    if name not in known:
+        raise SettingsError(f"{name!r} {refusal}: {nearest(name, known)}")
+    return name
+
+
+def _limit(text: str) -> str:
+    from pytest_llm_latency.plan import parse_limit  # noqa: PLC0415  (the same)
+
+    try:
+        return parse_limit(text).text
+    except MarkerError as error:
+        raise SettingsError(str(error)) from None
+
+
 def _http_version(text: str) -> str:
     if text.strip() not in http_versions.KNOWN:
         raise SettingsError(f"{text!r} is not a version of HTTP to ask for: write {' or '.join(http_versions.KNOWN)}.")
@@ -161,6 +196,8 @@ mode = _one_of(WORKERS, "is nothing that workers do")
 http_version = Kind(
     read=_http_version, words=" or ".join(map(repr, http_versions.KNOWN)), schema={"enum": list(http_versions.KNOWN)}
 )
+gated = _several(_gated, "a list of metrics, as in [ttft, e2e], or none")
+limits = _several(_limit, "a list of limits, as in ['ttft.p95 < 800ms']")
 beside = Kind(
     read=_beside,
     words="a model or a base URL",

@@ -353,3 +353,14 @@ def test_a_run_that_cannot_be_adaptive_says_why(arguments: dict[str, Any], messa
     """What is demanded is never left out silently."""
     with pytest.raises(MarkerError, match=re.escape(message)):
         planned(**arguments)
+
+
+def test_gate_and_limits_of_the_settings_hold_where_the_marker_names_none() -> None:
+    """Those of the command line hold before the marker's; an empty gate compares nothing."""
+    elsewhere = {"gate": ("tpot",), "limits": ("ttft.p95 < 1s",)}
+    found = planned(ini=elsewhere)
+    assert (found.gate, found.limits) == (("tpot",), ("ttft.p95 < 1s",))
+    found = planned(ini=elsewhere, gate=["e2e"], limits="e2e.p95 < 2s")
+    assert (found.gate, found.limits) == (("e2e",), ("e2e.p95 < 2s",))
+    found = planned(flags={"gate": (), "limits": ()}, gate=["e2e"], limits="e2e.p95 < 2s")
+    assert (found.gate, found.limits) == ((), ())

@@ -50,6 +50,8 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "budget-tokens": ("100000", 100_000, "-1"),
     "budget-dollars": ("$0.50", 0.5, "nan"),
     "ab": ("https://api.example.com/v1", "https://api.example.com/v1", "localhost:8000"),
+    "gate": ("ttft, tpot", ("ttft", "tpot"), "?"),
+    "limits": ("ttft.p95 < 1s,e2e.p95<20s", ("ttft.p95 < 1s", "e2e.p95<20s"), "ttft.p95 < 1"),
     "tolerance": ("20%", 0.2, "-5%"),
     "margin": ("0.5", 0.5, "0"),
     "alpha": ("1%", 0.01, "101%"),
@@ -93,6 +95,7 @@ def test_names_flags_and_ini_keys_follow_one_rule() -> None:
         assert option.flag == f"--llm-latency-{option.name}"
         assert option.ini == f"llm_latency_{option.name.replace('-', '_')}"
         assert re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key) or option is CONFIG
+    assert len({option.key for option in OPTIONS}) == len(OPTIONS)
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)

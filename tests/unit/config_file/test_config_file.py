@@ -212,6 +212,20 @@ def test_yaml_that_repeats_itself_by_anchors_is_read_once(
     assert len(mistakes(bomb)) == 21
 
 
+def test_a_list_is_read_as_the_command_line_writes_it(
+    said: Callable[..., SettingsFile], mistakes: Callable[..., list[str]]
+) -> None:
+    """Each of its texts is checked; an empty one is what the command line calls none."""
+    found = said("metrics: {gate: [ttft, tpot]}\ngate: {limits: 'ttft.p95 < 1s'}\n")
+    assert found.values == {"gate": ("ttft", "tpot"), "limits": ("ttft.p95 < 1s",)}
+    assert said("metrics: {gate: none}").values == said("metrics: {gate: []}").values == {"gate": ()}
+    assert mistakes("metrics:\n  gate: [tttf]\ngate:\n  limits: ['ttft.p59 < 1s', 3]\n") == [
+        "llm-latency.yaml:2:9: metrics.gate: 'tttf' is no metric that is compared: did you mean 'ttft'?",
+        "llm-latency.yaml:4:11: gate.limits: the limit 'ttft.p59 < 1s' names the statistic 'p59': did you mean 'p50'?",
+        "llm-latency.yaml:4:29: gate.limits[1] is 3, a number: it must be a text.",
+    ]
+
+
 # Variables and secrets.
 
 
@@ -260,7 +274,8 @@ def test_every_option_has_its_key_and_every_key_its_option() -> None:
 def test_every_option_is_read_from_its_key(said: Callable[..., SettingsFile], option: object) -> None:
     """With a value of the plainest type that it takes."""
     assert isinstance(option, type(CONFIG))
-    value = PLAIN.get(option.name, "x" if not option.read.plain else {bool: True, int: 3}[option.read.plain[0]])
+    plain = {bool: True, int: 3, list: ["x"]}
+    value = PLAIN.get(option.name, "x" if not option.read.plain else plain[option.read.plain[0]])
     section, _, name = option.key.partition(".")
     found = said(json.dumps({section: {name: value}}), "llm-latency.json")
     assert set(found.values) == {option.name}
@@ -272,7 +287,9 @@ PLAIN: dict[str, object] = {
     "ci": "github",
     "alpha": 0.1,
     "error-limit": 0.1,
+    "gate": ["ttft", "tpot"],
     "http-version": "2",
+    "limits": ["ttft.p95 < 1s", "error_rate < 1%"],
     "load": "20/s",
     "on-inconclusive": "fail",
     "on-no-baseline": "pass",
