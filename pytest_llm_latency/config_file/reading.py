@@ -101,9 +101,9 @@ class Reading:
         """Return a list of texts as one, as the command line has it."""
         items = node.value if isinstance(node.value, list) else []
         for place, each in enumerate(items):
-            if not isinstance(each.value, str):
+            if type(each.value) not in {str, int}:
                 self._wrong(each.at, f"{path}[{place}] is {described(each.value)}: it must be a text.")
-        texts = [each.value for each in items if isinstance(each.value, str)]
+        texts = [str(each.value) for each in items if type(each.value) in {str, int}]
         return replace(node, value=", ".join(texts) if items else "none")
 
     def _value(self, node: Node, path: str, key: Key) -> Any:  # noqa: ANN401  (each key has its own type)

@@ -15,6 +15,7 @@ Policy = Literal["warn", "fail", "pass"]
 POLICIES: tuple[Policy, ...] = ("warn", "fail", "pass")
 CIS = ("auto", "github", "gitlab", "jenkins", "none")
 Workers = Literal["gang", "parallel"]
+PERCENTILES = ("p50", "p75", "p90", "p95", "p99")
 WORKERS: tuple[Workers, ...] = ("gang", "parallel")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
@@ -118,8 +119,7 @@ def _several(read: Callable[[str], str], words: str) -> Kind:
             return ()
         return tuple(dict.fromkeys(read(each.strip()) for each in text.split(",")))
 
-    item = {"type": "string"}
-    schema = {"anyOf": [item, {"type": "array", "items": item}]}
+    schema = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": ["string", "integer"]}}]}
     return Kind(read=read_all, words=words, schema=schema, plain=(list,))
 
 
@@ -133,6 +133,16 @@ def _known(name: str, known: Sequence[str], refusal: str) -> str:
     if name not in known:
         raise SettingsError(f"{name!r} {refusal}: {nearest(name, known)}")
     return name
+
+
+def _measured(name: str) -> str:
+    from pytest_llm_latency.metrics import METRICS  # noqa: PLC0415  (the same)
+
+    return _known(name, tuple(METRICS), "is no metric")
+
+
+def _percentile(name: str) -> str:
+    return _known(name if name.startswith("p") else f"p{name}", PERCENTILES, "is no percentile that is computed")
 
 
 def _limit(text: str) -> str:
@@ -196,6 +206,8 @@ mode = _one_of(WORKERS, "is nothing that workers do")
 http_version = Kind(
     read=_http_version, words=" or ".join(map(repr, http_versions.KNOWN)), schema={"enum": list(http_versions.KNOWN)}
 )
+measured = _several(_measured, "a list of metrics, as in [ttfo, tpot]")
+percentiles = _several(_percentile, f"a list of {', '.join(PERCENTILES)}")
 gated = _several(_gated, "a list of metrics, as in [ttft, e2e], or none")
 limits = _several(_limit, "a list of limits, as in ['ttft.p95 < 800ms']")
 beside = Kind(

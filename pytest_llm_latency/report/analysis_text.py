@@ -8,8 +8,7 @@ from pytest_llm_latency.model import Notice
 from pytest_llm_latency.plan import describe_load
 from pytest_llm_latency.report import wording
 from pytest_llm_latency.report.analysis import Analysis, PartFigures, Slow, StepAnalysis
-from pytest_llm_latency.report.terminal import Screen
-from pytest_llm_latency.report.text import Line, line
+from pytest_llm_latency.report.text import Line, Screen, line
 from pytest_llm_latency.stats.quantiles import name
 from pytest_llm_latency.stats.readings import Percentile, Reading
 

@@ -1,7 +1,7 @@
 """One line for each metric of each step of each test: what every table of benchmarks shows."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pytest_llm_latency.metrics import ERROR_RATE, METRICS, Metric
@@ -16,7 +16,7 @@ SEVERITY: Mapping[VerdictStatus, int] = MappingProxyType({status: place for plac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One metric of one step: what was measured, what the baseline is, what the gate says.
+    """One metric of one step: what was measured, what the baseline is, what the gate says, if it is ``gated``.
 
     ``errors`` is what the gate says of the step's error rate.
     """
@@ -29,6 +29,7 @@ class Row:
     verdict: Verdict | None
     errors: Verdict | None
     status: VerdictStatus
+    gated: bool
 
     @property
     def p95(self) -> float | None:
@@ -48,16 +49,21 @@ class Row:
         return None if self.verdict is None else self.verdict.ratio
 
 
-def rows(result: Result) -> tuple[Row, ...]:
-    """Return the lines of one test: its gated metrics step by step, ``e2e`` where nothing is gated."""
+def rows(result: Result, *, also: Sequence[str] = ()) -> tuple[Row, ...]:
+    """Return the lines of one test: its gated metrics step by step, ``e2e`` where nothing is gated.
+
+    ``also`` names further metrics, which have lines where the step has measured them.
+    """
     now = {summary.step: summary for summary in result.summaries}
     before = {summary.step: summary for summary in result.baseline}
     compared = {(each.step, each.metric): each.verdict for each in result.comparisons}
     steps = dict.fromkeys([*now, *(each.step for each in result.comparisons)]) or {None: None}
     found = []
     for step in steps:
-        names = _metrics(result, step, now.get(step))
+        names, summary = _metrics(result, step, now.get(step)), now.get(step)
         found += [_row(result, (step, name), (now, before), compared) for name in names]
+        further = (name for name in also if name not in names and summary is not None and summary.distribution(name))
+        found += [replace(_row(result, (step, name), (now, before), compared), gated=False) for name in further]
     return tuple(found)
 
 
@@ -86,6 +92,7 @@ def _row(
         verdict=verdict,
         errors=compared.get((step, ERROR_RATE)),
         status=result.status if verdict is None or result.status in NOT_COMPARED else verdict.status,
+        gated=True,
     )
 
 

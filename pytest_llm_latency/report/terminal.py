@@ -1,101 +1,18 @@
 """The terminal section, the text of a native failure and the section of one test."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
 from pytest_llm_latency import load, units
-from pytest_llm_latency.model import Result, Session, VerdictStatus
+from pytest_llm_latency.model import Result, Session
 from pytest_llm_latency.report import regions, remedies, wording
-from pytest_llm_latency.report.rows import Row, by_severity, rows
-from pytest_llm_latency.report.text import Line, Span, encodable, line, plain, shorten, sparkline, wrap
+from pytest_llm_latency.report.rows import by_severity
+from pytest_llm_latency.report.terminal_table import MARKUP, shown_by, table
+from pytest_llm_latency.report.text import Line, Screen, Span, encodable, line, plain, wrap
 
 __all__ = ["Line", "Span", "failure_message", "lines", "section"]
 
-MARKUP: Mapping[VerdictStatus, tuple[str, ...]] = MappingProxyType({
-    "pass": ("green",),
-    "improved": ("green", "bold"),
-    "regressed": ("red", "bold"),
-    "invalid": ("red", "bold"),
-    "incomparable": ("yellow", "bold"),
-    "inconclusive": ("yellow",),
-    "no_baseline": ("cyan",),
-})
 _GAP = _INDENT = "  "
-_BLOCKS = (6, 24)
-_SPARKLINE_RANK = 5
 NARROW = 80  # columns: what pytest itself takes for the width where there is no terminal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of the table; where the width does not suffice, the highest ``rank`` goes first.
-
-    Only the last column may stand ``left``.
-    """
-
-    title: str
-    cell: Callable[[Row], str]
-    rank: int
-    left: bool = False
-    markup: Callable[[Row], tuple[str, ...]] = lambda row: ()  # noqa: ARG005  (of no colour, whatever the row)
-
-
-def _p50(row: Row) -> str:
-    return units.format_value(None if row.now is None else row.now.p50, row.metric.unit)
-
-
-def _by_status(row: Row) -> tuple[str, ...]:
-    return MARKUP[row.status]
-
-
-def _by_errors(row: Row) -> tuple[str, ...]:
-    return () if row.errors is None or row.errors.status == "pass" else MARKUP[row.errors.status]
-
-
-def _errors(row: Row) -> str:
-    return "–" if row.summary is None else units.format_percent(row.summary.error_rate)
-
-
-COLUMNS = (
-    Column(title="p50", cell=_p50, rank=5),
-    Column(title="p95", cell=lambda row: units.format_value(row.p95, row.metric.unit), rank=1),
-    Column(title="baseline", cell=lambda row: units.format_value(row.p95_before, row.metric.unit), rank=3),
-    Column(title="change", cell=lambda row: units.format_change(row.ratio), rank=2, markup=_by_status),
-    Column(
-        title="95 % interval",
-        cell=lambda row: units.format_interval(None if row.verdict is None else row.verdict.interval),
-        rank=6,
-    ),
-    Column(
-        title="p",
-        cell=lambda row: units.format_probability(None if row.verdict is None else row.verdict.p_value),
-        rank=7,
-    ),
-    Column(title="errors", cell=_errors, rank=4, markup=_by_errors),
-    Column(title="verdict", cell=lambda row: wording.TITLES[row.status], rank=0, left=True, markup=_by_status),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """What is known of the terminal: columns, pytest's verbosity, what its encoding takes."""
-
-    width: int
-    verbosity: int
-    unicode: bool
-
-    def text(self, text: str) -> str:
-        """Return text of unknown origin as this screen can show it."""
-        return encodable(plain(text), unicode=self.unicode)
-
-    def id(self, test_id: str, *, beside: int = 0) -> str:
-        """Return a test id that fits one line beside so many columns."""
-        return shorten(self.text(test_id), self.width - beside, ellipsis=self.text("…"))
-
-    def sentence(self, text: str, indent: int, *markup: str) -> list[Line]:
-        """Return a sentence broken into lines."""
-        return [line(each, *markup) for each in wrap(self.text(text), self.width, indent=indent)]
 
 
 def lines(
@@ -106,7 +23,7 @@ def lines(
     if verbosity < 0:
         return [*_findings(session, screen), *_missing(session, screen), _closing(session, screen)]
     blocks = (
-        _table(session.results, screen),
+        table(session.results, screen, shown_by(session.settings)),
         regions.lines(session.results, screen.width, screen.text, screen.id),
         _findings(session, screen),
         _missing(session, screen),
@@ -120,58 +37,6 @@ def lines(
 def _spaced(blocks: Iterable[list[Line]]) -> list[Line]:
     spaced = [each for block in blocks if block for each in (*block, Line())]
     return spaced[:-1]
-
-
-def _table(results: Sequence[Result], screen: Screen) -> list[Line]:
-    grid = [(result, row) for result in results for row in rows(result)]
-    if not grid:
-        return []
-    cells = {column.title: [screen.text(column.cell(row)) for _, row in grid] for column in COLUMNS}
-    sizes = {title: max(len(title), *map(len, texts)) for title, texts in cells.items()}
-    label = max(len(row.metric.id) for _, row in grid)
-    shown, blocks = _fitted(sizes, screen.width - len(_INDENT) - label)
-    spark = len(_GAP) + blocks if blocks else 0
-    header = " " * (len(_INDENT) + label + spark) + "".join(_GAP + _aligned(each.title, each, sizes) for each in shown)
-    found = [line(header.rstrip(), "bold")]
-    for index, (result, row) in enumerate(grid):
-        if index == 0 or grid[index - 1][0] is not result or grid[index - 1][1].step != row.step:
-            found += [line(screen.id(_title(result, row)))]
-        bars = "" if row.now is None else encodable(sparkline(row.now.histogram, blocks), unicode=screen.unicode)
-        spans = [Span(text=f"{_INDENT}{row.metric.id:<{label}}{(_GAP + bars if spark else ''):<{spark}}")]
-        for each in shown:
-            text = _aligned(cells[each.title][index], each, sizes)
-            spans.append(Span(text=_GAP + text, markup=each.markup(row)))
-        found.append(Line(spans=tuple(spans)))
-    return found + _too_few([row for _, row in grid], screen)
-
-
-def _too_few(shown: Iterable[Row], screen: Screen) -> list[Line]:
-    """Return what the dashes of a table say, where it has some for want of requests."""
-    lacking = [row.now.needed for row in shown if row.now is not None and row.now.successes and row.p95 is None]
-    needed = {each: max((one[each] for one in lacking if each in one), default=None) for each in ("p50", "p95")}
-    words = ", ".join(f"{each} needs {count}" for each, count in needed.items() if count is not None)
-    return screen.sentence(f"– too few requests: {words}", len(_INDENT)) if words else []
-
-
-def _title(result: Result, row: Row) -> str:
-    named = result.test_id if row.step is None else f"{result.test_id} · {row.step}"
-    return named if result.plan.ab is None else f"{named} ({wording.compared_with(result)})"
-
-
-def _fitted(sizes: Mapping[str, int], width: int) -> tuple[list[Column], int]:
-    """Choose the columns that fit, and the width that is left for the sparkline."""
-    ranked = sorted(COLUMNS, key=lambda column: column.rank)
-    least = len(_GAP) + _BLOCKS[0]
-    for count in range(len(ranked), 0, -1):
-        left = width - sum(len(_GAP) + sizes[column.title] for column in ranked[:count])
-        if left >= (least if ranked[count - 1].rank > _SPARKLINE_RANK else 0):
-            break
-    blocks = min(left - len(_GAP), _BLOCKS[1]) if left >= least else 0
-    return [column for column in COLUMNS if column in ranked[:count]], blocks
-
-
-def _aligned(text: str, column: Column, sizes: Mapping[str, int]) -> str:
-    return text if column.left else text.rjust(sizes[column.title])
 
 
 def _findings(session: Session, screen: Screen) -> list[Line]:
@@ -294,6 +159,6 @@ def _facts(result: Result) -> list[str]:
 def section(result: Result, *, width: int = NARROW, unicode: bool = True) -> str:
     """Return the text of the report section of one test: its table and what it was measured under."""
     screen = Screen(width=width, verbosity=0, unicode=unicode)
-    table = [each.text.rstrip() for each in _table([result], screen)]
+    lines = [each.text.rstrip() for each in table([result], screen)]
     _, facts = _facts(result)
-    return "\n".join([*wrap(screen.text(f"{wording.TITLES[result.status]}: {facts}"), width, indent=0), *table])
+    return "\n".join([*wrap(screen.text(f"{wording.TITLES[result.status]}: {facts}"), width, indent=0), *lines])

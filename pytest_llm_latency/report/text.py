@@ -114,3 +114,24 @@ def sparkline(histogram: Sequence[int], width: int) -> str:
 
 def _block(count: int, most: int) -> str:
     return BLOCKS[math.ceil(len(BLOCKS) * count / most) - 1] if count else " "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What is known of the terminal: columns, pytest's verbosity, what its encoding takes."""
+
+    width: int
+    verbosity: int
+    unicode: bool
+
+    def text(self, text: str) -> str:
+        """Return text of unknown origin as this screen can show it."""
+        return encodable(plain(text), unicode=self.unicode)
+
+    def id(self, test_id: str, *, beside: int = 0) -> str:
+        """Return a test id that fits one line beside so many columns."""
+        return shorten(self.text(test_id), self.width - beside, ellipsis=self.text("…"))
+
+    def sentence(self, text: str, indent: int, *markup: str) -> list[Line]:
+        """Return a sentence broken into lines."""
+        return [line(each, *markup) for each in wrap(self.text(text), self.width, indent=indent)]

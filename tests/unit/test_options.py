@@ -10,7 +10,7 @@ import pytest
 
 from pytest_llm_latency import options
 from pytest_llm_latency.errors import SettingsError
-from pytest_llm_latency.options import BY_NAME, CONFIG, NO_FILE, OPTIONS, Option, SettingsFile, resolve
+from pytest_llm_latency.options import BY_NAME, NO_FILE, OPTIONS, Option, SettingsFile, resolve
 
 ROOT = Path("project").absolute()
 
@@ -51,6 +51,8 @@ TEXTS: dict[str, tuple[str, Any, str | None]] = {
     "budget-dollars": ("$0.50", 0.5, "nan"),
     "ab": ("https://api.example.com/v1", "https://api.example.com/v1", "localhost:8000"),
     "gate": ("ttft, tpot", ("ttft", "tpot"), "?"),
+    "metrics": ("ttfo,tokens_out", ("ttfo", "tokens_out"), "?"),
+    "percentiles": ("p50, 99", ("p50", "p99"), "?"),
     "limits": ("ttft.p95 < 1s,e2e.p95<20s", ("ttft.p95 < 1s", "e2e.p95<20s"), "ttft.p95 < 1"),
     "tolerance": ("20%", 0.2, "-5%"),
     "margin": ("0.5", 0.5, "0"),
@@ -94,7 +96,8 @@ def test_names_flags_and_ini_keys_follow_one_rule() -> None:
         assert re.fullmatch(r"[a-z]+(-[a-z]+)*", option.name)
         assert option.flag == f"--llm-latency-{option.name}"
         assert option.ini == f"llm_latency_{option.name.replace('-', '_')}"
-        assert re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key) or option is CONFIG
+        own = {"config": "", "metrics": "metrics.show", "percentiles": "percentiles.show"}.get(option.name)
+        assert own == option.key or re.fullmatch(rf"[a-z]+[.]{option.name.replace('-', '_')}", option.key)
     assert len({option.key for option in OPTIONS}) == len(OPTIONS)
 
 

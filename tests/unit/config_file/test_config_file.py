@@ -219,10 +219,11 @@ def test_a_list_is_read_as_the_command_line_writes_it(
     found = said("metrics: {gate: [ttft, tpot]}\ngate: {limits: 'ttft.p95 < 1s'}\n")
     assert found.values == {"gate": ("ttft", "tpot"), "limits": ("ttft.p95 < 1s",)}
     assert said("metrics: {gate: none}").values == said("metrics: {gate: []}").values == {"gate": ()}
-    assert mistakes("metrics:\n  gate: [tttf]\ngate:\n  limits: ['ttft.p59 < 1s', 3]\n") == [
+    assert said("percentiles: {show: [50, p99]}").values == {"percentiles": ("p50", "p99")}
+    assert mistakes("metrics:\n  gate: [tttf]\ngate:\n  limits: ['ttft.p59 < 1s', {}]\n") == [
         "llm-latency.yaml:2:9: metrics.gate: 'tttf' is no metric that is compared: did you mean 'ttft'?",
         "llm-latency.yaml:4:11: gate.limits: the limit 'ttft.p59 < 1s' names the statistic 'p59': did you mean 'p50'?",
-        "llm-latency.yaml:4:29: gate.limits[1] is 3, a number: it must be a text.",
+        "llm-latency.yaml:4:29: gate.limits[1] is a mapping: it must be a text.",
     ]
 
 
@@ -289,6 +290,8 @@ PLAIN: dict[str, object] = {
     "error-limit": 0.1,
     "gate": ["ttft", "tpot"],
     "http-version": "2",
+    "metrics": ["tpot"],
+    "percentiles": ["p50", "p99"],
     "limits": ["ttft.p95 < 1s", "error_rate < 1%"],
     "load": "20/s",
     "on-inconclusive": "fail",
