@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -47,7 +47,7 @@ class Task:
     name: str
     prepared: Prepared
     body: Body
-    access: Mapping[str, object]
+    access: Mapping[str, object] = field(repr=False)  # it may have a key
     settings: Settings
     root: Path
     client: "Client | None"
@@ -146,10 +146,12 @@ class Profiling:
 
     def close(self) -> None:
         """Give litellm its own settings back, and stop the simulator."""
-        for each in (self._measuring, self._simulator):
-            if each is not None:
-                each.close()
-        Profiling._turn.release()
+        try:
+            for each in (self._measuring, self._simulator):
+                if each is not None:
+                    each.close()
+        finally:
+            Profiling._turn.release()
 
     @property
     def _prepared(self) -> Benchmark:

@@ -35,6 +35,9 @@ MEASURING: Mapping[str, str | None] = MappingProxyType({
     "prompts": "a file of prompts, which take turns (.txt, .jsonl, .json, .yaml)",
     "nonce": None,
     "timeout": None,
+    "retries": None,
+    "retry-wait": None,
+    "keep-answers": None,
     "http-version": None,
     "requests-per-minute": "requests that may be sent in a minute; others wait",
     "tokens-per-minute": "tokens, of prompts and answers, that may be used in a minute",
@@ -50,6 +53,7 @@ MEASURING: Mapping[str, str | None] = MappingProxyType({
     "environment": "label of the environment (default: 'default', with the simulator 'simulator')",
     "region": None,
     "prices": None,
+    "slo": None,
 })
 
 
@@ -150,7 +154,10 @@ def _task(arguments: argparse.Namespace, settings: options.Settings, show: "Show
         raise UsageError("name what is asked: a PROMPT or several, or a file of them with --prompts.")
     parameters = _parameters(arguments.parameters)
     said = marker.llm_latency(
-        model=arguments.model, prompts=prompts if len(prompts) > 1 else None, limits=arguments.limits or None
+        model=arguments.model,
+        adaptive=False,  # nothing is accepted that it could be looked at beside
+        prompts=prompts if len(prompts) > 1 else None,
+        limits=arguments.limits or None,
     )
 
     async def body(llm: "AsyncCaller") -> None:

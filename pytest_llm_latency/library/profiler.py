@@ -108,6 +108,7 @@ class LatencyProfiler:
     ) -> Asked:
         arguments = marker.llm_latency(
             model=self._model,
+            adaptive=False,  # nothing is accepted that it could be looked at beside
             requests=requests,
             warmup=warmup,
             concurrency=concurrency,

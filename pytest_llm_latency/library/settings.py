@@ -21,9 +21,13 @@ class Options(TypedDict, total=False):
     config: str | Path
     simulate_profile: str | Path
     simulate_slowdown: float | str
+    retries: int
+    retry_wait: float | str
+    keep_answers: bool
     environment: str
     region: str
     prices: str | Path
+    slo: str | Path
     monthly_requests: int
     error_limit: float | str
     max_error: float | str

@@ -1,13 +1,14 @@
 """Profiles without pytest: what is asked, what is told meanwhile, and what is left of one that was cut off."""
 
 import asyncio
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_llm_latency import judge, profiling
+from pytest_llm_latency import judge, marker, profiling
 from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller
 from pytest_llm_latency.errors import MarkerError, ProfileError, SettingsError
 from pytest_llm_latency.execution.clock import MonotonicClock
@@ -111,9 +112,28 @@ def test_a_server_and_its_key_are_those_of_every_request() -> None:
 
     reaching = profiler(sender, base_url="http://localhost:1/v1", api_key="sk-x")
     reaching.profile(body=body, requests=1, warmup=0)
-    reaching.profile("three", requests=1, warmup=0)
+    result = reaching.profile("three", requests=1, warmup=0)
     asked = [(each.parameters["api_base"], each.parameters["api_key"]) for each in sender.requests]
     assert asked == [("http://localhost:1/v1", "sk-x"), ("http://other", "sk-x"), ("http://localhost:1/v1", "sk-x")]
+    assert "sk-x" not in result.to_json() + repr(result.run)
+
+
+def test_a_profile_takes_what_a_marker_takes() -> None:
+    """Of the same types, but for what needs accepted runs."""
+    marked, taken = (inspect.signature(each).parameters for each in (marker.llm_latency, LatencyProfiler.profile))
+    assert set(marked) - set(taken) == {"model", "adaptive"}
+    assert {name: taken[name] for name in marked if name in taken} == {
+        name: each for name, each in marked.items() if name in taken
+    }
+
+
+def test_an_accepting_or_adaptive_suite_changes_nothing(tmp_path: Path) -> None:
+    """Its settings file may be shared."""
+    (tmp_path / "suite.toml").write_text(
+        "[gate]\naccept = true\n[profiling]\nadaptive = true\nwarmup = 0\n", encoding="utf-8"
+    )
+    result = profiler(client(), config=tmp_path / "suite.toml").profile("hi")
+    assert (result.requests, result.run.plan.adaptive, result.judged.accepting) == (60, False, False)
 
 
 def test_events_are_told_from_beginning_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
