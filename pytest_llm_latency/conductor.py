@@ -18,7 +18,6 @@ from pytest_llm_latency.measuring import Measuring
 from pytest_llm_latency.model import Compared, Notice
 from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.session import Collecting
-from pytest_llm_latency.units import nanoseconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import clocks, rounds, words
 from pytest_llm_latency.workers.channel import Message
@@ -27,7 +26,6 @@ from pytest_llm_latency.workers.listener import Handler, Peer
 from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
-LEAD_S = 0.2  # in so long a time the last answer of a meeting has reached every worker, also of a busy machine
 _TICK_S = 1.0
 
 _Act = Callable[[float], None]
@@ -211,10 +209,8 @@ class Conductor:
         return {"settled": None if settled is None else to_builtins(settled)}
 
     def _soon(self, names: Sequence[str]) -> dict[str, int]:
-        """Return a moment that lies ahead, by the clock of each worker; the furthest hears of it in time."""
         offsets = {name: self._offsets.get(name, clocks.SAME_CLOCK) for name in names}
-        moment_ns = time.monotonic_ns() + nanoseconds(LEAD_S) + 2 * max(each.error_ns for each in offsets.values())
-        return {name: moment_ns + offset.shift_ns for name, offset in offsets.items()}
+        return clocks.soon(time.monotonic_ns(), offsets)
 
     def _end(self, name: str) -> None:
         """End the process of a worker, which may be stopped and hear nothing: xdist then starts another one."""

@@ -8,7 +8,7 @@ Of several rounds the fastest counts, as in NTP's clock filter (RFC 5905, sectio
 
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 CLOCK, OFFSET = "clock", "offset"
 ROUNDS = 12
 _WITHIN_S = 20.0
+# In so long a time the answer to a meeting has reached the last of so many workers, also of a busy machine.
+_LEAD_S, _LEAD_EACH_S = 0.2, 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,13 @@ def placed(worker: Worker | None, offset: Offset) -> Worker | None:
     if worker is None:
         return None
     return replace(worker, clock_offset_s=seconds(offset.ahead_ns), clock_error_s=seconds(offset.error_ns))
+
+
+def soon(now_ns: int, offsets: Mapping[str, Offset]) -> dict[str, int]:
+    """Return a moment that lies ahead, by the clock of each worker; the furthest and the last hear of it in time."""
+    lead_s = _LEAD_S + _LEAD_EACH_S * len(offsets)
+    moment_ns = now_ns + nanoseconds(lead_s) + 2 * max(each.error_ns for each in offsets.values())
+    return {name: moment_ns + offset.shift_ns for name, offset in offsets.items()}
 
 
 def estimate(rounds: Sequence[Round]) -> Offset:

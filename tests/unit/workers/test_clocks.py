@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import nouns
 from pytest_llm_latency.metrics import METRICS, value
-from pytest_llm_latency.workers.clocks import Offset, Round, estimate, shifted
+from pytest_llm_latency.workers.clocks import SAME_CLOCK, Offset, Round, estimate, shifted, soon
 
 delays_ns = st.integers(min_value=0, max_value=10**9)
 
@@ -42,3 +42,11 @@ def test_stamps_of_what_may_be_the_same_clock_stay() -> None:
     """An offset within its own error says nothing."""
     sample = nouns.sample(0, 0.25)
     assert shifted(sample, Offset(ahead_ns=900, error_ns=1_000)) is sample
+
+
+def test_a_moment_lies_further_ahead_the_more_workers_there_are_and_the_less_their_clocks_are_known() -> None:
+    """It is the same moment for all, told to each by its own clock."""
+    few = soon(10**12, {"gw0": SAME_CLOCK, "eu": Offset(ahead_ns=10**10, error_ns=10**6)})
+    assert few["eu"] - 10**10 == few["gw0"] > 10**12
+    many = soon(10**12, {f"gw{number}": SAME_CLOCK for number in range(800)})
+    assert many["gw0"] - few["gw0"] == 798 * 10**6 - 2 * 10**6
