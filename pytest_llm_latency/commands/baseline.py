@@ -127,7 +127,8 @@ def list_all(arguments: argparse.Namespace) -> int:
         tables.write_json([{"environment": label, **to_builtins(entry)} for label, entry in stored])
     elif stored:
         heads = ("ENVIRONMENT", "TEST", "SERIES", *tables.FIGURES, "RUNS", "ACCEPTED", "COMMIT", "REASON")
-        tables.write_table([heads, *(row for label, entry in stored for row in _rows(label, entry))])
+        rows = (row for label, entry in stored for row in _rows(label, entry))
+        tables.write_table([heads, *rows], spare=("REASON", "COMMIT", "ACCEPTED", "RUNS", "95 % INTERVAL"))
     else:
         tables.write([
             f"no baselines in {arguments.baselines}: run 'pytest --llm-latency', then 'llm-latency baseline accept'"

@@ -63,7 +63,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
         tables.write_json({**asdict(found), "factors": calibration.FACTORS, "runs_left_out": left_out})
         return 0
     tables.write([*_lines(found, len(runs)), ""])
-    tables.write_table([_HEADS, *map(_row, found.detectable)])
+    tables.write_table([_HEADS, *map(_row, found.detectable)], spare=("REQUESTS", "RUNS", "HALF OF THEM"))
     tables.write(["", *_notes(found, left_out)])
     return 0
 

@@ -8,6 +8,7 @@ of the answer left. What the client's figures differ by from that is their error
 import argparse
 import asyncio
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import load as loads
 from pytest_llm_latency import marker, options, per_request, units
-from pytest_llm_latency.commands import tables
+from pytest_llm_latency.commands import painting, tables
 from pytest_llm_latency.errors import ProviderError, UsageError
 from pytest_llm_latency.model import CONTROL, MEASURE, Plan, Sample
 from pytest_llm_latency.units import seconds
@@ -208,27 +209,32 @@ def _report(found: Sequence[Errors]) -> Iterator[str]:
         "STREAMS",
         "REQUESTS",
         "STAMPS",
-        "TTFT ERROR P50",
+        "TTFT P50",
         "P99",
-        "CHUNK GAP ERROR P50",
+        "GAP P50",
         "P99",
-        "OWN ESTIMATE",
-        "FIT FOR TTFT",
+        "ESTIMATE",
+        "FIT FROM",
     )
-    rows = [heads, *(_row(each) for each in found)]
+    rows = tables.fitted([heads, *(_row(each) for each in found)], ("REQUESTS", "STAMPS"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
     yield ""
-    yield "TTFT error: the measured time to first token less the true one, from the call to the server's first delta."
-    yield "P99 of fewer than 100 requests is the largest error."
-    yield "Own estimate: what a benchmark under this load would say that 1 % of its requests may be wrong by."
-    yield "Fit for TTFT: from there on 99 % of the requests are measured with an error below 5 %."
+    notes = [
+        "TTFT: the error of the time to first token, from the call to the server's first delta.",
+        "GAP: the error of the gaps between chunks.",
+        "P99 of fewer than 100 requests is the largest error.",
+        "ESTIMATE: what a benchmark under this load would say that 1 % of its requests may be wrong by.",
+        "FIT FROM: a time to first token from which on 99 % of the requests have an error below 5 %.",
+    ]
     if any("loop" in each.clocks for each in found):
-        yield (
+        notes.append(
             "Some stamps came from the event loop and not from the kernel, so they are late when this machine is busy: "
             "kernel stamps need Linux."
         )
+    for note in notes:
+        yield from textwrap.wrap(note, painting.width())
 
 
 def _row(errors: Errors) -> tuple[str, ...]:

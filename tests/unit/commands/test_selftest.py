@@ -142,6 +142,7 @@ def test_the_table_names_the_levels_and_what_they_are_fit_for(capsys: pytest.Cap
 
 def test_what_is_alive_is_out_of_the_collectors_sight_as_in_a_benchmark() -> None:
     """A full collection with litellm loaded would be an error of half a second that no benchmark has."""
+    gc.unfreeze()  # the tests keep what they have imported out of it as well
     frozen: list[int] = []
 
     async def send(_: object) -> None:
