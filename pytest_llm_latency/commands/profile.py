@@ -53,7 +53,11 @@ MEASURING: Mapping[str, str | None] = MappingProxyType({
     "environment": "label of the environment (default: 'default', with the simulator 'simulator')",
     "region": None,
     "prices": None,
+    "limits": "what must hold, with commas between, as in 'ttft.p95 < 800ms'",
     "slo": None,
+    "gate": "metrics that are compared with earlier runs, with commas between, or none (ttft,e2e)",
+    "metrics": None,
+    "percentiles": None,
 })
 
 
@@ -66,8 +70,6 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--base-url", metavar="URL", help="the server that is asked")
     parser.add_argument("--set", action="append", default=[], dest="parameters", metavar="NAME=VALUE",
                         help="a parameter of litellm, as in temperature=0 (repeatable)")  # fmt: skip
-    parser.add_argument("--limit", action="append", default=[], dest="limits", metavar="LIMIT",
-                        help="what must hold, as in 'ttft.p95 < 800ms' (repeatable)")  # fmt: skip
     parser.add_argument(
         "--against", metavar="RUN", help=f"judge it beside earlier runs: {naming.KINDS}; or {sides.KINDS}"
     )
@@ -157,7 +159,6 @@ def _task(arguments: argparse.Namespace, settings: options.Settings, show: "Show
         model=arguments.model,
         adaptive=False,  # nothing is accepted that it could be looked at beside
         prompts=prompts if len(prompts) > 1 else None,
-        limits=arguments.limits or None,
     )
 
     async def body(llm: "AsyncCaller") -> None:
