@@ -138,7 +138,8 @@ def test_nothing_is_imported_under_a_computed_name() -> None:
 
 
 def test_loading_the_plugin_imports_only_the_standard_library_pytest_and_light_modules(tmp_path: Path) -> None:
-    """What a suite without latency tests pays is the difference between two runs of it."""
+    """What a suite without latency tests pays is the difference between two runs of it; no settings file is read."""
+    (tmp_path / "llm-latency.yaml").write_text("[", encoding="utf-8")
     (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True\n", encoding="utf-8")
     plain = imported(tmp_path)
     ours = imported(tmp_path, "-p", "pytest_llm_latency.plugin") - plain

@@ -15,7 +15,12 @@ def parse(text: str) -> tuple[Node, list[Mistake]]:
     """Return the tree of a text and its mistakes; raise ``UnreadableError`` where it is no YAML."""
     import yaml  # noqa: PLC0415  (slow to import, and most runs read none)
 
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        line, column = 1 + text.count("\n", 0, error.position), error.position - text.rfind("\n", 0, error.position)
+        reason = f"the character U+{error.character:04X} is not allowed"
+        raise UnreadableError(reason, Place(line=line, column=column)) from None
     try:
         root = loader.get_single_node()
         if root is None:
@@ -26,8 +31,6 @@ def parse(text: str) -> tuple[Node, list[Mistake]]:
         mark = error.problem_mark or error.context_mark
         problem = error.problem or str(error.context)
         raise UnreadableError(problem, None if mark is None else _place(mark)) from None
-    except yaml.YAMLError as error:
-        raise UnreadableError(" ".join(str(error).split()), None) from None
     finally:
         loader.dispose()
 
