@@ -12,6 +12,7 @@ from pytest_llm_latency.storage import atomic, results
 if TYPE_CHECKING:
     from pytest_llm_latency.testbench.formats import Format
     from pytest_llm_latency.testbench.rows import Row
+    from pytest_llm_latency.testbench.scenario import Case
 
 Subparsers = Any  # argparse has no public name for it
 
@@ -58,8 +59,9 @@ def add_parser(subparsers: Subparsers) -> None:
     export_parser.add_argument(
         "--dataset",
         type=Path,
+        action="append",
         metavar="FILE",
-        help="the scenarios, for ids and categories (default: the files that pytest was given)",
+        help="the scenarios, for ids and categories; for several, more than once (default: the files given to pytest)",
     )
     export_parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
@@ -106,7 +108,7 @@ def _holds(path: Path, data: bytes) -> bool:
 
 def export(arguments: argparse.Namespace) -> int:
     """Write runs in one of the formats; raise ``UsageError`` where there is nothing, or too much, to write."""
-    from pytest_llm_latency.testbench import reader, rows  # noqa: PLC0415  (only this command needs it)
+    from pytest_llm_latency.testbench import rows  # noqa: PLC0415  (only this command needs it)
     from pytest_llm_latency.testbench.formats import FORMATS  # noqa: PLC0415  (the same)
 
     target: Path = arguments.output
@@ -114,13 +116,12 @@ def export(arguments: argparse.Namespace) -> int:
     chosen = FORMATS[wanted]
     named = str(naming.session(naming.LAST, arguments.results)) if arguments.run == naming.LAST else arguments.run
     runs = [each.run for each in sides.read("RUN", named)]
-    sources = {run.file: Path(run.file) if arguments.dataset is None else arguments.dataset for run in runs}
-    scenarios = {path for path in sources.values() if path == arguments.dataset or reader.looks_like_one(path)}
-    cases = {path: reader.read(path) for path in sorted(scenarios)}
-    found = rows.of_runs(runs, {file: cases.get(path, ()) for file, path in sources.items()})
+    own = list(dict.fromkeys(run.file for run in runs))
+    cases = _named(own, arguments.dataset) if arguments.dataset else _given(own)
+    found = rows.of_runs(runs, cases)
     if not found:
         raise UsageError(f"RUN ({arguments.run}) has no measured request: name another one.")
-    name = "+".join(dict.fromkeys(path.stem for path in sources.values()))
+    name = "+".join(dict.fromkeys(Path(each).stem for each in arguments.dataset or own))
     files = _files(target, chosen, found, name)
     atomic.replace_all({path: text.encode() for path, text in files.items()})
     if arguments.json:
@@ -128,6 +129,25 @@ def export(arguments: argparse.Namespace) -> int:
     else:
         tables.write(f"{chosen.title} written to {path}" for path in files)
     return 0
+
+
+def _given(own: "Sequence[str]") -> "dict[str, Sequence[Case]]":
+    """Return the scenarios of the files of runs that pytest was given, where they are still there."""
+    from pytest_llm_latency.testbench import reader  # noqa: PLC0415  (the same)
+
+    return {file: reader.read(Path(file)) for file in own if reader.looks_like_one(Path(file))}
+
+
+def _named(own: "Sequence[str]", datasets: "Sequence[Path]") -> "dict[str, Sequence[Case]]":
+    """Return the scenarios of all datasets for each file of runs; raise ``UsageError`` where two share an id."""
+    from pytest_llm_latency.testbench import reader  # noqa: PLC0415  (the same)
+
+    first: dict[str, Path] = {}
+    cases = [(path, case) for path in datasets for case in reader.read(path)]
+    for path, case in cases:
+        if first.setdefault(case.id, path) != path:
+            raise UsageError(f"{first[case.id]} and {path} both have {case.id!r}: name one of them as --dataset.")
+    return dict.fromkeys(own, tuple(case for _, case in cases))
 
 
 def _by_ending(target: Path) -> str:

@@ -41,6 +41,19 @@ def test_a_run_is_exported_by_the_ending_of_its_file(capsys: pytest.CaptureFixtu
     assert json.loads(Path("x.json").read_text(encoding="utf-8"))["total_requests"] == 2
 
 
+def test_several_datasets_may_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no id is in two of them."""
+    other = {**DATASET, "test_cases": [{"id": "other", "prompt": "Hi", "category": "talk"}]}
+    Path("other.json").write_text(json.dumps(other), encoding="utf-8")
+    command = ["testbench", "export", "run.parquet", "-o", "a.json", "--dataset", "set.json", "--dataset"]
+    assert cli.main([*command, "other.json"]) == 0
+    found = json.loads(Path("a.json").read_text(encoding="utf-8"))
+    assert (found["dataset_name"], found["results"][0]["category"]) == ("set+other", "maths")
+    Path("other.json").write_text(json.dumps(DATASET), encoding="utf-8")
+    assert cli.main([*command, "other.json"]) == 4
+    assert "set.json and other.json both have 'count': name one of them as --dataset." in capsys.readouterr().err
+
+
 def test_a_file_that_pytest_was_given_says_itself_which_scenarios_it_has() -> None:
     """As far as it is still there; ids have the letters of the file, where pytest has escaped them."""
     case = {"id": "zähle", "prompt": "To 3.", "category": "maths"}
