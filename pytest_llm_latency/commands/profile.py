@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import config_file, options
 from pytest_llm_latency.commands import naming, painting, sides, tables
-from pytest_llm_latency.commands.compare import JUDGING
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, OK
 from pytest_llm_latency.errors import SettingsError, UsageError
 from pytest_llm_latency.storage import atomic, results
@@ -25,20 +24,19 @@ if TYPE_CHECKING:
 Subparsers = Any  # argparse has no public name for it
 
 _SUMMARY = "measure a model and prompts without a test"
-# The options of a test run that say how it is measured, each with its own words where it has no tests.
-MEASURING: Mapping[str, str | None] = MappingProxyType({
+# The options of a test run that a suite alone has a use for; all others are taken.
+_OF_SUITES = frozenset({
+    "accept", "adaptive", "baselines", "ci", "expected", "keep", "listen", "model", "reason", "results", "workers",
+})  # fmt: skip
+TAKEN = tuple(option for option in options.OPTIONS if option.name not in _OF_SUITES)
+# What some of them mean where there are no tests.
+_WORDS: Mapping[str, str] = MappingProxyType({
+    "config": "the settings file (the one that lies here)",
     "requests": "measured requests (60)",
     "concurrency": "users of a closed load (1)",
-    "load": None,
     "warmup": "requests before the measured ones (one a user, at least 2)",
     "ramp-in": "requests under load before those that count",
     "prompts": "a file of prompts, which take turns (.txt, .jsonl, .json, .yaml)",
-    "nonce": None,
-    "timeout": None,
-    "retries": None,
-    "retry-wait": None,
-    "keep-answers": None,
-    "http-version": None,
     "requests-per-minute": "requests that may be sent in a minute; others wait",
     "tokens-per-minute": "tokens, of prompts and answers, that may be used in a minute",
     "max-concurrency": "requests that may be under way at once, of an open load too",
@@ -47,17 +45,9 @@ MEASURING: Mapping[str, str | None] = MappingProxyType({
     "budget-tokens": "tokens, of prompts and answers, that may be used",
     "budget-dollars": "what it may cost, as in '$0.50'",
     "ab": "measure it interleaved with this model, or with itself at this base URL, and judge it against that",
-    "simulate": None,
-    "simulate-profile": None,
-    "simulate-slowdown": None,
     "environment": "label of the environment (default: 'default', with the simulator 'simulator')",
-    "region": None,
-    "prices": None,
     "limits": "what must hold, with commas between, as in 'ttft.p95 < 800ms'",
-    "slo": None,
     "gate": "metrics that are compared with earlier runs, with commas between, or none (ttft,e2e)",
-    "metrics": None,
-    "percentiles": None,
 })
 
 
@@ -73,7 +63,6 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--against", metavar="RUN", help=f"judge it beside earlier runs: {naming.KINDS}; or {sides.KINDS}"
     )
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings file (the one that lies here)")
     parser.add_argument("--name", metavar="NAME", help="what it is called in files and reports (the model)")
     parser.add_argument("--output", action="append", default=[], type=Path, dest="outputs", metavar="FILE",
                         help="write the run (.parquet, for --against, compare and pandas), its figures (.json) or its "
@@ -82,10 +71,9 @@ def add_parser(subparsers: Subparsers) -> None:
     amount.add_argument("-v", "--verbose", action="count", default=0, help="say more")
     amount.add_argument("-q", "--quiet", action="count", default=0, help="say less")
     amount.add_argument("--json", action="store_true", help="print the figures and verdicts as JSON")
-    for name, words in {**MEASURING, **dict.fromkeys(JUDGING)}.items():
-        option = options.BY_NAME[name]
+    for option in TAKEN:
         kind: dict[str, Any] = {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
-        parser.add_argument(f"--{name}", **kind, help=words or option.help)
+        parser.add_argument(f"--{option.name}", **kind, help=_WORDS.get(option.name, option.help))
     parser.set_defaults(handler=profile)
 
 
@@ -127,9 +115,9 @@ def _settings(arguments: argparse.Namespace) -> options.Settings:
 
     Raises ``SettingsError`` for one that cannot be read.
     """
-    given = {name: getattr(arguments, name.replace("-", "_")) for name in (*MEASURING, *JUDGING)}
+    given = {option.name: getattr(arguments, option.name.replace("-", "_")) for option in TAKEN}
     try:
-        file = config_file.load(Path.cwd(), arguments.config)
+        file = config_file.load(Path.cwd(), None if arguments.config is None else Path.cwd() / arguments.config)
         found = options.resolve(lambda option: given.get(option.name), lambda _: None, Path.cwd(), file)
     except SettingsError as error:
         raise SettingsError(_in_flags(str(error))) from None

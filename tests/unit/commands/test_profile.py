@@ -9,31 +9,13 @@ import pytest
 
 from pytest_llm_latency import judge
 from pytest_llm_latency.cli import main
-from pytest_llm_latency.commands import profile
-from pytest_llm_latency.commands.compare import JUDGING
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.measuring import Measuring
 from pytest_llm_latency.model import Request
-from pytest_llm_latency.options import BY_NAME
 
 MODEL = "openai/gpt-4o-mini"
 Script = Callable[[Request, int], Answer]
-# What only a suite of tests has a use for.
-OF_SUITES = {
-    "config",  # it is an argument of the command
-    "model",
-    "adaptive",
-    "expected",
-    "baselines",
-    "results",
-    "accept",
-    "reason",
-    "keep",
-    "ci",
-    "workers",
-    "listen",
-}
 
 
 def quick(_: Request, number: int) -> Answer:
@@ -191,8 +173,3 @@ def test_earlier_runs_that_nothing_can_be_judged_against_are_refused_first(
     assert main([*line, "--budget-requests", "3", "--output", "stopped.parquet"]) == 0
     assert main([*line, "--requests", "9", "--against", "stopped.parquet"]) == 0
     assert len(sender.requests) == 22
-
-
-def test_every_option_of_a_test_run_is_taken_or_is_for_suites_alone() -> None:
-    """A new one belongs to one of the two."""
-    assert {*profile.MEASURING, *JUDGING} == BY_NAME.keys() - OF_SUITES
