@@ -22,6 +22,7 @@ from tables import show, write
 
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.pacing import Answered, Claim
+from pytest_llm_latency.execution.sharing import kinds
 from pytest_llm_latency.execution.sharing.desk import Desk
 from pytest_llm_latency.execution.sharing.ledger import Ledger
 from pytest_llm_latency.execution.sharing.limiter import SharedLimiter, SharedLimits
@@ -92,7 +93,7 @@ def work(name: str, given: Given, pacing: Pacing, times: tuple[float, float], re
 def measured(workers: int, pacing: Pacing, seconds_: float) -> tuple[list[tuple[int, int]], float]:
     """Return what all workers were let go, in order, and the controller's processor time a request in seconds."""
     desk = Desk(Ledger(DEFAULT_BUDGET, workers), MonotonicClock())
-    handlers = dict.fromkeys(desk.kinds, lambda peer, message: desk.take(peer.name, message.kind, message.body))
+    handlers = dict.fromkeys(kinds.TAKEN, lambda peer, message: desk.take(peer.name, message.kind, message.body))
     listener = Listener(handlers, came=desk.came, gone=lambda peer, _: desk.gone(peer.name))
     context = multiprocessing.get_context("spawn")
     results = context.SimpleQueue()

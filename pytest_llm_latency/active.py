@@ -10,6 +10,7 @@ import pytest
 from _pytest.runner import runtestprotocol  # not public; the only way to run a test and hold its reports
 
 from pytest_llm_latency import latency_tests, planning, preparing
+from pytest_llm_latency.attendance import Attendance
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.options import Settings
 from pytest_llm_latency.planning import Plans, is_latency_test
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.member import Member
     from pytest_llm_latency.model import Result
     from pytest_llm_latency.parts import Test
-    from pytest_llm_latency.session import Closing, Collecting, Ending
+    from pytest_llm_latency.session import Closing, Collecting
     from pytest_llm_latency.simulator.process import SimulatorProcess
 
 # Attributes of a report: whether it may turn red at the end, and the outcome in exact builtins.
@@ -37,13 +38,14 @@ class Active:
         self._config = config
         self.settings = settings
         self._given: dict[str, Any] | None = getattr(config, "workerinput", None)
-        self._origin = origin_of(config.rootpath, settings, self._given)
+        self.origin = origin_of(config.rootpath, settings, self._given)
         self._plans = Plans((), settings)
         self._measuring: Measuring | None = None
         self._simulator: SimulatorProcess | None = None
         self._closing: Closing | None = None
         self._held: dict[str, list[pytest.TestReport]] = {}
-        self._crew = None if self._given else Crew(config, self._origin, self._collecting, self._api_bases)
+        self.attendance = Attendance()
+        self._crew = None if self._given else Crew(config, self)
         if self._crew is not None:
             config.pluginmanager.register(self._crew, "llm_latency_crew")
             preparing.check_environment(settings)
@@ -54,15 +56,17 @@ class Active:
         """Prove, before anything is measured, that results and baselines can be written."""
         if self._given is not None or self._config.getoption("collectonly"):
             return
+        from pytest_llm_latency import publishing  # noqa: PLC0415  (no worker needs it)
+
         try:
             preparing.check_folders(self.settings)
-            self._collecting.publishing.check()
+            publishing.check(self.origin)
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
 
     def pytest_report_header(self) -> str:
         """Say what is measured against what."""
-        return latency_tests.header(self._origin)
+        return latency_tests.header(self.origin)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -76,7 +80,7 @@ class Active:
         """Note which latency tests the run has to report on; the controller hears it before it hands out tests."""
         self._plans = Plans(session.items, self.settings)
         if self._plans.tests and self._given is None:
-            self._collecting.expected = self._plans.tests
+            self.attendance.expected = self._plans.tests
         if self._link is not None and self._in_gang and not self._config.getoption("collectonly"):
             tell_collected(self._link, self._plans.tests)
 
@@ -86,8 +90,8 @@ class Active:
         """Return what a test gets as ``llm``; it works while the test's body is measured."""
         from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller  # noqa: PLC0415  (only a measuring process)
 
-        is_async = inspect.iscoroutinefunction(getattr(item, "obj", None))
-        item.stash[_CALLER] = AsyncCaller() if is_async else SyncCaller()
+        kind = AsyncCaller if inspect.iscoroutinefunction(getattr(item, "obj", None)) else SyncCaller
+        item.stash[_CALLER] = kind()
         return item.stash[_CALLER]
 
     @pytest.hookimpl(tryfirst=True)
@@ -168,7 +172,7 @@ class Active:
     def _keep(self, benchmark: "Benchmark", test: "Test") -> None:
         """Store what an interrupted benchmark has measured; a worker's goes with the worker."""
         if benchmark.progress.began_ns is not None and self._given is None:
-            self._collecting.receive(self._judging().conclude(benchmark, test))
+            self.collecting.receive(self._judging().conclude(benchmark, test))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -193,9 +197,9 @@ class Active:
         if packed is not None:
             from pytest_llm_latency.measuring import Outcome  # noqa: PLC0415  (only where something was measured)
 
-            self._collecting.receive(Outcome.unpack(packed))
+            self.collecting.receive(Outcome.unpack(packed))
         elif not report.passed:
-            (self._collecting.skipped if report.skipped else self._collecting.failed).add(report.nodeid)
+            (self.attendance.skipped if report.skipped else self.attendance.failed).add(report.nodeid)
 
     # After the tests.
 
@@ -204,34 +208,33 @@ class Active:
         """Close the session; what must fail late is reported while that still decides the exit code."""
         if self._given is not None or self._config.getoption("collectonly"):
             return (yield)
-        from pytest_llm_latency.session import Ending  # noqa: PLC0415  (only the process that collects)
-
         if self._plans:
-            self._collecting.begin()
+            self.collecting.begin()
         try:
             finished = yield
         except (KeyboardInterrupt, pytest.exit.Exception) as end:
             interrupted = self._crew is None or not self._crew.stopped_by(end)
-            self._close(Ending(interrupted=interrupted, stopped_early=True))
+            self._close(interrupted=interrupted, stopped_early=True)
             raise
         except pytest.Session.Failed:  # -x and --maxfail
-            self._close(Ending(interrupted=False, stopped_early=True))
+            self._close(interrupted=False, stopped_early=True)
             raise
-        stopped = bool(session.shouldstop or session.shouldfail)
-        self._close(Ending(interrupted=False, stopped_early=stopped))
+        self._close(interrupted=False, stopped_early=bool(session.shouldstop or session.shouldfail))
         return finished
 
     @functools.cached_property
-    def _collecting(self) -> "Collecting":
+    def collecting(self) -> "Collecting":
         """What takes in the outcomes, in the process that does."""
         from pytest_llm_latency.session import Collecting  # noqa: PLC0415  (no worker needs it)
 
-        return Collecting(self._origin, narrowed=latency_tests.is_narrowed(self._config))
+        return Collecting(self.origin, self.attendance, narrowed=latency_tests.is_narrowed(self._config))
 
-    def _close(self, ending: "Ending") -> None:
+    def _close(self, *, interrupted: bool, stopped_early: bool) -> None:
+        from pytest_llm_latency.session import Ending  # noqa: PLC0415  (only the process that collects)
+
         if self._crew is not None:
             self._held.update(self._crew.close())
-        self._closing = self._collecting.close(ending)
+        self._closing = self.collecting.close(Ending(interrupted=interrupted, stopped_early=stopped_early))
         results = {result.test_id: result for result in self._closing.session.results}
         late = {each.test_id: each for each in self._closing.late}
         for test_id, reports in self._held.items():
@@ -254,7 +257,7 @@ class Active:
         writer = terminalreporter._tw  # noqa: SLF001  (pytest has no public name for the width)
         terminalreporter.section("llm latency")
         screen.write(writer, closing.session, verbosity=self._config.get_verbosity(), artefacts=closing.artefacts)
-        screen.write_plain(writer, self._collecting.publishing.printed)
+        screen.write_plain(writer, self.collecting.publishing.printed)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Stop measuring and the simulator; a worker says what it has collected."""
@@ -285,11 +288,12 @@ class Active:
         from pytest_llm_latency.measuring import Measuring  # noqa: PLC0415  (the same)
 
         if self._measuring is None:
-            bases = self._given["llm_latency_api_bases"] if self._given else self._api_bases()
-            self._measuring = Measuring(self._origin, self._plans.compared, bases, self._link)
+            bases = self._given["llm_latency_api_bases"] if self._given else self.api_bases()
+            self._measuring = Measuring(self.origin, self._plans.compared, bases, self._link)
         return self._measuring
 
-    def _api_bases(self) -> dict[str, str] | None:
+    def api_bases(self) -> dict[str, str] | None:
+        """Return where the embedded simulator stands in for each provider, ``None`` without it."""
         if not self.settings["simulate"]:
             return None
         self._simulator = self._simulator or preparing.start_simulator(self.settings)

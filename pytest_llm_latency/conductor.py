@@ -10,15 +10,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pytest_llm_latency.attendance import Attendance
 from pytest_llm_latency.errors import LatencyError
 from pytest_llm_latency.live import Live, Together
-from pytest_llm_latency.measuring import Measuring
-from pytest_llm_latency.model import Compared, Notice
 from pytest_llm_latency.origin import Origin
-from pytest_llm_latency.session import Collecting
-from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import clocks, rounds, words
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.gang import Gang
@@ -26,21 +23,30 @@ from pytest_llm_latency.workers.listener import Handler, Peer
 from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
+if TYPE_CHECKING:
+    from pytest_llm_latency.measuring import Measuring, Outcome
+    from pytest_llm_latency.model import Compared, Notice
+
 _TICK_S = 1.0
 
 _Act = Callable[[float], None]
 
 
 class Conductor:
-    """One session's gang as pytest's process sees it; ``hang_up`` is called where it can hear its workers no more."""
+    """One session's gang as pytest's process sees it; ``hang_up`` is called where it can hear its workers no more.
 
-    def __init__(self, origin: Origin, collecting: Collecting, live: Live) -> None:
+    ``receive`` takes in what was judged.
+    """
+
+    def __init__(
+        self, origin: Origin, attendance: Attendance, live: Live, receive: "Callable[[Outcome], None]"
+    ) -> None:
         self._origin = origin
         self._live = live
         self._progress = Together()
-        self._collecting = collecting
+        self._attendance = attendance
+        self._receive = receive
         self._compared: dict[str, Compared] = {}
-        self._measuring = Measuring(origin, self._compared, None, None)
         self._nodes: dict[str, Node] = {}
         self._names: set[str] = set()
         self._down: list[str] = []
@@ -135,10 +141,13 @@ class Conductor:
         tests = tuple(map(str, message.body["tests"]))
         if not set(tests) <= set(self.together):  # the first worker to say so; the others have collected the same
             self.together = tuple(dict.fromkeys((*self.together, *tests)))
-            self._collecting.expected = self.together
+            self._attendance.expected = self.together
         peer.reply(message, {})
 
     def _on_compared(self, _: Peer, message: Message) -> None:
+        from pytest_llm_latency.model import Compared  # noqa: PLC0415  (only where something is measured)
+        from pytest_llm_latency.wire import from_builtins  # noqa: PLC0415  (the same)
+
         if not message.body["tests"].keys() <= self._compared.keys():  # the same: all have the same plans
             self._compared.update({test: from_builtins(Compared, each) for test, each in message.body["tests"].items()})
 
@@ -187,8 +196,15 @@ class Conductor:
     def _gang_tick(_: float) -> None:
         """Do nothing but look at the time."""
 
-    def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: tuple[Notice, ...]) -> Verdict:
+    @functools.cached_property
+    def _measuring(self) -> "Measuring":
+        from pytest_llm_latency.measuring import Measuring  # noqa: PLC0415  (the same)
+
+        return Measuring(self._origin, self._compared, None, None)
+
+    def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: "tuple[Notice, ...]") -> Verdict:
         from pytest_llm_latency import parts  # noqa: PLC0415  (only where something was measured)
+        from pytest_llm_latency.wire import to_builtins  # noqa: PLC0415  (the same)
 
         self._live.hide()
         try:
@@ -196,11 +212,12 @@ class Conductor:
             outcome = self._measuring.judged(parts.join(self._origin.session_id, read, lost))
         except LatencyError as error:
             return Verdict(body=None, error=str(error))
-        self._collecting.receive(outcome)
+        self._receive(outcome)
         return Verdict(body={"result": to_builtins(outcome.result), "undecided": outcome.undecided}, error=None)
 
     def _settle(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
         from pytest_llm_latency import parts  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.wire import to_builtins  # noqa: PLC0415  (the same)
 
         try:
             settled = self._measuring.settled([parts.unpack(body, data) for body, data in found.values()])

@@ -9,6 +9,7 @@ from pytest_llm_latency import interleaving, metrics
 from pytest_llm_latency.limits import check_error_limit, check_limits, parse_limit
 from pytest_llm_latency.metrics import ERROR_RATE
 from pytest_llm_latency.model import (
+    LOST,
     MEASURE,
     WORST_FIRST,
     Compared,
@@ -20,7 +21,7 @@ from pytest_llm_latency.model import (
     Summary,
     VerdictStatus,
 )
-from pytest_llm_latency.plan import LOST, STOPPED
+from pytest_llm_latency.plan import STOPPED
 from pytest_llm_latency.stats import GatePolicy, Noise, caching
 from pytest_llm_latency.stats.against import against
 from pytest_llm_latency.stats.comparable import environment_changes

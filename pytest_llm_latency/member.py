@@ -11,8 +11,7 @@ from _pytest.runner import runtestprotocol  # not public; the only way to run a 
 
 from pytest_llm_latency import load as loads
 from pytest_llm_latency.errors import ChannelError
-from pytest_llm_latency.model import Notice, Plan, Result
-from pytest_llm_latency.plan import LOST
+from pytest_llm_latency.model import LOST, Notice, Plan, Result
 from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import channel, clocks, rounds, words
 from pytest_llm_latency.workers.channel import Message

@@ -9,8 +9,7 @@ from pytest_llm_latency.errors import WireError
 from pytest_llm_latency.execution.facts import StepFacts, conditions, together
 from pytest_llm_latency.execution.notices import notices
 from pytest_llm_latency.execution.sampling import Place
-from pytest_llm_latency.model import Conditions, Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
-from pytest_llm_latency.plan import LOST
+from pytest_llm_latency.model import LOST, Conditions, Environment, Failure, Notice, Plan, Run, Sample, Trust, Worker
 from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import from_builtins, to_builtins
 from pytest_llm_latency.workers import clocks

@@ -26,7 +26,6 @@ DEFAULT_RETRIES = Retries(most=0, wait_s=1.0)
 DEFAULT_BUDGET = Budget(requests=None, seconds=None, tokens=None, dollars=None)
 DEFAULT_HTTP_VERSION = http_versions.DEFAULT
 BUDGETS = tuple(field.name for field in fields(Budget))
-LOST = "worker_lost"  # the notice that one of several processes did not measure to its end
 STOPPED = frozenset({"budget", "rate_limit"})  # the notices that a run was ended before its plan
 
 

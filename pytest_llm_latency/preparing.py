@@ -41,9 +41,9 @@ def check_environment(settings: Settings) -> None:
 
 def check_folders(settings: Settings) -> None:
     """Prove that results, and baselines where some are to be accepted, can be written; raises ``UnwritableError``."""
-    from pytest_llm_latency.storage import atomic, results  # noqa: PLC0415  (only the process that stores)
+    from pytest_llm_latency.storage import atomic, results_folder  # noqa: PLC0415  (only the process that stores)
 
-    results.prepare(settings["results"])
+    results_folder.prepare(settings["results"])
     if settings["accept"]:
         atomic.check_writable(settings["baselines"])
 

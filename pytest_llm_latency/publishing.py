@@ -4,11 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_llm_latency import surroundings
-from pytest_llm_latency.model import Evidence, Session
 from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.storage import atomic
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.model import Evidence, Session
 
 FOLDER = "report"
 
@@ -26,32 +29,18 @@ class Publishing:
         self._cleared = False
         self._origin = origin
         self._folder: Path = origin.settings["results"] / FOLDER
-        server = place.server(origin.settings["ci"], surroundings.ci())
+        server = _server(origin)
         self._place = None if server is None else place.place(server, os.environ, origin.root)
-
-    def check(self) -> None:
-        """Prove, before anything is measured, that what the CI adds up itself can be added to.
-
-        Raises ``UnwritableError``.
-        """
-        if self._place is None:
-            return
-        from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (with NumPy, which is slow to import)
-
-        for each in formats.of(self._place.server):
-            target = _target(each.appended_to)
-            if target is not None:
-                atomic.size(target)
 
     def clear(self) -> None:
         """Remove the files of an earlier session, once: a run that is killed must not leave them as its own."""
-        from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (with NumPy, which is slow to import)
 
         for each in () if self._cleared else formats.FORMATS:
             atomic.remove(self._folder / each.file)
         self._cleared = True
 
-    def publish(self, session: Session, evidence: Mapping[str, Evidence]) -> list[tuple[str, str]]:
+    def publish(self, session: "Session", evidence: "Mapping[str, Evidence]") -> list[tuple[str, str]]:
         """Write the files, all or none of them, and add to those of the CI; return a title and a path.
 
         Raises ``UnwritableError``.
@@ -72,6 +61,29 @@ class Publishing:
                 atomic.append_text(target, files[each.file].decode())
         self.printed = "".join(files[each.file].decode() for each in rows if each.printed)
         return [(where.server, f"{self._origin.shown(self._folder)} ({len(files)} files)")]
+
+
+def check(origin: Origin) -> None:
+    """Prove, before anything is measured, that what the CI adds up itself can be added to.
+
+    Raises ``UnwritableError``.
+    """
+    server = _server(origin)
+    if server is None:
+        return
+    from pytest_llm_latency.report.ci import formats  # noqa: PLC0415  (with NumPy, which is slow to import)
+
+    for each in formats.of(server):
+        target = _target(each.appended_to)
+        if target is not None:
+            atomic.size(target)
+
+
+def _server(origin: Origin) -> str | None:
+    """Return the CI whose files are written."""
+    from pytest_llm_latency.report.ci import place  # noqa: PLC0415  (no worker needs it)
+
+    return place.server(origin.settings["ci"], surroundings.ci())
 
 
 def _target(variable: str | None) -> Path | None:

@@ -5,7 +5,6 @@ Only this side writes. It knows nothing of pytest: what must turn red after the 
 
 import dataclasses
 import functools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_llm_latency import artefacts
+from pytest_llm_latency.attendance import Attendance
 from pytest_llm_latency.errors import LatencyError, StorageError
 from pytest_llm_latency.measuring import Outcome, read_accepted
 from pytest_llm_latency.model import Environment, Notice, Result, Session
@@ -53,19 +53,14 @@ class Closing:
 class Collecting:
     """Stores each outcome as it arrives and closes the session."""
 
-    def __init__(self, origin: Origin, *, narrowed: bool) -> None:
+    def __init__(self, origin: Origin, attendance: Attendance, *, narrowed: bool) -> None:
         self._origin = origin
+        self._attendance = attendance
         self._narrowed = narrowed
-        self._started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        self._began = time.monotonic()
         self._results: dict[str, Result] = {}
         self._files: dict[str, str] = {}
         self._kept: Mapping[str, str] = {}
         self._duration_s = 0.0
-        self._problems: list[LatencyError] = []
-        self.expected: tuple[str, ...] = ()
-        self.failed: set[str] = set()
-        self.skipped: set[str] = set()
         self.publishing = Publishing(origin)
 
     @property
@@ -86,10 +81,6 @@ class Collecting:
         with self._noting_problems():
             self.publishing.clear()
 
-    def note(self, problem: LatencyError) -> None:
-        """Let something that went wrong beside the results fail the session."""
-        self._problems.append(problem)
-
     def receive(self, outcome: Outcome) -> None:
         """Take in one outcome; what cannot be stored is said at the end and fails the session."""
         self.begin()
@@ -101,7 +92,7 @@ class Collecting:
             self._files[result.test_id] = path.name
             results.write_manifest(self._folder, self._manifest(None))
         except StorageError as error:
-            self._problems.append(error)
+            self._attendance.note(error)
 
     def close(self, ending: Ending) -> Closing:
         """Judge the session as a whole, accept what it measured where that is asked for, and write the reports.
@@ -109,13 +100,13 @@ class Collecting:
         The baselines are kept first, because the reports show them as they were. The manifest is the
         last: a session that has it whole can be reported again.
         """
-        self._duration_s = time.monotonic() - self._began
+        self._duration_s = self._attendance.duration_s
         late: list[Late] = []
         written: list[tuple[str, str]] = []
         with self._noting_problems():
             late.extend(self._reconsidered())
         lost = list(self._lost(ending))
-        due = not ending.stopped_early and any(each not in self.skipped for each in self.expected)
+        due = not ending.stopped_early and bool(self._attendance.awaited)
         if self._results or due:
             with self._noting_problems():
                 self._keep_baselines()
@@ -132,7 +123,7 @@ class Collecting:
                 results.write_manifest(self._folder, self._manifest(session))
                 results.prune_runs(self._folder, rendered=artefacts.rendered())
         late += lost
-        late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._problems]
+        late += [Late(test_id="llm-latency", message=str(problem)) for problem in self._attendance.problems]
         return Closing(session=session, late=tuple(late), artefacts=tuple(written))
 
     @contextmanager
@@ -141,7 +132,7 @@ class Collecting:
         try:
             yield
         except LatencyError as error:
-            self._problems.append(error)
+            self._attendance.note(error)
 
     def _reconsidered(self) -> Iterator[Late]:
         """Judge again the tests that the p values of the others may turn red."""
@@ -176,8 +167,8 @@ class Collecting:
     def _lost(self, ending: Ending) -> Iterator[Late]:
         if ending.interrupted or ending.stopped_early:
             return
-        for test_id in self.expected:
-            if test_id not in self._results and test_id not in self.failed | self.skipped:
+        for test_id in self._attendance.expected:
+            if test_id not in self._results and test_id not in self._attendance.failed | self._attendance.skipped:
                 yield Late(
                     test_id=test_id,
                     message="the result of this latency test was lost: it was collected and never arrived, so "
@@ -188,15 +179,19 @@ class Collecting:
         settings = self._origin.settings
         return Session(
             id=self._origin.session_id,
-            started_at=self._started_at,
+            started_at=self._attendance.started_at,
             duration_s=self._duration_s,
             interrupted=ending.interrupted,
-            expected=tuple(each for each in self.expected if each not in self.skipped or each in self._results),
-            results=artefacts.in_order(self._results.values(), self.expected),
+            expected=tuple(
+                each
+                for each in self._attendance.expected
+                if each not in self._attendance.skipped or each in self._results
+            ),
+            results=artefacts.in_order(self._results.values(), self._attendance.expected),
             environment=self._environment,
             settings=stated(settings.values),
             warnings=self._warnings(ending),
-            problems=(*(f"{each.test_id}: {each.message}" for each in lost), *map(str, self._problems)),
+            problems=(*(f"{each.test_id}: {each.message}" for each in lost), *map(str, self._attendance.problems)),
         )
 
     def _warnings(self, ending: Ending) -> tuple[Notice, ...]:
@@ -222,11 +217,11 @@ class Collecting:
     def _manifest(self, closed: Session | None) -> results.Manifest:
         return results.Manifest(
             session_id=self._origin.session_id,
-            started_at=self._started_at,
+            started_at=self._attendance.started_at,
             environment=self._origin.settings.environment,
             interrupted=closed is not None and closed.interrupted,
             narrowed=self._narrowed,
-            expected=self.expected,
+            expected=self._attendance.expected,
             tests=self._tests(),
             closed=None if closed is None else dataclasses.replace(closed, results=()),
         )

@@ -6,8 +6,10 @@ import os
 import platform
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_llm_latency.model import PROXY, Environment
+if TYPE_CHECKING:
+    from pytest_llm_latency.model import Environment
 
 _DISTRIBUTIONS = ("pytest-llm-latency", "litellm", "openai", "httpx", "httptools", "pytest")
 _CI = {
@@ -20,8 +22,10 @@ _CI = {
 }
 
 
-def describe(*, label: str, region: str | None, root: Path) -> Environment:
+def describe(*, label: str, region: str | None, root: Path) -> "Environment":
     """Return the facts of this process, this machine and the checkout below ``root``."""
+    from pytest_llm_latency.model import Environment  # noqa: PLC0415  (only where something was measured)
+
     status = _git(root, "status", "--porcelain", "--untracked-files=no")
     return Environment(
         label=label,
@@ -51,6 +55,8 @@ def host() -> str:
 def _versions() -> dict[str, str]:
     """Return the versions of what measures, and which proxies the environment names: they too explain a difference."""
     from urllib.request import getproxies  # noqa: PLC0415  (with http, which a process that only collects needs not)
+
+    from pytest_llm_latency.model import PROXY  # noqa: PLC0415  (only where something was measured)
 
     found = {name: version for name in _DISTRIBUTIONS if (version := _version(name)) is not None}
     proxies = ", ".join(sorted(f"{kind.upper()}_PROXY" for kind in getproxies() if kind != "no"))

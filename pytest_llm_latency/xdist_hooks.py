@@ -1,10 +1,10 @@
 """xdist's hooks: what the controller tells its workers, and what it hears of them."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -14,8 +14,10 @@ from pytest_llm_latency.origin import Origin, new_session_id, own_region
 from pytest_llm_latency.workers import words
 
 if TYPE_CHECKING:
+    from pytest_llm_latency.attendance import Attendance
     from pytest_llm_latency.conductor import Conductor
     from pytest_llm_latency.execution.executor import Progress
+    from pytest_llm_latency.measuring import Outcome
     from pytest_llm_latency.office import Office
     from pytest_llm_latency.session import Collecting
     from pytest_llm_latency.workers.link import Link
@@ -50,22 +52,28 @@ def tell_collected(link: "Link", tests: Sequence[str]) -> None:
         link.ask(words.COLLECTED, {"tests": list(tests[begin : begin + words.TESTS_AT_ONCE])}).result()
 
 
+class Head(Protocol):
+    """What the crew needs of the process that pytest was called in; ``collecting`` is made when it is asked for."""
+
+    origin: Origin
+    attendance: "Attendance"
+
+    @property
+    def collecting(self) -> "Collecting":
+        """What takes in the outcomes."""
+
+    def api_bases(self) -> dict[str, str] | None:
+        """Return where each provider is simulated, ``None`` where the real ones are asked."""
+
+
 class Crew:
     """The workers of a session, seen from pytest's own process; without xdist none of the hooks is called."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        origin: Origin,
-        collecting: "Collecting",
-        api_bases: Callable[[], dict[str, str] | None],
-    ) -> None:
+    def __init__(self, config: pytest.Config, head: "Head") -> None:
         from pytest_llm_latency.live import Live  # noqa: PLC0415  (no worker needs it)
 
         self._config = config
-        self._origin = origin
-        self._collecting = collecting
-        self._api_bases = api_bases
+        self._head = head
         self._conductor: Conductor | None = None
         self.live = Live(None)
         self._office: Office | None = None
@@ -95,7 +103,7 @@ class Crew:
         """Refuse what workers on other hosts could not do, before one of them is started."""
         from pytest_llm_latency.workers import hosts  # noqa: PLC0415  (only with workers)
 
-        settings = self._origin.settings
+        settings = self._head.origin.settings
         named = "listen" in settings.explicit or settings["listen"] != BY_NAME["listen"].default
         try:
             hosts.check_address(specs, settings["listen"], named=named)
@@ -108,11 +116,11 @@ class Crew:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: "Node") -> None:
         """Tell a worker which session it belongs to, where its simulator is, and how to reach this process."""
-        node.workerinput[_SESSION] = self._origin.session_id
+        node.workerinput[_SESSION] = self._head.origin.session_id
         try:
-            node.workerinput[_REGION] = self._origin.controller_region
-            node.workerinput[_BASES] = self._api_bases()
-            if self._origin.settings["workers"] == "gang":
+            node.workerinput[_REGION] = self._head.origin.controller_region
+            node.workerinput[_BASES] = self._head.api_bases()
+            if self._head.origin.settings["workers"] == "gang":
                 self._gang().start(node)
             node.workerinput[_OFFICE] = self._opened(node.workerinput["workercount"]).given
         except LatencyError as error:
@@ -122,14 +130,14 @@ class Crew:
     def pytest_testnodedown(self, node: "Node", error: object) -> None:
         """Take over what a worker has collected, so that a lost result is noticed."""
         expected = getattr(node, "workeroutput", {}).get("llm_latency_expected", ())
-        self._collecting.expected = self._collecting.expected or tuple(expected)
+        self._head.attendance.expected = self._head.attendance.expected or tuple(expected)
         if self._conductor is not None:
             self._conductor.down(node, error)
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> "GangScheduling | None":
         """Have the workers of a gang run each latency test together, and leave the others to xdist."""
-        if self._origin.settings["workers"] != "gang":
+        if self._head.origin.settings["workers"] != "gang":
             return None
         from pytest_llm_latency.workers.scheduling import GangScheduling  # noqa: PLC0415  (only with workers)
 
@@ -146,7 +154,7 @@ class Crew:
     def pytest_internalerror(self, excrepr: object) -> None:
         """Fail the session where a worker could not send a report: xdist drops the report and may pass without it."""
         reason = str(excrepr).strip().rpartition("\n")[2].lstrip("E ")
-        self._collecting.note(
+        self._head.attendance.note(
             WireError(
                 f"an internal error ended the work of a process, and with it reports of tests ({reason}): look for it "
                 "above. A value on a report must be a plain number or text, not one of an enumeration or of NumPy."
@@ -177,16 +185,20 @@ class Crew:
         made: pytest.TestReport = report
         return made
 
+    def _receive(self, outcome: "Outcome") -> None:
+        self._head.collecting.receive(outcome)
+
     def _opened(self, workers: int) -> "Office":
         if self._office is None:
             from pytest_llm_latency.office import Office  # noqa: PLC0415  (only with workers)
 
-            self._office = Office(self._origin, self._conductor, workers)
+            self._office = Office(self._head.origin, self._conductor, workers)
         return self._office
 
     def _gang(self) -> "Conductor":
         if self._conductor is None:
             from pytest_llm_latency.conductor import Conductor  # noqa: PLC0415  (only with workers)
 
-            self._conductor = Conductor(self._origin, self._collecting, self.live)
+            head = self._head
+            self._conductor = Conductor(head.origin, head.attendance, self.live, self._receive)
         return self._conductor

@@ -55,30 +55,35 @@ MEASURING = (
     "pytest_llm_latency.execution.cost",
     "pytest_llm_latency.execution.facts",
     "pytest_llm_latency.execution.paced_client",
+    "pytest_llm_latency.artefacts",
+    "pytest_llm_latency.execution.sharing.ledger",
     "pytest_llm_latency.judge",
-    "pytest_llm_latency.parts",
-    "pytest_llm_latency.prompt_files",
-    "pytest_llm_latency.report.ci.formats",
-    "pytest_llm_latency.simulator",
-    "pytest_llm_latency.stats",
-    "pytest_llm_latency.traces",
-)
-COLLECTING = (
-    "tomllib",
     "pytest_llm_latency.load",
     "pytest_llm_latency.marker",
     "pytest_llm_latency.measuring",
     "pytest_llm_latency.member",
     "pytest_llm_latency.metrics",
-    "pytest_llm_latency.model",
+    "pytest_llm_latency.model.plan",
+    "pytest_llm_latency.model.request",
+    "pytest_llm_latency.parts",
     "pytest_llm_latency.plan",
+    "pytest_llm_latency.prompt_files",
     "pytest_llm_latency.prompts",
+    "pytest_llm_latency.report.ci.formats",
+    "pytest_llm_latency.simulator",
+    "pytest_llm_latency.session",
+    "pytest_llm_latency.stats",
+    "pytest_llm_latency.traces",
     "pytest_llm_latency.wire",
-    "pytest_llm_latency.artefacts",
+    "tomllib",
+)
+# What only the process that a user has started has a use for.
+CONTROLLING = (
+    "pytest_llm_latency.conductor",
     "pytest_llm_latency.live",
+    "pytest_llm_latency.model",
     "pytest_llm_latency.publishing",
     "pytest_llm_latency.report",
-    "pytest_llm_latency.session",
     "pytest_llm_latency.storage",
     "pytest_llm_latency.workers.listener",
 )
@@ -160,7 +165,7 @@ def test_the_switch_imports_only_what_collection_and_a_start_need(tmp_path: Path
     assert {"pytest_llm_latency.conductor"} <= set(controller)
     assert {"pytest_llm_latency.workers.link"} <= set(worker)
     assert unneeded(controller, MEASURING) == []
-    assert unneeded(worker, (*MEASURING, *COLLECTING)) == []
+    assert unneeded(worker, (*MEASURING, *CONTROLLING)) == []
 
 
 def test_no_module_is_longer_than_a_reader_holds_in_mind() -> None:

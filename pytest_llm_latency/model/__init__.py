@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_llm_latency.model.columns import Columns, Events, Evidence
-    from pytest_llm_latency.model.notice import Notice
+    from pytest_llm_latency.model.notice import LOST, Notice
     from pytest_llm_latency.model.plan import Budget, Compared, Load, Pacing, Plan, Retries, Schedule, Trace
     from pytest_llm_latency.model.request import (
         CONTENT,
@@ -63,6 +63,7 @@ __all__ = [
     "CONTENT",
     "CONTROL",
     "ELSEWHERE",
+    "LOST",
     "MEASURE",
     "PROXY",
     "REASONING",

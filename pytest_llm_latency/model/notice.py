@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+LOST = "worker_lost"  # the code of the notice that one of several processes did not measure to its end
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:

@@ -13,12 +13,15 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_llm_latency.errors import CorruptFileError, UsageError
-from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import atomic, lock
 from pytest_llm_latency.storage.lock import Entry
 from pytest_llm_latency.storage.names import slug
+
+if TYPE_CHECKING:
+    from pytest_llm_latency.model import Run
 
 DEFAULT_FOLDER = Path("baselines")
 
@@ -45,7 +48,7 @@ def entries(folder: Path, environment: str) -> tuple[Entry, ...]:
     return tuple(locked(folder, environment).values())
 
 
-def find(folder: Path, environment: str, test_id: str) -> tuple[Run, ...]:
+def find(folder: Path, environment: str, test_id: str) -> "tuple[Run, ...]":
     """Return the accepted runs of one test, oldest first; empty when it has no baseline.
 
     Raises ``CorruptFileError`` when the Parquet file and the lock do not belong together.
@@ -108,7 +111,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def stored(path: Path, entry: Entry | None) -> tuple[Run, ...]:
+def stored(path: Path, entry: Entry | None) -> "tuple[Run, ...]":
     """Return the runs of a Parquet file that its entry in the lock vouches for; empty without a file."""
     from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
 

@@ -8,7 +8,6 @@ import functools
 import json
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +117,8 @@ def _string(text: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _parse(data: bytes, path: Path) -> Mapping[str, Entry]:
+    import tomllib  # noqa: PLC0415  (only where there is a lock file)
+
     try:
         text = data.decode()
         _check_conflicts(text, path)

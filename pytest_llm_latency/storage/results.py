@@ -122,15 +122,6 @@ class StoredSession:
         return self.folder.absolute().parent.parent
 
 
-def prepare(folder: Path) -> None:
-    """Create the results folder with its parts and its ``.gitignore``, and prove that it can be written."""
-    for part in ("", "runs", "report", accepted.FOLDER):
-        atomic.check_writable(folder / part)
-    ignore = folder / ".gitignore"
-    if not ignore.exists():
-        atomic.replace_text(ignore, "*\n")
-
-
 def write_run(folder: Path, run: Run) -> Path:
     """Store one measured benchmark in the results folder and return its path."""
     from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)

@@ -15,8 +15,7 @@ It decides and waits for nothing: whoever calls it brings the time. All of it ru
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_llm_latency.model import Notice
-from pytest_llm_latency.plan import LOST
+from pytest_llm_latency.model import LOST, Notice
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.rounds import (
     ARRIVE,

@@ -11,7 +11,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import UnwritableError
-from pytest_llm_latency.storage import acceptance, atomic, baselines, results
+from pytest_llm_latency.storage import acceptance, atomic, baselines, results, results_folder
 from pytest_llm_latency.storage.acceptance import Acceptance
 
 TERMS = Acceptance(accepted="2026-03-02", reason=None, commit=None, verdicts={})
@@ -77,11 +77,11 @@ def test_accepting_on_a_full_disk_leaves_every_byte_as_it_was(disk: Path, free_b
 @pytest.mark.needs("mount")
 def test_a_read_only_disk_is_reported_before_anything_is_measured(disk: Path) -> None:
     """Root cannot write there either."""
-    results.prepare(disk / "there")
+    results_folder.prepare(disk / "there")
     assert mounted("mount", "-o", "remount,ro", disk)
     for folder in (disk / "there", disk / "new"):
         with pytest.raises(UnwritableError, match="its file system is read-only, choose a folder elsewhere"):
-            results.prepare(folder)
+            results_folder.prepare(folder)
     with pytest.raises(UnwritableError, match="read-only"):
         atomic.replace_text(disk / "there" / ".gitignore", "other")
 

@@ -10,10 +10,10 @@ import nouns
 from pytest_llm_latency.errors import UnwritableError
 from pytest_llm_latency.options import Option, resolve
 from pytest_llm_latency.origin import Origin
-from pytest_llm_latency.publishing import Publishing
+from pytest_llm_latency.publishing import Publishing, check
 from pytest_llm_latency.report.ci.formats import FORMATS, of
 from pytest_llm_latency.report.ci.place import MEBIBYTE
-from pytest_llm_latency.storage import results
+from pytest_llm_latency.storage import results_folder
 
 
 def publishing(root: Path, ci: str = "auto") -> Publishing:
@@ -23,7 +23,7 @@ def publishing(root: Path, ci: str = "auto") -> Publishing:
         return ci if option.name == "ci" else None
 
     settings = resolve(command_line=given, ini=lambda _: None, root=root)
-    results.prepare(settings["results"])
+    results_folder.prepare(settings["results"])
     return Publishing(Origin(session_id="session-9", root=root, settings=settings, worker=None, controller_region=None))
 
 
@@ -46,7 +46,7 @@ def summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_outside_of_a_ci_nothing_is_written(tmp_path: Path) -> None:
     """The report has everything."""
     made = publishing(tmp_path)
-    made.check()
+    check(made._origin)
     assert made.publish(materials.material().session, {}) == []
     assert (files(tmp_path), made.printed) == (set(), "")
 
@@ -55,7 +55,7 @@ def test_outside_of_a_ci_nothing_is_written(tmp_path: Path) -> None:
 def test_a_ci_that_is_named_gets_its_files(tmp_path: Path, ci: str) -> None:
     """On any machine, to look at them."""
     made = publishing(tmp_path, ci)
-    made.check()
+    check(made._origin)
     session, evidence = materials.material().session, materials.material().evidence
     ((title, shown),) = made.publish(session, evidence)
     assert (title, shown) == (ci, f".llm-latency/report ({len(of(ci))} files)")
@@ -65,7 +65,7 @@ def test_a_ci_that_is_named_gets_its_files(tmp_path: Path, ci: str) -> None:
 def test_on_github_the_summary_is_added_to_what_the_step_has_written(tmp_path: Path, summary: Path) -> None:
     """The outputs too, and the annotations go to the log."""
     made = publishing(tmp_path)
-    made.check()
+    check(made._origin)
     made.publish(materials.material().session, {})
     assert summary.read_text(encoding="utf-8").startswith("# before\n## ❌ LLM latency")
     assert (tmp_path / "outputs").read_text(encoding="utf-8") == "verdict=invalid\nfails=true\n"
@@ -85,11 +85,11 @@ def test_a_summary_that_cannot_be_added_to_is_noticed_before_anything_is_measure
     """With what to do about it."""
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "summary"))
     with pytest.raises(UnwritableError, match=r"gone/summary cannot be written .*: its folder is gone, create it\."):
-        publishing(tmp_path).check()
+        check(publishing(tmp_path)._origin)
     with pytest.raises(UnwritableError):
         publishing(tmp_path).publish(nouns.session(), {})
     monkeypatch.delenv("GITHUB_STEP_SUMMARY")
-    publishing(tmp_path).check()
+    check(publishing(tmp_path)._origin)
 
 
 def test_the_files_of_an_earlier_session_are_taken_away_once(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ import pytest
 
 import nouns
 from pytest_llm_latency import judge
+from pytest_llm_latency.attendance import Attendance
 from pytest_llm_latency.errors import UnwritableError
 from pytest_llm_latency.measuring import Outcome
 from pytest_llm_latency.model import Result, Run
 from pytest_llm_latency.options import Option, resolve
 from pytest_llm_latency.origin import Origin
 from pytest_llm_latency.session import Closing, Collecting, Ending
-from pytest_llm_latency.storage import acceptance, atomic, baselines, results
+from pytest_llm_latency.storage import acceptance, atomic, baselines, results, results_folder
 from pytest_llm_latency.storage.acceptance import Acceptance
 
 DONE = Ending(interrupted=False, stopped_early=False)
@@ -34,11 +35,11 @@ def collecting(root: Path, *expected: str, session_id: str = "session-9", **flag
         return flags.get(option.name.replace("-", "_"))
 
     settings = resolve(command_line=given, ini=lambda _: None, root=root)
-    results.prepare(settings["results"])
+    results_folder.prepare(settings["results"])
     origin = Origin(session_id=session_id, root=root, settings=settings, worker=None, controller_region=None)
-    found = Collecting(origin, narrowed=False)
-    found.expected = expected
-    return found
+    attendance = Attendance()
+    attendance.expected = expected
+    return Collecting(origin, attendance, narrowed=False)
 
 
 def measured(test_id: str, factor: float = 1.0, **changes: Any) -> Run:
@@ -124,8 +125,8 @@ def test_a_test_without_a_result_was_lost_unless_it_is_known_to_have_failed_or_b
     """Silence is never green."""
     session = collecting(tmp_path, *TESTS, "t.py::failed", "t.py::skipped")
     session.receive(outcome(TESTS[0]))
-    session.failed.add("t.py::failed")
-    session.skipped.add("t.py::skipped")
+    session._attendance.failed.add("t.py::failed")
+    session._attendance.skipped.add("t.py::skipped")
     closing = session.close(DONE)
     assert list(messages(closing)) == [TESTS[1], TESTS[2]]
     assert "was lost: it was collected and never arrived" in messages(closing)[TESTS[1]]
@@ -164,7 +165,7 @@ def test_a_session_whose_latency_tests_all_failed_at_once_leaves_no_green_report
     first.close(DONE)
     assert document(tmp_path)["summary"]["fails"] is False
     second = collecting(tmp_path, TESTS[1])
-    second.failed.add(TESTS[1])
+    second._attendance.failed.add(TESTS[1])
     closing = second.close(DONE)
     assert document(tmp_path)["summary"]["fails"] is True
     assert document(tmp_path)["summary"]["missing"] == [TESTS[1]]
@@ -175,7 +176,7 @@ def test_accepting_makes_baselines_of_what_was_measured(tmp_path: Path) -> None:
     """With the reason, and nothing else."""
     session = collecting(tmp_path, *TESTS[:2], accept=True, reason="new model")
     session.receive(outcome(TESTS[0]))
-    session.failed.add(TESTS[1])
+    session._attendance.failed.add(TESTS[1])
     closing = session.close(DONE)
     (entry,) = baselines.entries(tmp_path / "baselines", "default")
     assert (entry.test_id, entry.runs, entry.reason) == (TESTS[0], 1, "new model")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_llm_latency.execution.clock import Clock
-from pytest_llm_latency.execution.sharing import messages
+from pytest_llm_latency.execution.sharing import kinds, messages
 from pytest_llm_latency.execution.sharing.ledger import Ledger
 from pytest_llm_latency.execution.sharing.messages import Hold, Returned, Settled, Want, Worker
 from pytest_llm_latency.units import seconds
@@ -22,18 +22,13 @@ class Desk:
         self._changed = threading.Condition()
         self._closed = False
         self._takes: Mapping[str, Callable[[str, Mapping[str, Any], int], None]] = {
-            messages.WANT: lambda name, body, now_ns: ledger.want(name, from_builtins(Want, body), now_ns),
-            messages.SETTLE: lambda name, body, now_ns: ledger.settle(name, from_builtins(Settled, body), now_ns),
-            messages.RETURN: lambda name, body, now_ns: ledger.give_back(name, from_builtins(Returned, body), now_ns),
-            messages.REFUSED: lambda _, body, now_ns: ledger.hold(from_builtins(Hold, body), now_ns),
+            kinds.WANT: lambda name, body, now_ns: ledger.want(name, from_builtins(Want, body), now_ns),
+            kinds.SETTLE: lambda name, body, now_ns: ledger.settle(name, from_builtins(Settled, body), now_ns),
+            kinds.RETURN: lambda name, body, now_ns: ledger.give_back(name, from_builtins(Returned, body), now_ns),
+            kinds.REFUSED: lambda _, body, now_ns: ledger.hold(from_builtins(Hold, body), now_ns),
         }
         self._thread = threading.Thread(target=self._keep_time, name="llm-latency-limits", daemon=True)
         self._thread.start()
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of messages that ``take`` takes."""
-        return tuple(self._takes)
 
     def came(self, worker: Worker) -> None:
         """Know a worker from now on."""

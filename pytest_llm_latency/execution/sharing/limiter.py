@@ -17,7 +17,7 @@ from pytest_llm_latency.execution.limiter import LocalLimiter
 from pytest_llm_latency.execution.paced_client import PacedClient, Restraints
 from pytest_llm_latency.execution.pacing import Admission, Answered, Claim
 from pytest_llm_latency.execution.rate_limits import relevant
-from pytest_llm_latency.execution.sharing import messages
+from pytest_llm_latency.execution.sharing import kinds, messages
 from pytest_llm_latency.execution.sharing.messages import Controller, Grant, Hold, Idle, Lane, Settled, Stop
 from pytest_llm_latency.execution.sharing.stock import Stock
 from pytest_llm_latency.execution.spending import Expectations, Use
@@ -63,10 +63,10 @@ class SharedLimits:
         self._numbers = itertools.count(1)
         self._stocks: dict[int, Stock] = {}
         self._takes: Mapping[str, Callable[[Mapping[str, Any]], None]] = {
-            messages.GRANT: self._granted,
-            messages.STOP: self._stopped,
-            messages.IDLE: self._limited,
-            messages.HOLD: self._held,
+            kinds.GRANT: self._granted,
+            kinds.STOP: self._stopped,
+            kinds.IDLE: self._limited,
+            kinds.HOLD: self._held,
         }
 
     @property
@@ -87,7 +87,7 @@ class SharedLimits:
         """Raise ``BudgetError`` where the session's budget leaves nothing for another benchmark."""
         if self._budget == DEFAULT_BUDGET:
             return
-        message = self._controller.ask(messages.FITS, {}).get("message")
+        message = self._controller.ask(kinds.FITS, {}).get("message")
         if message is not None:
             raise BudgetError(f"nothing was measured: {message}")
 
@@ -121,11 +121,11 @@ class SharedLimits:
 
     def settle(self, settled: Settled) -> None:
         """Say what came of a request."""
-        self._controller.send(messages.SETTLE, to_builtins(settled))
+        self._controller.send(kinds.SETTLE, to_builtins(settled))
 
     def give_back(self, request: int) -> None:
         """Say that a request was never sent."""
-        self._controller.send(messages.RETURN, to_builtins(messages.Returned(requests=(request,))))
+        self._controller.send(kinds.RETURN, to_builtins(messages.Returned(requests=(request,))))
 
     def _granted(self, body: Mapping[str, Any]) -> None:
         grant = from_builtins(Grant, body)
@@ -208,7 +208,7 @@ class _Telling:
         held_ns = self._local.held_until_ns(key)
         if held_ns > before_ns and answered is not None:
             hold = Hold(key=key, for_s=seconds(max(0, held_ns - answered.at_ns)))
-            self._controller.send(messages.REFUSED, to_builtins(hold))
+            self._controller.send(kinds.REFUSED, to_builtins(hold))
 
     def close(self) -> None:
         """See ``Limiter``."""

@@ -4,12 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pytest_llm_latency.execution.sharing import kinds
 from pytest_llm_latency.model import Budget, Notice, Pacing
-
-# Kinds of messages. From a worker:
-WANT, SETTLE, RETURN, REFUSED, FITS = "want", "settle", "return", "refused", "fits"
-# To a worker:
-GRANT, STOP, IDLE, HOLD = "grant", "stop", "idle", "hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +94,7 @@ class Returned:
 
 
 Told = Grant | Stop | Idle | Hold
-KINDS: dict[type[Told], str] = {Grant: GRANT, Stop: STOP, Idle: IDLE, Hold: HOLD}
+KINDS: dict[type[Told], str] = {Grant: kinds.GRANT, Stop: kinds.STOP, Idle: kinds.IDLE, Hold: kinds.HOLD}
 
 
 class Controller(Protocol):

@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import suppress
 
 from pytest_llm_latency.execution.clock import Clock
-from pytest_llm_latency.execution.sharing import messages
+from pytest_llm_latency.execution.sharing import kinds
 from pytest_llm_latency.execution.sharing.messages import Controller, Grant, Lane, Returned, Want
 from pytest_llm_latency.units import seconds
 from pytest_llm_latency.wire import to_builtins
@@ -143,11 +143,11 @@ class Stock:
 
     def _send(self, want: Want | None) -> None:
         if want is not None:
-            self._controller.send(messages.WANT, to_builtins(want))
+            self._controller.send(kinds.WANT, to_builtins(want))
 
     def _return(self, numbers: list[int]) -> None:
         if numbers:
-            self._controller.send(messages.RETURN, to_builtins(Returned(requests=tuple(numbers))))
+            self._controller.send(kinds.RETURN, to_builtins(Returned(requests=tuple(numbers))))
 
 
 def _fail(future: "asyncio.Future[int]", reason: BaseException) -> None:

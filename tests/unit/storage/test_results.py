@@ -9,7 +9,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, StorageError, UnwritableError, UsageError
-from pytest_llm_latency.storage import names, results
+from pytest_llm_latency.storage import names, results, results_folder
 from pytest_llm_latency.storage.results import Manifest
 
 
@@ -38,10 +38,10 @@ def measured(folder: Path, session_id: str, started_at: str) -> Path:
 
 def test_a_new_results_folder_is_ignored_by_version_control(tmp_path: Path) -> None:
     """What the user writes into the ``.gitignore`` later stays."""
-    results.prepare(tmp_path / "out")
+    results_folder.prepare(tmp_path / "out")
     assert (tmp_path / "out" / ".gitignore").read_text(encoding="utf-8") == "*\n"
     (tmp_path / "out" / ".gitignore").write_text("runs\n", encoding="utf-8")
-    results.prepare(tmp_path / "out")
+    results_folder.prepare(tmp_path / "out")
     assert (tmp_path / "out" / ".gitignore").read_text(encoding="utf-8") == "runs\n"
 
 
@@ -49,7 +49,7 @@ def test_a_file_where_the_results_belong_is_reported(tmp_path: Path) -> None:
     """Nothing is overwritten."""
     (tmp_path / "out").write_text("mine", encoding="utf-8")
     with pytest.raises(UnwritableError, match="move it away or choose another folder"):
-        results.prepare(tmp_path / "out")
+        results_folder.prepare(tmp_path / "out")
     assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
 
 
