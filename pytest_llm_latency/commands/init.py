@@ -203,7 +203,8 @@ def _files(answers: "Answers") -> tuple[dict[str, str], list[str]]:
     job, text = starting.JOBS[answers.ci], starting.job(answers)
     place = Path(job.place)
     beside = place.exists() and job.beside != job.place and place.read_bytes() != text.encode()
-    return texts | {job.beside if beside else job.place: text}, [job.hint] if beside else []
+    hints = (job.hint if beside else "", starting.secrets(answers))
+    return texts | {job.beside if beside else job.place: text}, [each for each in hints if each]
 
 
 def _has_settings(folder: Path) -> bool:
@@ -232,7 +233,8 @@ def _tell(answers: "Answers", written: list[str], hints: list[str], *, as_json: 
         })
         return
     tables.write(f"written: {name}" for name in written)
-    tables.write(f"to do: {each}" for each in hints)
+    for each in hints:
+        _say(f"to do: {each}")
     if missing:
         tables.write([""])
         _say(

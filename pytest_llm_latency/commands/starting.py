@@ -30,12 +30,16 @@ class Answers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Where the job of a CI goes: ``beside`` where the project has a ``place`` of its own; ``hint`` joins the two."""
+    """Where the job of a CI goes: ``beside`` where the project has a ``place`` of its own; ``hint`` joins the two.
+
+    ``given`` says how the CI comes to know the variables of a provider.
+    """
 
     text: str
     place: str
     beside: str
     hint: str
+    given: str
 
 
 JOBS: Mapping[str, Job] = MappingProxyType({
@@ -44,18 +48,21 @@ JOBS: Mapping[str, Job] = MappingProxyType({
         place=".github/workflows/llm-latency.yml",
         beside=".github/workflows/llm-latency.yml",
         hint="",
+        given="secrets of the repository: {names}",
     ),
     "gitlab": Job(
         text="gitlab.yml",
         place=".gitlab-ci.yml",
         beside=".gitlab/llm-latency.yml",
         hint="add to .gitlab-ci.yml: include: /.gitlab/llm-latency.yml",
+        given="masked variables of the project: {names}",
     ),
     "jenkins": Job(
         text="Jenkinsfile",
         place="Jenkinsfile",
         beside="Jenkinsfile.latency",
         hint="make a pipeline with the script path Jenkinsfile.latency",
+        given="credentials of the kind secret text: {ids}",
     ),
 })
 
@@ -75,6 +82,14 @@ def settings(answers: Answers) -> tuple[str, str]:
     return "llm-latency.yaml", _filled("settings.yaml", answers)
 
 
+def secrets(answers: Answers) -> str:
+    """Say what the CI is to be given for the provider; nothing where that is nothing."""
+    if not answers.secrets:
+        return ""
+    names, ids = ", ".join(answers.secrets), ", ".join(map(_credential, answers.secrets))
+    return f"set the {JOBS[answers.ci].given.format(names=names, ids=ids)}"
+
+
 def job(answers: Answers) -> str:
     """Return the text of the job of a CI."""
     return _filled(JOBS[answers.ci].text, answers)
@@ -89,7 +104,7 @@ def _filled(name: str, answers: Answers) -> str:
 
 def _values(answers: Answers) -> dict[str, str]:
     github = [f"          {name}: ${{{{ secrets.{name} }}}}\n" for name in answers.secrets]
-    jenkins = [f"        {name} = credentials('{name.lower().replace('_', '-')}')\n" for name in answers.secrets]
+    jenkins = [f"        {name} = credentials('{_credential(name)}')\n" for name in answers.secrets]
     return {
         "MODEL": answers.model,
         "QUOTED_MODEL": _quoted(answers.model),
@@ -99,6 +114,11 @@ def _values(answers: Answers) -> dict[str, str]:
         "GITHUB_ENV": "".join(["        env:\n", *github]) if github else "",
         "JENKINS_ENV": "".join(["    environment {\n", *jenkins, "    }\n"]) if jenkins else "",
     }
+
+
+def _credential(name: str) -> str:
+    """Return the id of Jenkins' credential for a variable."""
+    return name.lower().replace("_", "-")
 
 
 def _quoted(text: str) -> str:

@@ -197,9 +197,12 @@ def blocks(page: str) -> Iterator[str]:
 @pytest.mark.parametrize("ci", ["github", "gitlab", "jenkins"])
 def test_the_job_of_a_ci_is_the_one_that_its_how_to_shows(capsys: pytest.CaptureFixture[str], ci: str) -> None:
     """And on YAML's side it can be read."""
-    assert called(capsys, "--ci", ci)[0] == 0
+    status, out, _ = called(capsys, "--ci", ci)
+    assert status == 0
     text = written()[starting.JOBS[ci].place]
     assert text in list(blocks(f"docs/how-to/{ci}.md"))
+    (to_do,) = [line for line in out.splitlines() if line.startswith("to do: ")]
+    assert to_do.endswith(": openai-api-key" if ci == "jenkins" else ": OPENAI_API_KEY")
     if ci != "jenkins":
         assert yaml.safe_load(text)
 
