@@ -33,6 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
     shown.set_defaults(handler=show)
     checked = own.add_parser("check", help=_CHECK, description=f"{_CHECK.capitalize()}.")
     checked.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the file (the one of this folder)")
+    checked.add_argument("--ignore-unset", action="store_true", help="pass over values whose variables are not set")
     checked.set_defaults(handler=check)
     schema = own.add_parser("schema", help=_SCHEMA, description=f"{_SCHEMA[0].upper()}{_SCHEMA[1:]}.")
     schema.set_defaults(handler=print_schema)
@@ -66,7 +67,9 @@ def show(arguments: argparse.Namespace) -> int:
 def check(arguments: argparse.Namespace) -> int:
     """Read one file; raise ``SettingsError`` for what is wrong in it, and ``UsageError`` where there is none."""
     here = Path.cwd()
-    found = config_file.load(here, None if arguments.file is None else here / arguments.file)
+    found = config_file.load(
+        here, None if arguments.file is None else here / arguments.file, ignore_unset=arguments.ignore_unset
+    )
     if found.path is None:
         raise UsageError(f"there is no settings file in {here}: write {config_file.NAMES[0]}, or name one.")
     name = found.path.relative_to(here) if found.path.is_relative_to(here) else found.path

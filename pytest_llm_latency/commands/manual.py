@@ -77,7 +77,7 @@ PAGES: Mapping[str, Page] = MappingProxyType({
     "config check": Page(
         examples={
             "Check the settings file of this folder": "llm-latency config check",
-            "Check another one": "llm-latency config check ci/latency.yaml",
+            "Check another one, where no key is set": "llm-latency config check ci/latency.yaml --ignore-unset",
         },
     ),
     "config schema": Page(

@@ -19,11 +19,11 @@ _PARSERS = {
 }
 
 
-def read(path: Path, root: Path) -> SettingsFile:
+def read(path: Path, root: Path, *, ignore_unset: bool) -> SettingsFile:
     """Return what one file says; ``root`` is what its name in messages counts from."""
     name = _shown(path, root)
     node, mistakes = _parsed(path, name)
-    reading = Reading(name=name, environment=os.environ, mistakes=mistakes)
+    reading = Reading(name=name, environment=os.environ, ignore_unset=ignore_unset, mistakes=mistakes)
     found = reading.read(node, path)
     refuse(mistakes, name)
     return found

@@ -10,22 +10,28 @@ from pytest_llm_latency import load as loads
 from pytest_llm_latency.config_file import keys
 from pytest_llm_latency.config_file.keys import Key
 from pytest_llm_latency.config_file.nodes import Mistake, Node, Place, described, placed
-from pytest_llm_latency.config_file.variables import VariableError, expand
+from pytest_llm_latency.config_file.variables import UnsetError, VariableError, expand, named
 from pytest_llm_latency.errors import LatencyError, MarkerError
 from pytest_llm_latency.options.settings_file import Provider, SettingsFile
 from pytest_llm_latency.suggestions import nearest
 
+_LONG = 8  # characters; what is shorter is a word of messages
 _NEAR = 0.8  # of difflib: a slip of the pen, not another name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What one file is read with, and what was found wrong in it. ``name`` is the file's in messages."""
+    """What one file is read with, and what was found wrong in it. ``name`` is the file's in messages.
+
+    With ``ignore_unset`` a value is passed over whose variable is not set.
+    """
 
     name: str
     environment: Mapping[str, str]
+    ignore_unset: bool
     mistakes: list[Mistake]
     places: dict[str, Place] = field(default_factory=dict)
+    expanded: dict[str, str] = field(default_factory=dict)
 
     def read(self, root: Node, path: Path) -> SettingsFile:
         """Return what the tree says; it counts only where there are no ``mistakes``."""
@@ -62,6 +68,9 @@ class Reading:
                 self._wrong(place, f"{path}: {remedy}")
 
     def _wrong(self, at: Place | None, message: str) -> None:
+        """Note a mistake, without what variables have: it may be a secret."""
+        for name, value in self.expanded.items():
+            message = message.replace(value, f"${{{name}}}") if len(value) >= _LONG else message
         self.mistakes.append(Mistake(at=at or Place(line=1, column=1), message=message))
 
     def _members(self, node: Node | None, path: str, known: Sequence[str] | None) -> dict[str, Node]:
@@ -120,11 +129,14 @@ class Reading:
         text = said
         try:
             keys.refuse_literal(key, said)
+            self.expanded.update({name: self.environment.get(name, "") for name in named(said)})
             text = expand(said, self.environment) if isinstance(node.value, str) else said
             value = key.read(text)
         except VariableError as error:
+            if isinstance(error, UnsetError) and self.ignore_unset:
+                return None
             self._wrong(node.at, f"{path}: {error}")
-        except LatencyError as error:  # which would show what is in a variable
+        except LatencyError as error:
             self._wrong(node.at, f"{path}: {str(error).replace(repr(text), repr(said))}")
         else:
             self.places[path] = node.at

@@ -12,10 +12,20 @@ class VariableError(Exception):
     """A reference that cannot be expanded; the message ends with the remedy."""
 
 
+class UnsetError(VariableError):
+    """A variable that is not set."""
+
+
+def named(text: str) -> tuple[str, ...]:
+    """Return the names of the variables in a text."""
+    found = (_INSIDE.fullmatch(match[1]) for match in _REFERENCE.finditer(text) if match[1] is not None)
+    return tuple(match[1] for match in found if match is not None)
+
+
 def expand(text: str, environment: Mapping[str, str]) -> str:
     """Return a text with the values of the variables that it names.
 
-    A default counts where its variable is not set or empty. Raises ``VariableError`` for a variable that is not set.
+    A default counts where its variable is not set or empty. Raises ``UnsetError`` for a variable that is not set.
     """
 
     def value(match: re.Match[str]) -> str:
@@ -31,7 +41,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
         if default is not None:
             return found or str(default)
         if found is None:
-            raise VariableError(f"the variable {name} is not set: set it, or write ${{{name}:-default}}.")
+            raise UnsetError(f"the variable {name} is not set: set it, or write ${{{name}:-default}}.")
         return found
 
     return _REFERENCE.sub(value, text)

@@ -90,7 +90,9 @@ def test_options_that_pytest_does_not_take_are_told_in_one_line(
     assert "unrecognized arguments: --llm-latency-requets=3" in line
 
 
-def test_a_ci_can_check_a_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_ci_can_check_a_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 4 where something is wrong in it, or where there is none."""
     assert cli.main(["config", "check"]) == 0
     assert capsys.readouterr().out == "llm-latency.yaml is sound: 10 values\n"
@@ -100,6 +102,11 @@ def test_a_ci_can_check_a_file(folder: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == (
         "llm-latency: error: other.toml:2:1: gate.alpha: '2' is not a share between 0 % and 100 %.\n"
     )
+    monkeypatch.delenv("KEY")
+    assert cli.main(["config", "check"]) == 4
+    assert "llm-latency.yaml:8:21: providers.openai.api_key: the variable KEY is not set" in capsys.readouterr().err
+    assert cli.main(["config", "check", "--ignore-unset"]) == 0
+    assert capsys.readouterr().out == "llm-latency.yaml is sound: 9 values\n"
     (folder / "llm-latency.yaml").unlink()
     assert cli.main(["config", "check"]) == 4
     assert "there is no settings file in " in capsys.readouterr().err

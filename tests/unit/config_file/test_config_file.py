@@ -241,9 +241,16 @@ def test_variables_are_expanded_and_a_wrong_value_shows_none_of_them(
         "profiling: {requests: '${COUNT}', warmup: '${NO_SUCH_COUNT:-3}', budget_dollars: $0.50, prompts: a$$b}"
     )
     assert found.values == {"requests": 12, "warmup": 3, "budget-dollars": 0.5, "prompts": "a$b"}
-    (message,) = mistakes("profiling: {requests: '${KEY}'}")
-    assert "'${KEY}' is not a whole number" in message
-    assert SECRET not in message
+    for text in (
+        "profiling: {requests: '${KEY}'}",
+        "metrics: {gate: [ttft, '${KEY}', e2e]}",
+        "profiling: {load: 'ramp ${KEY}'}",
+        "load_profiles: {x: 'burst ${KEY}'}",
+        "providers: {openai: {base_url: 'x${KEY}'}}",
+    ):
+        (message,) = mistakes(text)
+        assert "${KEY}" in message
+        assert SECRET not in message
 
 
 def test_a_key_stands_in_a_variable_and_shows_nowhere(
