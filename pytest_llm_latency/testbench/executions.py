@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_llm_latency.testbench.checking import Fields
-from pytest_llm_latency.testbench.stored_result import Result, agree, milliseconds, moment
+from pytest_llm_latency.testbench.stored_result import Result, agree, first_token, milliseconds, moment
 
 
 def are_in(whole: Fields) -> bool:
@@ -29,7 +29,7 @@ def _result(fields: Fields, path: Path, suite: str) -> Result:
     if not isinstance(success, bool):
         fields.wrong("success" if "success" in fields.values else None, "success must be true or false.")
     latency, usage = fields.fields("latency", required=True), fields.fields("token_usage")
-    ttft_ms = latency.number("time_to_first_token_ms")
+    duration_s = milliseconds(latency, "total_ms")
     return Result(
         source=str(path.absolute()),
         dataset=suite,
@@ -39,8 +39,8 @@ def _result(fields: Fields, path: Path, suite: str) -> Result:
         status="success" if success is True else "failure",
         error=fields.text("error_message"),
         at=moment(fields, "started_at"),
-        duration_s=milliseconds(latency, "total_ms"),
-        ttft_s=None if ttft_ms is None else ttft_ms / 1e3,
+        duration_s=duration_s,
+        ttft_s=first_token(latency, "time_to_first_token_ms", duration_s),
         tokens_in=usage.count("prompt_tokens", least=0),
         tokens_out=usage.count("completion_tokens", least=0),
         cost_usd=fields.fields("cost").number("total_cost_usd"),

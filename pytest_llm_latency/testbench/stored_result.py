@@ -8,6 +8,11 @@ from pathlib import Path
 from pytest_llm_latency.testbench.checking import Fields
 from pytest_llm_latency.testbench.rows import Row
 
+_ROUNDING = 1e-3
+_LONGEST_MS = 1e10
+_LAST_YEAR = 2200
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -59,13 +64,31 @@ def moment(fields: Fields, key: str) -> datetime:
         found = datetime.fromisoformat(text or "1970-01-01")
     except ValueError:
         fields.wrong(key, f"{key} is {text!r}: write it as in '2026-03-02T09:15:00Z'.")
-        return datetime.fromtimestamp(0, UTC)
+        return _EPOCH
+    if text is not None and not _EPOCH.year <= found.year <= _LAST_YEAR:
+        fields.wrong(key, f"{key} is {text!r}, a moment of no request: write the file again.")
+        return _EPOCH
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def milliseconds(fields: Fields, key: str) -> float:
     """Return the seconds that a required key has in milliseconds."""
-    return (fields.number(key, required=True) or 0.0) / 1e3
+    found = fields.number(key, required=True) or 0.0
+    if found > _LONGEST_MS:
+        fields.wrong(key, f"{key} is {found:g}, more than {_LONGEST_MS / 86_400_000:.0f} days: write milliseconds.")
+        return 0.0
+    return found / 1e3
+
+
+def first_token(fields: Fields, key: str, duration_s: float) -> float | None:
+    """Return the seconds that a key has in milliseconds; they are at most the whole time, which may be rounded."""
+    found = fields.number(key)
+    if found is None:
+        return None
+    if found > duration_s * 1e3 + 1:
+        fields.wrong(key, f"{key} is {found:g}, after the end of the request: write the file again.")
+        return None
+    return found / 1e3
 
 
 def agree(fields: Fields, true: Mapping[str, float], what: str = "the results are") -> None:
@@ -74,6 +97,3 @@ def agree(fields: Fields, true: Mapping[str, float], what: str = "the results ar
         said = fields.values.get(name)
         if said is not None and (not isinstance(said, int | float) or abs(said - value) > _ROUNDING):
             fields.wrong(name, f"{name} is {said!r}, and {what} {value:g}: write the file again.")
-
-
-_ROUNDING = 1e-3
