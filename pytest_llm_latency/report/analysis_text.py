@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_llm_latency import units
+from pytest_llm_latency import interleaving, units
 from pytest_llm_latency.model import Notice
 from pytest_llm_latency.plan import describe_load
 from pytest_llm_latency.report import wording
@@ -48,7 +48,8 @@ def _run(found: Analysis, screen: Screen) -> Iterator[Line]:
     run = found.run
     asked = ", ".join(dict.fromkeys(each.model for each in run.conditions)) or run.plan.model or "no model"
     yield line(screen.id(run.test_id), "bold")
-    measured = f"{asked}, {describe_load(run.plan)}, {run.started_at}, environment {run.environment.label}"
+    beside = "" if run.plan.ab is None else f" {interleaving.told(run.plan)}; this is the test's own side,"
+    measured = f"{asked},{beside} {describe_load(run.plan)}, {run.started_at}, environment {run.environment.label}"
     yield from screen.sentence(measured, len(_INDENT))
     yield from _trust(found, screen)
     for step in found.steps:

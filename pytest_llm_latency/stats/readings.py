@@ -44,37 +44,37 @@ class Reading:
 
 def read(asked: StepRequests, metric: Metric, levels: Sequence[float]) -> Reading | None:
     """Return what the requests of a step say of a metric; ``None`` where no successful one has it."""
-    pairs = [(badness(metric, value), weight) for value, weight in asked.weighted(metric)]
-    known = [(bad, weight) for bad, weight in pairs if math.isfinite(bad)]
+    series = asked.series(metric)
+    parts = [(value, 1.0) for value in series] if metric.each is None else asked.weighted(metric)
+    ranked = sorted((badness(metric, value), weight) for value, weight in parts)
+    known = [(bad, weight) for bad, weight in ranked if math.isfinite(bad)]
     if not known:
         return None
     sign = -1.0 if metric.direction == "higher" else 1.0
-    values = [sign * bad for bad, _ in known]
     total = math.fsum(weight for _, weight in known)
-    count = len(asked.series(metric))
+    ends = (sign * known[0][0], sign * known[-1][0])
     return Reading(
         metric=metric,
-        count=count,
+        count=len(series),
         mean=sign * math.fsum(bad * weight for bad, weight in known) / total,
-        minimum=min(values),
-        maximum=max(values),
-        percentiles=tuple(_percentile(pairs, metric, level, count) for level in levels),
+        minimum=min(ends),
+        maximum=max(ends),
+        percentiles=tuple(_percentile(ranked, metric, level, len(series)) for level in levels),
     )
 
 
-def _percentile(pairs: Sequence[tuple[float, float]], metric: Metric, level: float, count: int) -> Percentile:
+def _percentile(ranked: Sequence[tuple[float, float]], metric: Metric, level: float, count: int) -> Percentile:
     if count < needed_for(level):
         return Percentile(level=level, value=None, interval=None, needed=needed_for(level))
     if metric.each is not None:
-        (found,) = weighted(pairs, [level])
+        (found,) = weighted(ranked, [level])
         return Percentile(level=level, value=found, interval=None, needed=None)
-    ordered = sorted(bad for bad, _ in pairs)
-    bad = ordered[rank(count, level) - 1]
+    bad = ranked[rank(count, level) - 1][0]
     places = order_bounds(count, level)
     return Percentile(
         level=level,
         value=_value(metric, bad) if math.isfinite(bad) else None,
-        interval=None if places is None else _interval(metric, ordered[places[0]], ordered[places[1]]),
+        interval=None if places is None else _interval(metric, *(ranked[place][0] for place in places)),
         needed=None,
     )
 

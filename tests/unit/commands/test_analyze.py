@@ -130,6 +130,18 @@ def test_what_varies_has_its_own_table(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[at + 1].split()[:2] == ["gw0", "40"]
 
 
+def test_of_two_sides_the_test_s_own_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """The other stands in for a baseline, which compare and report show."""
+    own = [
+        replace(each, side="baseline" if place % 2 else "candidate")
+        for place, each in enumerate(nouns.samples(nouns.lognormal(80, median=0.3)))
+    ]
+    stored(nouns.run(samples=tuple(own), plan=nouns.plan(ab="openai/gpt-4o")))
+    said = " ".join(called(capsys)[1].split())
+    assert "against openai/gpt-4o, interleaved; this is the test's own side" in said
+    assert "40 requests, 0 errors" in said
+
+
 @pytest.mark.parametrize("name", ["last", "session-2", ".llm-latency", ".llm-latency/runs/session-2", "run.parquet"])
 def test_a_run_is_named_as_for_report_and_compare(capsys: pytest.CaptureFixture[str], name: str) -> None:
     """A session, its id, a folder, a file."""
