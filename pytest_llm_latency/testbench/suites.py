@@ -1,5 +1,6 @@
 """Suites: providers times test cases, with the load under which they are measured."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,6 +38,7 @@ _EXECUTION = (
     "save_responses",
     "fail_fast",
 )
+_NO_PLACE = re.compile(r"^\w+://(?:[^/@]*@)?|[?#].*$")  # what of a base URL may be secret, or says little
 _TIMEOUT_MS = 30_000
 _MAX_TOKENS = 1024
 _TEMPERATURE = 0.7
@@ -67,11 +69,12 @@ def read(whole: Fields) -> tuple[Case, ...]:
 
 
 def _names(providers: Sequence[tuple[Mapping[str, object], str | None]]) -> list[str]:
-    """Return the names of providers in the ids of tests: the model, with the base URL where the model has several."""
+    """Return the names of providers in the ids of tests: the model, with the server where the model has several."""
     models = Counter(arguments["model"] for arguments, _ in providers)
+    servers = [_NO_PLACE.sub("", base_url or "") for _, base_url in providers]
     return [
-        f"{arguments['model']}@{base_url}" if base_url and models[arguments["model"]] > 1 else str(arguments["model"])
-        for arguments, base_url in providers
+        f"{arguments['model']}@{server}" if server and models[arguments["model"]] > 1 else str(arguments["model"])
+        for (arguments, _), server in zip(providers, servers, strict=True)
     ]
 
 

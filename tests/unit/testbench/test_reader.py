@@ -110,12 +110,12 @@ def test_a_suite_has_no_more_users_than_requests(tmp_path: Path) -> None:
 def test_a_model_at_several_addresses_makes_tests_of_several_names(tmp_path: Path) -> None:
     """Whichever comes first; one that is there twice is a mistake."""
     asked = [{"provider_name": "openai", "model_id": "m"}, {"provider_name": "openai", "model_id": "m"}]
-    asked[1]["base_url"] = "http://x/v1"
+    asked[1]["base_url"] = "http://user:password@x/v1?key=secret"
     case = {"test_id": "a", "prompt": "Hi"}
     content = {**SUITE, "suite": {**SUITE["suite"], "test_cases": [case]}}
     for providers in (asked, asked[::-1]):
         found = reader.read(written(tmp_path, {**content, "providers": providers}))
-        assert sorted(each.id for each in found) == ["openai/m-a", "openai/m@http://x/v1-a"]
+        assert sorted(each.id for each in found) == ["openai/m-a", "openai/m@x/v1-a"]
     twice = written(tmp_path, {**content, "providers": [asked[0], asked[0]]})
     assert "the provider 'openai/m' is there twice: name another model or base URL." in refused(twice)
 
