@@ -104,9 +104,11 @@ def profile(arguments: argparse.Namespace) -> int:
             status.clear()
         run = measuring.run()
     found = _with_file(profiles.judged(run, runs, settings.values), arguments.outputs)
-    for path, render in writes.items():
-        atomic.replace_bytes(path, render(found))
-    _show(found, arguments)
+    try:
+        for path, render in writes.items():
+            atomic.replace_bytes(path, render(found))
+    finally:  # a disk that is full takes no figures with it
+        _show(found, arguments)
     return INTERRUPTED if interrupted else FAILED if found.result.fails else OK
 
 

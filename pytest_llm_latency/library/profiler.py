@@ -139,6 +139,8 @@ class LatencyProfiler:
     def _one(
         self, name: str | None, prepared: Prepared, body: Body, on_event: Callable[[Event], object] | None
     ) -> Asked:
+        if not name and name is not None:
+            raise ProfileError(f"name={name!r} cannot be what the profile is called: write a short text.")
         task = Task(
             name=self._model if name is None else name,
             prepared=prepared,

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import nouns
 from pytest_llm_latency import judge
 from pytest_llm_latency.cli import main
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.fake_client import Answer, FakeClient
-from pytest_llm_latency.measuring import Measuring
+from pytest_llm_latency.measuring import Measuring, Origin
 from pytest_llm_latency.model import Request
 
 MODEL = "openai/gpt-4o-mini"
@@ -28,6 +29,7 @@ def working_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder, where a busy machine makes no run invalid."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(judge, "distrusted", lambda *_, **__: ())
+    monkeypatch.setattr(Origin, "surroundings", lambda _: nouns.environment())  # asking git takes longer than the rest
     monkeypatch.setenv("COLUMNS", "100")
 
 
@@ -135,6 +137,22 @@ def test_ctrl_c_keeps_what_was_complete(
     send(interrupted)
     assert main(["profile", MODEL, "hi", "--requests", "60", "--warmup", "9"]) == 130
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_cannot_be_written_any_more_takes_no_figures_with_it(
+    send: Callable[[Script], FakeClient], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are printed, and then the error."""
+
+    def spoiling(request: Request, number: int) -> Answer:
+        Path("made/run.json").mkdir(exist_ok=True)
+        return quick(request, number)
+
+    send(spoiling)
+    assert main(["profile", MODEL, "hi", "--requests", "5", "--warmup", "0", "--output", "made/run.json"]) == 1
+    printed = capsys.readouterr()
+    assert "5 requests · 0 errors" in printed.out
+    assert "made/run.json cannot be written" in printed.err
 
 
 @pytest.mark.parametrize(

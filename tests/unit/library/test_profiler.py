@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import nouns
 from pytest_llm_latency import judge, marker, profiling
 from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller
 from pytest_llm_latency.errors import MarkerError, ProfileError, SettingsError
@@ -16,6 +17,7 @@ from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.library.events import Event, Finished, Started
 from pytest_llm_latency.library.profiler import LatencyProfiler
 from pytest_llm_latency.library.result import UntrustedRunWarning
+from pytest_llm_latency.measuring import Origin
 from pytest_llm_latency.model import Failure, Request
 from pytest_llm_latency.report.live import Snapshot
 
@@ -26,6 +28,7 @@ REFUSED = Answer(ttft_s=0.0, failure=Failure(error_class="RateLimitError", messa
 @pytest.fixture(autouse=True)
 def _on_a_machine_that_keeps_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "distrusted", lambda *_, **__: ())
+    monkeypatch.setattr(Origin, "surroundings", lambda _: nouns.environment())  # asking git takes longer than the rest
 
 
 def client(answer: Callable[[int], Answer] = lambda _: Answer(ttft_s=0.0)) -> FakeClient:
@@ -138,7 +141,7 @@ def test_an_accepting_or_adaptive_suite_changes_nothing(tmp_path: Path) -> None:
 
 def test_events_are_told_from_beginning_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the progress between them."""
-    monkeypatch.setattr(profiling, "SHOW_EVERY_S", 0.0)
+    monkeypatch.setattr(profiling, "SHOW_EVERY_S", 0.005)
     told: list[Event] = []
     result = profiler(client(lambda _: Answer(ttft_s=0.01))).profile("hi", requests=3, warmup=0, on_event=told.append)
     assert isinstance(told[0], Started)
@@ -150,7 +153,7 @@ def test_events_are_told_from_beginning_to_end(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("kind", [Snapshot, Finished])
 def test_what_a_callback_raises_is_raised_when_all_is_measured(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that was measured is lost."""
-    monkeypatch.setattr(profiling, "SHOW_EVERY_S", 0.0)
+    monkeypatch.setattr(profiling, "SHOW_EVERY_S", 0.005)
 
     def tell(event: Event) -> None:
         if type(event) is kind:
@@ -259,6 +262,7 @@ def test_a_result_that_cannot_be_trusted_is_returned_with_a_warning() -> None:
         ({"prompt": "hi", "body": print}, ProfileError, "a body makes its own calls, so that the prompt"),
         ({"body": print, "temperature": 0}, ProfileError, "so that temperature would go nowhere"),
         ({"prompt": "hi", "prompts": ["ho"]}, ProfileError, "prompt and prompts do not go together"),
+        ({"prompt": "hi", "name": ""}, ProfileError, "name='' cannot be"),
         ({"prompt": "hi", "requests": 0}, MarkerError, "requests is 0"),
         ({"prompt": "hi", "limits": "ttft < 1s"}, MarkerError, "lacks a statistic"),
         ({"prompts": []}, MarkerError, "prompts is"),
