@@ -61,6 +61,7 @@ def show(arguments: argparse.Namespace) -> int:
         tables.write([f"settings file: {'none' if path is None else path}", ""])
         rows = [(each.key, _text(each.value), each.origin) for each in found]
         tables.write_table([("SETTING", "VALUE", "FROM"), *rows])
+        tables.write(["", "– is not set: what the marker says counts, or the default of the marker."])
     return 0
 
 

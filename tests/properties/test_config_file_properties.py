@@ -30,7 +30,7 @@ EDITS = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(suffix=st.sampled_from(sorted(TEXTS)), edits=st.lists(EDITS, min_size=1, max_size=4))
 def test_a_file_with_slips_is_read_or_told_in_one_message(suffix: str, edits: list[tuple[int, int, str]]) -> None:
     """Never in a traceback, and never without a remedy."""

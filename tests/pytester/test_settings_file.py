@@ -28,7 +28,7 @@ def test_chat(llm):
 def test_a_provider_is_reached_as_the_file_says_and_its_key_shows_nowhere(
     suite: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other variable names the key or the server; a worker reads the file as its controller does."""
+    """No other variable names the key or the server; a worker reads the file as a process without one does."""
     for name in ("OPENAI_API_KEY", "OPENAI_API_BASE", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("UNUSUAL_NAME", SECRET)
@@ -36,12 +36,11 @@ def test_a_provider_is_reached_as_the_file_says_and_its_key_shows_nowhere(
     with SimulatorProcess({"profiles": {"*": QUICK}}) as simulator:
         text = SETTINGS.format(base=simulator.api_base("openai"))
         (suite.path / "llm-latency.yaml").write_text(text, encoding="utf-8")
-        for arguments in ((), ("-n1",)):
-            result = suite.run(SWITCH, *arguments)
-            result.assert_outcomes(passed=1)
-            (run,) = suite.session.runs(suite.session.tests[0])
-            assert (run.plan.requests, run.plan.load, run.plan.pacing.max_concurrency) == (6, load.closed(2), 2)
-            assert SECRET not in printed(result)
+        result = suite.run(SWITCH, "-n1")
+        result.assert_outcomes(passed=1)
+        (run,) = suite.session.runs(suite.session.tests[0])
+        assert (run.plan.requests, run.plan.load, run.plan.pacing.max_concurrency) == (6, load.closed(2), 2)
+        assert SECRET not in printed(result)
         simulator.configure({"faults": [{"kind": "wrong_key", "every": 1}]})
         result = suite.run(SWITCH, "-vv")
         result.assert_outcomes(failed=1)

@@ -73,7 +73,8 @@ def test_a_person_reads_a_table(folder: Path, capsys: pytest.CaptureFixture[str]
     assert cli.main(["config", "show"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"settings file: {folder / 'llm-latency.yaml'}"
-    rows = [line.split(maxsplit=2) for line in lines[3:]]
+    rows = [line.split(maxsplit=2) for line in lines[3:-2]]
+    assert lines[-1].startswith("– is not set: ")
     assert ["profiling.load", "evening", "llm-latency.yaml:5:9"] in rows
     assert ["profiling.timeout", "–", "default"] in rows
     sections = [row[0].partition(".")[0] for row in rows if "." in row[0]]
