@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import artefacts, profiles
+from pytest_llm_latency.commands import selection
 from pytest_llm_latency.commands.sides import StoredRun
 from pytest_llm_latency.errors import StorageError, UsageError
 from pytest_llm_latency.model import Notice, Result, Run, Session
@@ -28,6 +29,18 @@ class Against(StoredSession):
         from pytest_llm_latency.storage import by_column, samples  # noqa: PLC0415  (pyarrow is slow to import)
 
         return by_column.decode(samples.encode(self.before[test.test_id]), Path("--against"))
+
+
+def chosen(stored: StoredSession, expression: str) -> StoredSession:
+    """Return a session as if it had been of the tests that ``-k`` selects; raise ``UsageError`` where it has none."""
+    selects, manifest = selection.parse(expression), stored.manifest
+    tests = tuple(test for test in stored.tests if selects(test.test_id))
+    if manifest is None or not tests:
+        names = ", ".join(test.test_id for test in stored.tests)
+        raise UsageError(f"-k {expression!r} matches no test of {stored.folder}: choose among {names}.")
+    expected = tuple(test_id for test_id in manifest.expected if selects(test_id))
+    closed = None if manifest.closed is None else replace(manifest.closed, expected=expected)
+    return replace(stored, tests=tests, manifest=replace(manifest, tests=tests, expected=expected, closed=closed))
 
 
 def session(stored: StoredSession) -> Session:

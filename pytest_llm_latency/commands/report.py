@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_llm_latency.commands import naming, painting, recomputed, reopened, sides, tables
 from pytest_llm_latency.definitions import TOOLS
+from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.model import Session
 from pytest_llm_latency.report.ci.place import SERVERS, Place
@@ -37,6 +38,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
+    )
+    parser.add_argument(
+        "-k", dest="expression", metavar="EXPR", help="only tests whose id matches, into the folder that --output names"
     )
     parser.add_argument("--ci", choices=SERVERS, help="write what this CI reads as well")
     amount = parser.add_mutually_exclusive_group()
@@ -66,11 +70,15 @@ def report(arguments: argparse.Namespace) -> int:
 def _opened(arguments: argparse.Namespace) -> tuple[Session, StoredSession, Path]:
     """Return the session, what is stored of it, and where its files go."""
     against = arguments.against
+    if arguments.expression is not None and arguments.output is None:
+        raise UsageError("-k makes a report of a part of the session: name a folder of its own with --output.")
     before = () if against is None else sides.of("--against", against, arguments.results)
     alone = naming.lone_file(arguments.run)
     if alone is not None:
         return (*reopened.lone(alone, before), arguments.output or alone.with_name(f"{alone.stem}-report"))
     stored = results.read_session(naming.session(arguments.run, arguments.results))
+    if arguments.expression is not None:
+        stored = reopened.chosen(stored, arguments.expression)
     folder = arguments.output or stored.folder
     if against is not None:
         return (*reopened.against(stored, before), folder)

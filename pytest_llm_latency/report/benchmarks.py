@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pytest_llm_latency.model import Evidence, Result
-from pytest_llm_latency.report import courses, details, remedies, sweeps, wording
+from pytest_llm_latency.report import courses, details, remedies, room, sweeps, wording
 from pytest_llm_latency.report.charts import bars
 from pytest_llm_latency.report.charts.bars import RatioBar
-from pytest_llm_latency.report.charts.drawing import POINTS
+from pytest_llm_latency.report.room import Room
 from pytest_llm_latency.report.rows import Row, by_severity, rows
 
 # Up to so many benchmarks are shown with their charts unfolded whatever their verdict.
 FEW = 4
-# The lines of a page share this many points.
-_ALL_POINTS, _LEAST_POINTS = 12_000, 40
-# On a page of more lines than these, what passed has charts of one metric.
-_MANY = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +27,15 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """One benchmark's part of the page; without ``whole``, each step has the charts of one metric."""
+    """One benchmark's part of the page.
+
+    Without ``room`` it has no charts. ``whole`` says whether all judged metrics are drawn.
+    """
 
     anchor: str
     result: Result
     unfolded: bool
+    room: Room | None
     whole: bool
     findings: tuple[wording.Finding, ...]
     steps: tuple[details.Step, ...]
@@ -62,31 +62,40 @@ def benchmarks(results: Sequence[Result], evidence: Mapping[str, Evidence]) -> l
     """Return the parts of a page; the raw runs of one test at a time are looked at."""
     tables = [rows(result) for result in results]
     widest = bars.widest(list(chain.from_iterable(_sizes(row) for table in tables for row in table)))
-    lines = sum(len(table) for table in tables)
+    rooms = room.rooms(results, tables)
+    functions = {_function(result) for result, own in zip(results, rooms, strict=True) if own is not None}
     found = []
-    for number, (result, table) in enumerate(zip(results, tables, strict=True), start=1):
-        anchor, raw, room = f"benchmark-{number}", evidence.get(result.test_id), _room(result, lines)
+    for number, (result, table, own) in enumerate(zip(results, tables, rooms, strict=True), start=1):
+        told, anchor = own is not None or not room.is_calm(result), f"benchmark-{number}"
+        raw = evidence.get(result.test_id) if told or _function(result) in functions else None
         found.append(
             Benchmark(
                 anchor=anchor,
                 result=result,
-                unfolded=len(results) <= FEW or result.status not in {"pass", "improved"},
-                whole=room.all_metrics or len(table) == len(result.summaries),
+                unfolded=len(results) <= FEW or not room.is_calm(result),
+                room=own,
+                whole=own is not None and (own.all_metrics or len(table) == len(result.summaries)),
                 findings=tuple(wording.findings(result, passing=True)),
-                steps=details.steps(result, raw, room),
+                steps=details.steps(result, raw, own) if told else (),
                 lines=tuple(
                     TableRow(anchor=anchor, result=result, row=row, bar=_bar(result, row, widest)) for row in table
                 ),
-                courses=None if raw is None else courses.courses(result, raw),
-                lengths=() if raw is None else sweeps.lengths(result, raw),
+                courses=None if raw is None or own is None else courses.courses(result, raw, own),
+                lengths=() if raw is None or _function(result) not in functions else sweeps.lengths(result, raw),
             )
         )
     return found
 
 
-def _room(result: Result, lines: int) -> details.Room:
-    whole = lines <= _MANY or result.status not in {"pass", "improved"}
-    return details.Room(points=max(_LEAST_POINTS, min(POINTS, _ALL_POINTS // max(1, lines))), all_metrics=whole)
+def varied(found: Iterable[Benchmark]) -> list[Result]:
+    """Return the results of the tests of which any variant is drawn: what was varied is drawn of all variants."""
+    parts = list(found)
+    drawn = {_function(each.result) for each in parts if each.room is not None}
+    return [each.result for each in parts if _function(each.result) in drawn]
+
+
+def _function(result: Result) -> str:
+    return result.test_id.partition("[")[0]
 
 
 def _sizes(row: Row) -> list[float]:

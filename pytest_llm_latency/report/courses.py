@@ -6,6 +6,7 @@ from pytest_llm_latency.model import Evidence, Result
 from pytest_llm_latency.report import history
 from pytest_llm_latency.report.charts import course
 from pytest_llm_latency.report.charts.drawing import Chart
+from pytest_llm_latency.report.room import WHOLE, Room, drawn
 from pytest_llm_latency.report.rows import rows
 from pytest_llm_latency.stats import columns
 from pytest_llm_latency.stats.comparable import differences
@@ -23,8 +24,8 @@ class Courses:
     sentences: tuple[str, ...]
 
 
-def courses(result: Result, evidence: Evidence) -> Courses | None:
-    """Return the histories of three runs or more, of those that were measured as this one was.
+def courses(result: Result, evidence: Evidence, room: Room = WHOLE) -> Courses | None:
+    """Return the histories of three runs or more, of those that were measured as this one was, of what is drawn.
 
     ``None`` where there are none. A run that measured its own reference has none: no run was accepted for it.
     """
@@ -36,7 +37,7 @@ def courses(result: Result, evidence: Evidence) -> Courses | None:
     policy = GatePolicy(tolerance=result.plan.tolerance)
     told: list[History] = []
     charts = []
-    for row in rows(result):
+    for row in drawn(rows(result), room):
         own = [run for run in runs if row.step in columns.steps(run)]
         if len(own) < LEAST_RUNS or row.metric.id not in columns.BY_COLUMN:
             continue

@@ -1,14 +1,14 @@
 """What the page shows of one step of one test beyond the table: charts, errors, all metrics."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llm_latency.metrics import METRICS, Metric
 from pytest_llm_latency.model import Columns, Conditions, Distribution, Evidence, Failure, Result, Summary
 from pytest_llm_latency.report.charts import distribution, heat, order, shift, waterfall
-from pytest_llm_latency.report.charts.drawing import POINTS, Chart
+from pytest_llm_latency.report.charts.drawing import Chart
 from pytest_llm_latency.report.charts.subject import Subject, subject
+from pytest_llm_latency.report.room import WHOLE, Room, drawn
 from pytest_llm_latency.report.rows import Row, rows
 from pytest_llm_latency.stats import columns
 
@@ -21,20 +21,6 @@ CHARTS: tuple[Callable[[Subject], Chart | None], ...] = (
     order.chart,
     heat.chart,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """How much of a test is drawn, as a page of many tests must not grow without end.
-
-    ``points`` is how many a line may have; without ``all_metrics`` it is the one of each step that moved most.
-    """
-
-    points: int
-    all_metrics: bool
-
-
-WHOLE = Room(points=POINTS, all_metrics=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,36 +64,38 @@ class Step:
     errors: tuple[ErrorClass, ...]
 
 
-def steps(result: Result, evidence: Evidence | None, room: Room = WHOLE) -> tuple[Step, ...]:
-    """Return the steps of a test; without its raw runs there are tables and no charts."""
-    found: dict[str | None, list[Row]] = {}
-    for row in rows(result):
-        found.setdefault(row.step, []).append(row)
-    drawn = {
-        step: ()
-        if evidence is None
-        else tuple(_charts(row, evidence, result, room.points) for row in _shown(own, room))
-        for step, own in found.items()
-    }
-    return tuple(_step(result, step, own, evidence) for step, own in drawn.items())
+def steps(result: Result, evidence: Evidence | None, room: Room | None = WHOLE) -> tuple[Step, ...]:
+    """Return the steps of a test: without its raw runs tables and no charts, without room its errors alone."""
+    table = rows(result)
+    if room is None:
+        return tuple(_with_errors(result, step, evidence) for step in dict.fromkeys(row.step for row in table))
+    found: dict[str | None, list[MetricCharts]] = {}
+    for row in drawn(table, room):
+        charts = found.setdefault(row.step, [])
+        charts += [] if evidence is None else [_charts(row, evidence, result, room.points)]
+    return tuple(_whole(result, step, charts, evidence) for step, charts in found.items())
 
 
-def _shown(of_step: Sequence[Row], room: Room) -> Sequence[Row]:
-    """Return the metrics that are drawn: all of them, or the one that moved most."""
-    return of_step if room.all_metrics else [max(of_step, key=lambda row: abs(math.log(row.ratio or 1.0)))]
-
-
-def _step(result: Result, step: str | None, drawn: Sequence[MetricCharts], evidence: Evidence | None) -> Step:
-    summary, baseline = (
-        next((each for each in side if each.step == step), None) for side in (result.summaries, result.baseline)
+def _whole(result: Result, step: str | None, charts: Sequence[MetricCharts], evidence: Evidence | None) -> Step:
+    found = _with_errors(result, step, evidence)
+    baseline = next((each for each in result.baseline if each.step == step), None)
+    return replace(
+        found,
+        metrics=tuple(charts),
+        phases=None if evidence is None else waterfall.chart(evidence, step),
+        measured=() if found.summary is None else _measured(found.summary, baseline),
     )
+
+
+def _with_errors(result: Result, step: str | None, evidence: Evidence | None) -> Step:
+    summary = next((each for each in result.summaries if each.step == step), None)
     return Step(
         step=step,
         summary=summary,
         conditions=next((each for each in result.conditions if each.step == step), None),
-        metrics=tuple(drawn),
-        phases=None if evidence is None else waterfall.chart(evidence, step),
-        measured=() if summary is None else _measured(summary, baseline),
+        metrics=(),
+        phases=None,
+        measured=(),
         errors=() if summary is None else _errors(summary, evidence),
     )
 

@@ -4,7 +4,7 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from pytest_llm_latency import load, units
 from pytest_llm_latency.metrics import DEFINITIONS_VERSION, METRICS
 from pytest_llm_latency.model import Evidence, LimitCheck, Session
 from pytest_llm_latency.report import benchmarks, details, regions, remedies, side_by_side, sweeps, wording
+from pytest_llm_latency.report.charts.bars import RatioBar
 from pytest_llm_latency.report.charts.drawing import PAINTS
 from pytest_llm_latency.report.rows import SEVERITY
 from pytest_llm_latency.run_figures import RUN_FIGURES
@@ -58,14 +59,22 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
         notices=wording.notices(session),
         changes=wording.environment_changes(session.results),
         benchmarks=parts,
+        scales=_scales(parts),
         groups=side_by_side.groups(anchored),
         costs=side_by_side.costs(anchored),
-        sweeps=sweeps.sweeps(session.results, chain.from_iterable(each.lengths for each in parts)),
+        drawn=sum(each.room is not None for each in parts),
+        sweeps=sweeps.sweeps(benchmarks.varied(parts), chain.from_iterable(each.lengths for each in parts)),
         metrics=METRICS.values(),
         figures=RUN_FIGURES.values(),
         definitions_version=DEFINITIONS_VERSION,
     )
     return _FORBIDDEN.sub("\ufffd", page)
+
+
+def _scales(parts: Sequence[benchmarks.Benchmark]) -> list[RatioBar]:
+    """Return one bar for each scale that the bars of the page have."""
+    lines = chain.from_iterable(each.lines for each in parts)
+    return list({line.bar.scale: line.bar for line in lines if line.bar is not None}.values())
 
 
 @functools.cache

@@ -20,6 +20,11 @@ class RatioBar:
     interval: tuple[float, float] | None
     ratio: float
 
+    @property
+    def scale(self) -> str:
+        """A name of what all bars with this tolerance share."""
+        return f"scale-{self.tolerated[0]:g}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadBar:

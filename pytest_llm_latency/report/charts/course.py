@@ -2,7 +2,7 @@
 
 from pytest_llm_latency import units
 from pytest_llm_latency.metrics import METRICS
-from pytest_llm_latency.report.charts import scale
+from pytest_llm_latency.report.charts import paths, scale
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
     LEFT,
@@ -50,9 +50,9 @@ def chart(history: History, *, title: str) -> Chart | None:
         shapes=(
             *axes,
             *changes,
-            Shape(paint="base", path="M" + "L".join(f"{x:.4g} {at:g}" for x, at in places)),
-            Shape(paint="old-point", path="".join(f"M{x:.4g} {at:g}h0" for x, at in places)),
-            *(Shape(paint="point", path=f"M{x:.4g} {at:g}h0") for x, at in now),
+            Shape(paint="base", path=paths.line(places)),
+            Shape(paint="old-point", path=paths.dots(places)),
+            *([Shape(paint="point", path=paths.dots(now))] if now else []),
         ),
         labels=(*labels, *words),
         table=_table(history, unit),

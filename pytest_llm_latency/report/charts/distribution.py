@@ -6,7 +6,7 @@ import numpy as np
 
 from pytest_llm_latency import units
 from pytest_llm_latency.report import wording
-from pytest_llm_latency.report.charts import scale
+from pytest_llm_latency.report.charts import paths, scale
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
     LEFT,
@@ -94,8 +94,8 @@ def _curve(ordered: Floats, axes: tuple[Scale, Shares], points: int) -> str:
         return ""
     if ordered.size <= most:
         first = y.position(shown[0][0] - 1 / ordered.size)
-        return f"M{placed[0][0]:g} {first:g}" + "".join(f"H{at:g}V{height:g}" for at, height in placed)
-    return "M" + "L".join(f"{at:g} {height:g}" for at, height in placed)
+        return paths.stairs(first, placed)
+    return paths.line(placed)
 
 
 def _marks(of: Subject, axes: tuple[Scale, Shares]) -> list[Shape]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,6 +13,7 @@ from pytest_llm_latency.report.charts.scale import Scale, Shares
 POINTS = 400  # no line has more
 WIDTH, HEIGHT = 380, 224
 LEFT, RIGHT, TOP, BOTTOM = 58, 370, 14, 190
+HEAT_HEIGHT = 9  # of a cell of a heat map
 _TICKS_X, _TICKS_Y = 5, 5
 _CHARACTER, _GAP = 6.5, 4.0  # of a label, in pixels
 
@@ -68,7 +70,7 @@ PAINTS: Mapping[str, Paint] = MappingProxyType({
     "run-rare": _area("run-fill", RUN, 0.4),
     "base-bar": _area("base-fill", BASE),
     "base-rare": _area("base-fill", BASE, 0.4),
-    **{f"heat-{level}": _area("run-fill", RUN, level / 5) for level in range(1, 6)},
+    **{f"heat-{level}": _line("run", RUN, HEAT_HEIGHT, stroke_opacity=f"{level / 5:g}") for level in range(1, 6)},
 })
 
 
@@ -130,6 +132,20 @@ class Chart:
     note: str | None = None
     width: int = WIDTH
     height: int = HEIGHT
+
+    @property
+    def drawn(self) -> tuple[Shape, ...]:
+        """The shapes, with those in one paint that follow each other as one."""
+        alike = groupby(self.shapes, key=lambda each: each.paint)
+        return tuple(Shape(paint=paint, path="".join(each.path for each in found)) for paint, found in alike)
+
+    @property
+    def words(self) -> tuple[tuple[Label, ...], ...]:
+        """The labels, those together that differ in place and text alone."""
+        alike: dict[tuple[str, str], list[Label]] = {}
+        for each in self.labels:
+            alike.setdefault((each.anchor, each.kind), []).append(each)
+        return tuple(map(tuple, alike.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from pytest_llm_latency import units
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
+    HEAT_HEIGHT,
     LEFT,
     RIGHT,
-    TOP,
     Chart,
     Key,
     Shape,
@@ -20,8 +20,7 @@ from pytest_llm_latency.report.charts.order import MOST, axis, crosses, guides, 
 from pytest_llm_latency.report.charts.subject import Subject
 from pytest_llm_latency.stats.quantiles import Floats
 
-COLUMNS, ROWS, LEVELS = 44, 20, 5
-_UPPER = TOP + 14  # above are the crosses of failed requests
+COLUMNS, ROWS, LEVELS = 39, 18, 5  # cells of whole pixels
 
 
 def chart(of: Subject) -> Chart | None:
@@ -61,16 +60,14 @@ def _counts(groups: list[Floats], bounds: tuple[float, float]) -> NDArray[np.int
 
 
 def _cells(counts: NDArray[np.int64], width: float) -> list[Shape]:
-    """Return one shape a level of darkness; neighbours in time of the same level are one rectangle."""
+    """Return one shape a level of darkness; neighbours in time of the same level are one stroke, as high as a cell."""
     levels = np.ceil(LEVELS * np.log1p(counts) / np.log1p(counts.max())).astype(np.int64)
-    height = (BOTTOM - _UPPER) / ROWS
     paths: dict[int, list[str]] = {level: [] for level in range(1, LEVELS + 1)}
     for row in range(ROWS):
-        upper = BOTTOM - (row + 1) * height
+        middle = BOTTOM - (row + 0.5) * HEAT_HEIGHT
         for start, end, level in _runs(levels[:, row].tolist()):
             if level:
-                across = f"h{(end - start) * width:.4g}v{height:.3g}h-{(end - start) * width:.4g}z"
-                paths[level].append(f"M{LEFT + start * width:.4g} {upper:.4g}{across}")
+                paths[level].append(f"M{LEFT + start * width:g} {middle:g}h{(end - start) * width:g}")
     return [Shape(paint=f"heat-{level}", path="".join(found)) for level, found in paths.items() if found]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pytest_llm_latency import units
-from pytest_llm_latency.report.charts import scale
+from pytest_llm_latency.report.charts import paths, scale
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
     LEFT,
@@ -90,8 +90,8 @@ def _marks(groups: Sequence[Floats], places: Sequence[float], y: Scale) -> list[
     spans = "".join(
         f"M{at:.0f} {y.position(group[0]):.0f}V{y.position(group[-1]):.0f}" for at, group in drawn if len(group) > 1
     )
-    dots = "".join(f"M{at:.4g} {y.position(group[(len(group) - 1) // 2]):.0f}h0" for at, group in drawn if len(group))
-    return [*([Shape(paint="span", path=spans)] if spans else []), Shape(paint="dot", path=dots)]
+    medians = [(at, round(y.position(group[(len(group) - 1) // 2]))) for at, group in drawn if len(group)]
+    return [*([Shape(paint="span", path=spans)] if spans else []), Shape(paint="dot", path=paths.dots(medians))]
 
 
 def crosses(groups: Sequence[Floats], places: Sequence[float]) -> list[Shape]:

@@ -2,7 +2,7 @@
 
 from pytest_llm_latency import units
 from pytest_llm_latency.report import wording
-from pytest_llm_latency.report.charts import scale
+from pytest_llm_latency.report.charts import paths, scale
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
     LEFT,
@@ -35,13 +35,12 @@ def chart(of: Subject) -> Chart | None:
     y = _ratios(found, of.tolerance)
     axes, labels = frame(_quantiles(x), _changes(y))
     one, tolerated = y.position(1.0), (y.position(1 + of.tolerance), y.position(1 / (1 + of.tolerance)))
-    line = "L".join(f"{x.position(each.quantile):g} {y.position(each.ratio):g}" for each in found)
     shapes = [
         Shape(paint="tolerated", path=f"M{LEFT} {tolerated[0]:g}H{RIGHT}V{tolerated[1]:g}H{LEFT}z"),
         *axes,
         Shape(paint="axis", path=f"M{LEFT} {one:g}H{RIGHT}"),
         *_band(found, (x, y)),
-        Shape(paint="run", path=f"M{line}"),
+        Shape(paint="run", path=paths.line([(x.position(each.quantile), y.position(each.ratio)) for each in found])),
     ]
     return Chart(
         name="shift",
@@ -87,9 +86,9 @@ def _band(found: tuple[Shifted, ...], axes: tuple[Shares, Scale]) -> list[Shape]
     known = [(x.position(each.quantile), each.interval) for each in found if each.interval is not None]
     if not known:
         return []
-    upper = [f"{at:g} {y.position(interval[1]):g}" for at, interval in known]
-    lower = [f"{at:g} {y.position(interval[0]):g}" for at, interval in reversed(known)]
-    return [Shape(paint="band", path=f"M{'L'.join([*upper, *lower])}z")]
+    upper = [(at, y.position(interval[1])) for at, interval in known]
+    lower = [(at, y.position(interval[0])) for at, interval in reversed(known)]
+    return [Shape(paint="band", path=f"{paths.line([*upper, *lower])}z")]
 
 
 def _table(found: tuple[Shifted, ...], unit: str) -> Table:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pytest_llm_latency import units
 from pytest_llm_latency.metrics import Metric
-from pytest_llm_latency.report.charts import scale
+from pytest_llm_latency.report.charts import paths, scale
 from pytest_llm_latency.report.charts.drawing import (
     BOTTOM,
     LEFT,
@@ -51,20 +51,16 @@ def chart(points: Sequence[Point], *, of: Metric, subject: str) -> Chart | None:
         keys=(Key(paint="run", text="median"), *([Key(paint="upper", text="p95")] if slowest else [])),
         shapes=(
             *axes,
-            *([Shape(paint="upper", path=_line(slowest)), _dots("upper-point", slowest)] if slowest else []),
-            *([Shape(paint="run", path=_line(medians)), _dots("point", medians)] if medians else []),
+            *([Shape(paint="upper", path=paths.line(slowest)), _dots("upper-point", slowest)] if slowest else []),
+            *([Shape(paint="run", path=paths.line(medians)), _dots("point", medians)] if medians else []),
         ),
         labels=labels,
         table=_table(points, subject, of.unit),
     )
 
 
-def _line(places: Sequence[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in places)
-
-
 def _dots(paint: str, places: Sequence[tuple[float, float]]) -> Shape:
-    return Shape(paint=paint, path="".join(f"M{x:g} {y:g}h0" for x, y in places))
+    return Shape(paint=paint, path=paths.dots(places))
 
 
 def _table(points: Sequence[Point], subject: str, unit: str) -> Table:

@@ -182,6 +182,27 @@ def test_a_session_is_judged_again_by_its_own_settings(folder: Path, capsys: pyt
     assert [stored.result(test).status for test in stored.tests] == ["pass"]
 
 
+def test_a_part_of_a_session_is_reported_into_a_folder_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As if there had been no other test; and never in place of the whole."""
+    session = told(folder, 1)
+    manifest = results.read_session(session).manifest
+    assert manifest is not None
+    assert manifest.closed is not None
+    expected = (RUN.test_id, "t.py::next")
+    closed = dataclasses.replace(manifest.closed, expected=expected)
+    results.write_manifest(folder, dataclasses.replace(manifest, expected=expected, closed=closed))
+    assert cli.main(["report", "-k", "summarise", "--output", "part"]) == 0
+    assert document(Path("part"))["summary"]["missing"] == []
+    assert len(document(Path("part"))["benchmarks"]) == 1
+    capsys.readouterr()
+    assert cli.main(["report", "-k", "summarise"]) == 4
+    assert "name a folder of its own with --output" in capsys.readouterr().err
+    assert cli.main(["report", "-k", "next", "--output", "part"]) == 4
+    assert f"matches no test of .llm-latency/runs/s1: choose among {RUN.test_id}." in capsys.readouterr().err
+
+
 def test_runs_of_other_tests_are_nothing_to_judge_against(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The message names the tests of both."""
     told(folder, 1)

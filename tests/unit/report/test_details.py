@@ -34,6 +34,15 @@ def test_an_error_class_has_the_first_of_its_messages() -> None:
     assert step.errors[0].http_status == 429
 
 
+def test_without_room_there_are_errors_alone() -> None:
+    """What failed is to be read wherever it is."""
+    run = nouns.run([0.2, None])
+    (step,) = details.steps(nouns.result(of=run), nouns.evidence(run), None)
+    assert (step.metrics, step.phases, step.measured) == ((), None, ())
+    assert [each.name for each in step.errors] == ["RateLimitError"]
+    assert step.summary is not None
+
+
 def test_where_there_is_little_room_the_metric_that_moved_most_is_drawn() -> None:
     """Of a page of many tests."""
     run = nouns.run([0.2, 0.3])

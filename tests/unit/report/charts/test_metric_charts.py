@@ -9,7 +9,7 @@ import pytest
 
 import nouns
 from pytest_llm_latency.report.charts import distribution, heat, order, shift
-from pytest_llm_latency.report.charts.drawing import BOTTOM, LEFT, POINTS, RIGHT, TOP, Chart
+from pytest_llm_latency.report.charts.drawing import BOTTOM, HEAT_HEIGHT, LEFT, POINTS, RIGHT, TOP, Chart
 from pytest_llm_latency.report.charts.subject import Subject, subject
 from pytest_llm_latency.report.details import CHARTS
 from pytest_llm_latency.report.rows import rows
@@ -28,9 +28,22 @@ def paths(chart: Chart | None, paint: str) -> list[str]:
     return [each.path for each in chart.shapes if each.paint == paint]
 
 
+def places(path: str) -> list[tuple[float, float]]:
+    """Return the places that a line, a staircase or dots go through."""
+    x = y = 0.0
+    found = []
+    for move, *numbers in re.findall(r"([MmlhvHV]?) ?(-?[\d.]+)(?:[ ]?(-?[\d.]+))?", re.sub(r"h0", "", path)):
+        first, second = (float(each or 0) for each in numbers)
+        x, y = {
+            "M": (first, second), "h": (x + first, y), "v": (x, y + first), "V": (x, first), "H": (first, y),
+        }.get(move, (x + first, y + second))  # fmt: skip
+        found.append((round(x, 1), round(y, 1)))
+    return found
+
+
 def heights(path: str) -> list[float]:
     """Return the heights of a staircase or a line."""
-    return [float(each) for each in re.findall(r"(?:V|[ML][\d.]+ )([\d.]+)", path)]
+    return [height for _, height in places(path)]
 
 
 def test_failed_requests_keep_the_curve_below_the_top() -> None:
@@ -73,16 +86,15 @@ def test_no_line_has_more_points_than_the_page_can_carry(count: int) -> None:
         for shape in chart.shapes:
             assert "nan" not in shape.path
             if not shape.paint.startswith("heat"):
-                points = shape.path.count("M") if shape.paint == "dot" else len(re.findall(r"[MHVLl]", shape.path))
-                assert 0 < points <= POINTS
+                assert 0 < len(places(shape.path)) <= POINTS
 
 
 def test_lines_have_fewer_points_where_a_page_has_many_charts() -> None:
     """The page asks for it."""
     values = nouns.lognormal(300, median=0.3)
     (line,) = paths(distribution.chart(of(values, points=40)), "run")
-    assert line.count("L") <= 40
-    assert paths(order.chart(of(values, points=40)), "dot")[0].count("M") == 40
+    assert 30 < len(places(line)) <= 40
+    assert len(places(paths(order.chart(of(values, points=40)), "dot")[0])) == 40
 
 
 def test_a_chart_needs_a_request_that_was_answered() -> None:
@@ -94,7 +106,7 @@ def test_requests_are_drawn_in_their_order_with_failures_as_crosses() -> None:
     """From left to right, the slower the higher."""
     chart = order.chart(of([0.1, None, 0.4], [0.2] * 5))
     (dots,), (crosses,) = paths(chart, "dot"), paths(chart, "lost")
-    (x_first, y_first), (x_last, y_last) = [(float(x), float(y)) for x, y in re.findall(r"M([\d.]+) ([\d.]+)h0", dots)]
+    (x_first, y_first), (x_last, y_last) = places(dots)
     assert x_first < x_last
     assert y_first > y_last
     assert crosses.count("M") == 1
@@ -120,9 +132,8 @@ def test_above_two_thousand_requests_a_heat_map_takes_the_place_of_marks() -> No
     assert heat.chart(of(values[:2000])) is None
     chart = heat.chart(of(values))
     assert chart is not None
-    cells = [cell for each in chart.shapes if each.paint.startswith("heat") for cell in each.path.split("z") if cell]
-    corners = [[float(each) for each in re.findall(r"[\d.]+", cell)[:4]] for cell in cells]
-    assert all(x >= LEFT and x + width <= RIGHT + 0.3 and y + height <= BOTTOM + 0.3 for x, y, width, height in corners)
+    cells = [ends for each in chart.shapes if each.paint.startswith("heat") for ends in places(each.path)]
+    assert all(LEFT <= x <= RIGHT and y - HEAT_HEIGHT / 2 >= TOP and y + HEAT_HEIGHT / 2 <= BOTTOM for x, y in cells)
     assert len(paths(chart, "lost")) == 1
 
 
