@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
@@ -22,9 +23,13 @@ def write(lines: "Iterable[Line]") -> None:
 
 
 def complain(kind: str, message: str) -> None:
-    """Print a message on the standard error, its kind coloured as ``coloured`` says."""
-    begin = f"\033[1;31m{kind}:\033[0m" if coloured(sys.stderr) else f"{kind}:"
-    sys.stderr.write(f"llm-latency: {begin} {message}\n")
+    """Print a message on the standard error: one line, or on a terminal as many as its width asks for."""
+    said = f"llm-latency: {kind}: {message}"
+    if sys.stderr.isatty():
+        said = textwrap.fill(said, width(), break_long_words=False, break_on_hyphens=False)
+    if coloured(sys.stderr):
+        said = said.replace(f"{kind}:", f"\033[1;31m{kind}:\033[0m", 1)
+    sys.stderr.write(f"{said}\n")
 
 
 def coloured(stream: TextIO) -> bool:

@@ -1,5 +1,6 @@
 """The command line's frame: help, version, errors and exit codes."""
 
+import io
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llm_latency import __version__, cli
+from pytest_llm_latency.commands import painting
 from pytest_llm_latency.errors import LatencyError, UsageError
 
 PROBE = """
@@ -78,6 +80,23 @@ def test_an_error_is_red_where_colours_are_shown(
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert cli.main(["nothing"]) == 4
     assert capsys.readouterr().err.startswith("llm-latency: \033[1;31merror:\033[0m argument COMMAND")
+
+
+def test_an_error_is_broken_between_words_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere it is one line, for whoever searches for it."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr("sys.stderr", screen)
+    painting.complain("error", "a message of many words: " + "write them all, each as it is said. " * 3)
+    lines = screen.getvalue().splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 60
 
 
 def test_a_reader_that_leaves_early_is_no_error_message(tmp_path: Path) -> None:
