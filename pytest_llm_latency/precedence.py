@@ -27,10 +27,20 @@ class Chosen:
         def command_line(name: str) -> Any:  # noqa: ANN401  (the same)
             return settings.from_command_line(_option(name))
 
-        profiles = settings.file.load_profiles
+        def file(name: str) -> Any:  # noqa: ANN401  (the same)
+            return settings[_option(name)] if _option(name) in settings.file.values else None
+
+        def with_profile(said: Callable[[str], Any]) -> tuple[Callable[[str], Any], ...]:
+            return said, _profile(said("load"), settings.file.load_profiles)
+
         self._settings = settings
-        self._places = [each for said in (command_line, marker) for each in (said, _profile(said("load"), profiles))]
-        self._places += [self._of_provider, elsewhere, _profile(elsewhere("load"), profiles)]
+        self._places = (
+            *with_profile(command_line),
+            *with_profile(marker),
+            self._of_provider,
+            *with_profile(file),
+            *with_profile(elsewhere),
+        )
 
     def __call__(self, name: str, default: Any = None) -> Any:  # noqa: ANN401  (the same)
         """Return the value of the first place that has one."""

@@ -17,12 +17,18 @@ PROFILES: dict[str, dict[str, Any]] = {
 OPENAI = Provider(api_key=None, base_url=None, requests_per_minute=90.0, tokens_per_minute=None, max_concurrency=4)
 
 
-def planned(*, flags: dict[str, Any] | None = None, elsewhere: dict[str, Any] | None = None, **arguments: Any) -> Plan:
+def planned(
+    *,
+    flags: dict[str, Any] | None = None,
+    elsewhere: dict[str, Any] | None = None,
+    file: dict[str, Any] | None = None,
+    **arguments: Any,
+) -> Plan:
     """Return the plan of a marker with these arguments, beside two load profiles and the limits of a provider."""
     flags = flags or {}
-    values = {option.name: option.default for option in OPTIONS} | (elsewhere or {}) | flags
-    file = replace(NO_FILE, load_profiles=PROFILES, providers={"openai": OPENAI})
-    settings = Settings(values=values, explicit=frozenset(flags), origins={}, file=file)
+    values = {option.name: option.default for option in OPTIONS} | (elsewhere or {}) | (file or {}) | flags
+    said = replace(NO_FILE, values=file or {}, load_profiles=PROFILES, providers={"openai": OPENAI})
+    settings = Settings(values=values, explicit=frozenset(flags), origins={}, file=said)
     return marker.make_plan(marker.read((), arguments), settings)
 
 
@@ -52,6 +58,13 @@ def test_a_profile_counts_right_below_where_it_is_named(
 ) -> None:
     """What the same place says beside the name counts more, and so does every place above."""
     assert planned(flags=flags, elsewhere=elsewhere, **arguments).requests == requests
+
+
+def test_a_profile_that_the_file_names_counts_before_the_ini_file() -> None:
+    """As the file itself does; what the file says beside the name counts more."""
+    ini = {"load": "evening", "requests": 70}
+    assert planned(elsewhere=ini, file={"load": "evening"}).requests == 200
+    assert planned(elsewhere=ini, file={"load": "evening", "requests": 90}).requests == 90
 
 
 def test_a_name_that_is_no_profile_is_told_the_nearest() -> None:
