@@ -60,7 +60,7 @@ PAGES: Mapping[str, Page] = MappingProxyType({
             "Compare two runs, as JSON": "llm-latency compare main/.llm-latency .llm-latency --json",
             "Compare by model": "llm-latency compare baselines .llm-latency --group-by model",
         },
-        failed="a benchmark regressed or is invalid",
+        failed="a benchmark regressed, is invalid, or fails by a policy",
     ),
     "completion": Page(
         examples={

@@ -53,7 +53,9 @@ def test_every_command_that_prints_results_has_them_as_json() -> None:
 
 def test_exit_code_1_says_what_a_command_found() -> None:
     """Beside an error, which every command may have."""
-    assert manual.exit_codes(manual.PAGES["compare"])[1].startswith("a benchmark regressed or is invalid, or it could")
+    assert manual.exit_codes(manual.PAGES["compare"])[1].startswith(
+        "a benchmark regressed, is invalid, or fails by a policy, or it could"
+    )
     assert manual.exit_codes()[1].startswith("it could not be done")
     assert "\n  1    there is no baseline, or it could" in manual.epilog("baseline list")
 
