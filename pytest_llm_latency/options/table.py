@@ -146,10 +146,11 @@ OPTIONS: tuple[Option, ...] = (
            help="metrics that are compared with the baseline, with commas between, or none (default ttft,e2e)"),
     Option(name="metrics", key="metrics.show",
            read=values.measured, default=None, metavar="METRICS",
-           help="metrics that the terminal shows beside the gated ones, with commas between"),
+           help="metrics that the terminal shows beside the gated ones, with commas between; the page and the JSON "
+                "have all"),
     Option(name="percentiles", key="percentiles.show",
            read=values.percentiles, default=None, metavar="PERCENTILES",
-           help="percentiles that the terminal shows, with commas between (default p50,p95)"),
+           help="percentiles that the terminal shows, with commas between (default p50,p95), as far as they fit"),
     Option(name="limits", key="gate.limits",
            read=values.limits, default=None, metavar="LIMITS",
            help="absolute limits of every benchmark, with commas between, as in 'ttft.p95 < 800ms'"),
