@@ -90,7 +90,7 @@ def test_two_files_at_once_are_refused_and_both_are_named(
         ("a.yaml", b"gate: {alpha: 1\nb: }", "a.yaml:2:2: expected ',' or '}'"),
         ("a.yaml", b"gate: !!python/name:os.system x", "a.yaml:1:7: could not determine a constructor"),
         ("a.yaml", b"gate:\n  alpha: \x00", "a.yaml:2:10: the character U+0000 is not allowed: write it as YAML."),
-        ("a.json", b'{\n "gate": 1,\n}', "a.json:3:1: Expecting property name"),
+        ("a.json", b'{\n "gate" 1\n}', "a.json:2:9: Expecting ':' delimiter"),
         ("a.json", b'{"gate": {"alpha": NaN}}', "a.json: NaN is no number of JSON: write it as JSON."),
         ("a.toml", b"[gate]\nalpha = \n", "a.toml:2:9: Invalid value: write it as TOML."),
         ("a.toml", b"[gate]\nalpha = 1\nalpha = 2", "a.toml:3: Cannot overwrite a value"),
