@@ -3,19 +3,39 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID, uuid5
 
 from pytest_llm_latency.testbench import figures
 from pytest_llm_latency.testbench.rows import Row, moment, ms, ns
 
+_SESSION = UUID("5f1c2d0e-93a7-4c77-8a55-6f0b7a3f9d21")
+
+# litellm's names of providers, and theirs; they have none for any other.
+PROVIDERS: Mapping[str, str] = MappingProxyType({
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "gemini": "google",
+    "vertex_ai": "google",
+    "bedrock": "awsbedrock",
+    "azure": "azureopenai",
+})
+_OTHER = "generic"
+
 
 def flat(row: Row) -> dict[str, Any]:
-    """Return the keys that stand beside a result of LLM-Test-Bench; times in milliseconds."""
+    """Return the keys that stand beside a result of LLM-Test-Bench; times in milliseconds.
+
+    A line without a time to the first token would not be read: where there was none, all of the request's time stands
+    under the other name of it, which nothing else looks at.
+    """
+    first = {"ttft": ms(row.duration_s)} if row.ttft_s is None else {"ttft_ms": ms(row.ttft_s)}
     return {
         "provider": row.provider,
         "model": row.model,
-        **({} if row.ttft_s is None else {"ttft_ms": ms(row.ttft_s)}),
+        **first,
         "total_latency_ms": ms(row.duration_s),
         "inter_token_latencies_ms": [ms(each) for each in row.gaps_s],
         "input_tokens": row.tokens_in or 0,
@@ -35,8 +55,8 @@ def _request(row: Row) -> dict[str, Any]:
     optional = {"thinking_tokens": row.tokens_reasoning, "cost_usd": row.cost_usd, "error": row.error}
     return {
         "request_id": row.id,
-        "session_id": row.run.session_id,
-        "provider": row.provider,
+        "session_id": _session(row),
+        "provider": PROVIDERS.get(row.provider, _OTHER),
         "model": row.model,
         "timestamp": moment(row.started_at),
         "ttft": ns(row.duration_s if row.ttft_s is None else row.ttft_s),
@@ -54,8 +74,9 @@ def aggregated(rows: Sequence[Row], _: str) -> str:
     """Return the metrics of all requests; distributions are over the successes, in whole nanoseconds."""
     good = [row for row in rows if row.succeeded]
     costs = figures.known(row.cost_usd for row in rows)
+    thinking = figures.known(row.tokens_reasoning for row in rows)
     content = {
-        "session_id": rows[0].run.session_id,
+        "session_id": _session(rows[0]),
         "start_time": moment(min(row.started_at for row in rows)),
         "end_time": moment(max(row.ended_at for row in rows)),
         "total_requests": len(rows),
@@ -67,19 +88,27 @@ def aggregated(rows: Sequence[Row], _: str) -> str:
         "throughput": _throughput(good),
         "total_input_tokens": sum(row.tokens_in or 0 for row in rows),
         "total_output_tokens": sum(row.tokens_out or 0 for row in rows),
+        **({"total_thinking_tokens": int(sum(thinking))} if thinking else {}),
         **({"total_cost_usd": math.fsum(costs)} if costs else {}),
-        "provider_breakdown": dict(Counter(row.provider for row in rows)),
-        "model_breakdown": dict(Counter(row.model for row in rows)),
+        "provider_breakdown": list(Counter(PROVIDERS.get(row.provider, _OTHER) for row in rows).items()),
+        "model_breakdown": list(Counter(row.model for row in rows).items()),
     }
     return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
+def _session(row: Row) -> str:
+    return str(uuid5(_SESSION, row.run.session_id))
+
+
 def _times(values: Iterable[float | None]) -> dict[str, int]:
     known = figures.known(values)
-    found = figures.spread(known) or dict.fromkeys(figures.spread([0.0]) or (), 0.0)
-    return {**{name: ns(value) for name, value in found.items()}, "sample_count": len(known)}
+    return {**{name: ns(value) for name, value in _spread(known).items()}, "sample_count": len(known)}
 
 
 def _throughput(rows: Sequence[Row]) -> dict[str, float]:
-    found = figures.spread(row.tokens_per_s for row in rows) or {}
-    return {f"{name}_tokens_per_second": value for name, value in found.items()}
+    return {f"{name}_tokens_per_second": value for name, value in _spread(row.tokens_per_s for row in rows).items()}
+
+
+def _spread(values: Iterable[float | None]) -> Mapping[str, float]:
+    """Return the figures of a distribution; those of an empty one are 0 there, as their own are."""
+    return figures.spread(values) or dict.fromkeys(figures.spread([0.0]) or (), 0.0)

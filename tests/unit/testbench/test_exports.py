@@ -30,6 +30,8 @@ RUN = nouns.run(test_id="data/set.json::scenario[count]", file="data/set.json", 
 OTHER = nouns.run(
     [0.2], test_id="tests/test_a.py::test_a", conditions=(nouns.conditions(provider="anthropic", model="anthropic/c"),)
 )
+GROQ = nouns.run([0.2], conditions=(nouns.conditions(provider="groq", model="groq/x"),))
+RATES = [f"{name}_tokens_per_second" for name in ("mean", "min", "max", "std_dev", "p50", "p95", "p99")]
 CASE = Case(
     id="count",
     scenario=Scenario(id="count", prompt="To 3.", parameters={}, category="maths", expected=None, references=()),
@@ -67,6 +69,7 @@ RESULT = {
 }
 EXTRA = {"error", "ttft_ms", "itl_mean_ms", "tokens_per_second", "tokens_used", "estimated_cost"}
 FLAT = {"provider", "model", "total_latency_ms", "inter_token_latencies_ms", "input_tokens", "output_tokens", "success"}
+FIRST = {"ttft_ms", "ttft"}  # the two names of the time to the first token that LLM-Latency-Lens needs in a line
 
 
 def read_result(found: dict[str, Any], extra: set[str]) -> None:
@@ -126,8 +129,9 @@ def test_a_line_of_a_result_is_one_of_llm_latency_lens_too() -> None:
     """With its flat keys beside."""
     found = [json.loads(line) for line in exported("jsonl", RUN, OTHER).splitlines()]
     for each in found:
-        read_result(each, EXTRA | FLAT | {"cost_usd"})
+        read_result(each, EXTRA | FLAT | {"cost_usd", "ttft"})
         assert each.keys() >= FLAT
+        assert len(each.keys() & FIRST) == 1
     assert found[0]["total_latency_ms"] == 500.0
     assert found[0]["inter_token_latencies_ms"] == [100.0] * 4
     assert [each["success"] for each in found] == [True, False, True, False, True]
@@ -212,7 +216,10 @@ def test_llm_latency_lens_gets_whole_nanoseconds() -> None:
     first, second, *_ = [json.loads(line) for line in exported("lens", RUN).splitlines()]
     assert (first["ttft"], first["total_latency"]) == (100_000_000, 500_000_000)
     assert first["inter_token_latencies"] == [100_000_000] * 4
-    assert (first["session_id"], first["success"], "error" in first) == ("session-2", True, False)
+    assert (first["provider"], first["success"], "error" in first) == ("openai", True, False)
+    assert UUID(first["session_id"]) == UUID(second["session_id"]) != UUID(first["request_id"])
+    (other,) = [json.loads(line) for line in exported("lens", GROQ).splitlines()]
+    assert other["provider"] == "generic"
     assert (second["success"], second["error"]) == (False, "429: too many requests")
     whole = json.loads(exported("lens-summary", RUN))
     assert (whole["total_requests"], whole["successful_requests"], whole["failed_requests"]) == (4, 2, 2)
@@ -230,7 +237,12 @@ def test_llm_latency_lens_gets_whole_nanoseconds() -> None:
         "sample_count": 2,
     }
     assert whole["ttft_distribution"]["sample_count"] == 2
-    assert whole["model_breakdown"] == {"gpt-4o-mini": 4}
+    assert whole["model_breakdown"] == [["gpt-4o-mini", 4]]
+    assert whole["provider_breakdown"] == [["openai", 4]]
+    assert UUID(whole["session_id"]) == UUID(first["session_id"])
+    for run in (RUN, nouns.run([None])):
+        rates = json.loads(exported("lens-summary", run))["throughput"]
+        checked(rates, dict.fromkeys(RATES, float), {f"{name}_tokens_per_second" for name in ("p90", "p99_9")})
 
 
 def test_llm_auto_optimizer_gets_events_latencies_and_profiles() -> None:
