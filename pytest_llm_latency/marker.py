@@ -173,7 +173,7 @@ def _plan(
         prompts=None if source is None else source.description,
         nonce=_switch("nonce", chosen("nonce", default=False)),
         timeout_s=_seconds(chosen("timeout", plans.DEFAULT_TIMEOUT_S)),
-        limits=(*chosen("limits", ()), *sources.objectives(settings["slo"], chosen("model"))),
+        limits=(*chosen("limits", ()), *sources.objectives(settings["slo"], chosen("model"), settings.environment)),
         gate=gate,
         tolerance=_share(chosen("tolerance", plans.DEFAULT_TOLERANCE)),
         error_limit=plans.DEFAULT_ERROR_LIMIT if settings["error-limit"] is None else settings["error-limit"],

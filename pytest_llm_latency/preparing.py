@@ -56,7 +56,7 @@ def check_files(settings: Settings) -> None:
     if settings["slo"] is not None:
         from pytest_llm_latency import sources  # noqa: PLC0415  (only with such a file)
 
-        sources.objectives(settings["slo"], None)
+        sources.objectives(settings["slo"], None, settings.environment)
 
 
 def _check_accepting(settings: Settings) -> None:

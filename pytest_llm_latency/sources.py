@@ -19,13 +19,13 @@ def find(name: str, folders: Sequence[Path]) -> Path:
     return found
 
 
-def objectives(path: Path | None, model: str | None) -> tuple[str, ...]:
-    """Return the limits that a file of service-level objectives has for a model; none where no file is named."""
+def objectives(path: Path | None, model: str | None, environment: str) -> tuple[str, ...]:
+    """Return the limits of a file of service-level objectives for a model; none where no file is named."""
     if path is None:
         return ()
     from pytest_llm_latency.testbench import observatory  # noqa: PLC0415  (only with such a file)
 
-    return observatory.limits(path, model)
+    return observatory.limits(path, model, environment)
 
 
 def replayed(replay: loads.Replay, folders: Sequence[Path], count: int | None) -> Load:

@@ -122,7 +122,8 @@ PAGES: Mapping[str, Page] = MappingProxyType({
     ),
     "testbench import": Page(
         examples={
-            "Write a test over a dataset": "llm-latency testbench import coding.json -o tests --model openai/gpt-4o"
+            "Write a test over a dataset": "llm-latency testbench import coding.json -o tests --model openai/gpt-4o",
+            "One for a profile of a fleet": "llm-latency testbench import fleet.yaml -o tests --profile coding",
         },
     ),
     "testbench export": Page(

@@ -29,7 +29,7 @@ NAMES = (
 )
 
 _SUMMARY = "make tests of files of LLM-Test-Bench, and files for it of runs"
-_IMPORT = "write a test over a dataset or suite, with the file beside it"
+_IMPORT = "write tests over a dataset, suite or fleet manifest, with the file beside them"
 _EXPORT = "write stored runs as a file of LLM-Test-Bench, LLM-Latency-Lens or LLM-Auto-Optimizer"
 
 

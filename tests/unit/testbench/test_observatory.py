@@ -28,6 +28,7 @@ def written(folder: Path, *objectives: dict[str, Any]) -> Path:
         ({"unit": "s", "operator": "lte", "threshold": 1.5}, "e2e.p95 <= 1.5s"),
         ({"indicator": "ttft", "unit": "ms"}, "ttft.p95 < 500ms"),
         ({"indicator": "token_rate", "operator": "gte", "threshold": 40}, "throughput.mean >= 40"),
+        ({"indicator": "throughput", "operator": "gt", "threshold": 2, "unit": "rps"}, "requests_per_s > 2"),
         ({"indicator": "cost_per_request", "threshold": 0.00002, "unit": "usd"}, "cost.mean < $0.00002"),
         ({"indicator": "error_rate", "threshold": 1.0, "unit": "%"}, "error_rate < 1%"),
         ({"indicator": "availability", "operator": "gte", "threshold": 99.9, "unit": "%"}, "error_rate <= 0.1%"),
@@ -36,7 +37,7 @@ def written(folder: Path, *objectives: dict[str, Any]) -> Path:
 )
 def test_an_objective_is_a_limit(tmp_path: Path, objective: dict[str, Any], limit: str) -> None:
     """In the words of limits, which can be read."""
-    assert observatory.limits(written(tmp_path, objective), None) == (limit,)
+    assert observatory.limits(written(tmp_path, objective), None, "ci") == (limit,)
     assert plan.parse_limit(limit).text == limit
 
 
@@ -52,10 +53,13 @@ def test_an_objective_is_a_limit(tmp_path: Path, objective: dict[str, Any], limi
     ],
 )
 def test_an_objective_of_a_model_is_for_that_alone(tmp_path: Path, model: str | None, kept: int) -> None:
-    """By the provider's name there or here; a disabled one is for none."""
+    """By the provider's name there or here; one of another environment is for none, and neither is a disabled one."""
     of_model, of_provider = {"provider": "openai", "model": "gpt-4"}, {"provider": "openai"}
-    path = written(tmp_path, {}, of_model, of_provider, {"provider": "google", "model": "flash"}, {"enabled": False})
-    assert len(observatory.limits(path, model)) == kept
+    others = [{"enabled": False, "indicator": "saturation"}, {"environment": "production"}]
+    path = written(
+        tmp_path, {"environment": "ci"}, of_model, of_provider, {"provider": "google", "model": "flash"}, *others
+    )
+    assert len(observatory.limits(path, model, "ci")) == kept
 
 
 def test_the_limits_of_objectives_come_beside_those_of_a_marker(tmp_path: Path) -> None:
@@ -75,11 +79,11 @@ def test_all_mistakes_of_objectives_are_told_at_once(tmp_path: Path) -> None:
         {"threshold": None},
     )
     with pytest.raises(ScenarioError) as caught:
-        observatory.limits(path, None)
+        observatory.limits(path, None, "ci")
     said = str(caught.value)
     assert "has 5 mistakes" in said
-    assert "the indicator 'latency_p59' is unknown: did you mean 'latency_p9" in said
-    assert "operator is 'eq', which no limit has: write one of lt, lte, gt, gte." in said
+    assert "no limit is on the indicator 'latency_p59': did you mean 'latency_p9" in said
+    assert "operator is 'eq', which no limit has: write one of lt, lte, gt, gte, or enabled" in said
     assert "unit is 'parsecs': latency_p95 has one of ms, s." in said
     assert "enabled is 'yes': it must be true or false." in said
     assert "the key 'threshold' is missing: write a number there." in said
@@ -89,5 +93,5 @@ def test_all_mistakes_of_objectives_are_told_at_once(tmp_path: Path) -> None:
 def test_the_objectives_of_the_system_itself_are_read() -> None:
     """One of the four is for a model alone."""
     general = ("e2e.p95 < 500ms", "error_rate < 1%", "error_rate <= 0.1%")
-    assert observatory.limits(DATA, "anthropic/claude") == general
-    assert observatory.limits(DATA, "openai/gpt-4") == (*general, "e2e.p95 < 2000ms")
+    assert observatory.limits(DATA, "anthropic/claude", "ci") == general
+    assert observatory.limits(DATA, "openai/gpt-4", "ci") == (*general, "e2e.p95 < 2000ms")
