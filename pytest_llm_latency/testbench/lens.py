@@ -13,14 +13,14 @@ from pytest_llm_latency.testbench.rows import Row, moment, ms, ns
 
 _SESSION = UUID("5f1c2d0e-93a7-4c77-8a55-6f0b7a3f9d21")
 
-# litellm's names of providers, and theirs; they have none for any other.
+# Names of providers, and theirs; they have none for any other.
 PROVIDERS: Mapping[str, str] = MappingProxyType({
     "openai": "openai",
     "anthropic": "anthropic",
-    "gemini": "google",
+    "google": "google",
     "vertex_ai": "google",
     "bedrock": "awsbedrock",
-    "azure": "azureopenai",
+    "azure-openai": "azureopenai",
 })
 _OTHER = "generic"
 

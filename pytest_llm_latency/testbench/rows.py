@@ -9,11 +9,13 @@ from uuid import UUID, uuid5
 from pytest_llm_latency import per_request
 from pytest_llm_latency.model import CONTENT, MEASURE, Conditions, Run, Sample
 from pytest_llm_latency.testbench.scenario import Case
+from pytest_llm_latency.testbench.suites import PROVIDERS
 from pytest_llm_latency.units import seconds
 
 _NAMESPACE = UUID("7a0b8f0e-5a40-4d0c-9c55-3c1d6f2f9b11")
 
 NOTHING: Mapping[str, Sequence[Case]] = MappingProxyType({})
+_THEIR_NAMES: Mapping[str, str] = MappingProxyType({ours: theirs for theirs, ours in PROVIDERS.items()})
 STATUSES: Mapping[str, str] = MappingProxyType({
     "ok": "success",
     "timeout": "timeout",
@@ -27,8 +29,8 @@ STATUSES: Mapping[str, str] = MappingProxyType({
 class Row:
     """One measured request. ``duration_s`` is the end-to-end time, of a failed one the time until it ended.
 
-    ``gaps_s`` are those between chunks that carry output. The lengths are in characters. ``content`` is the
-    answer's text, where the run has kept it.
+    ``provider`` is LLM-Test-Bench's name of it where it has one. ``gaps_s`` are those between chunks that carry
+    output. The lengths are in characters. ``content`` is the answer's text, where the run has kept it.
     """
 
     id: str
@@ -125,7 +127,7 @@ def _row(  # noqa: PLR0913, PLR0917  (the parts of one row)
         category=None if case is None else case.scenario.category,
         run=run,
         iteration=sample.iteration,
-        provider=conditions.provider,
+        provider=_THEIR_NAMES.get(conditions.provider, conditions.provider),
         model=model.partition("/")[2] or model,
         served_model=conditions.served_model or model.partition("/")[2] or model,
         status=STATUSES[sample.status],

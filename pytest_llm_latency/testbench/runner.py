@@ -11,6 +11,7 @@ from pytest_llm_latency.testbench import figures
 from pytest_llm_latency.testbench.results import dumped, finish_reason, usage
 from pytest_llm_latency.testbench.rows import Row, moment, ms
 
+_MOST_CONCURRENCY = 100  # that their reader takes
 _NAMESPACE = UUID("0d9c8dc4-2b9d-4bb1-8a43-1a1f7ac0e0a5")
 
 
@@ -33,7 +34,7 @@ def document(rows: Sequence[Row], dataset: str) -> str:
         "results": [_execution(row) for row in rows],
         "aggregated_stats": [_stats([row for row in rows if (row.provider, row.model) == each]) for each in models],
         "execution_config": _config(rows),
-        "providers_tested": [f"{provider}:{model}" for provider, model in models],
+        "providers_tested": [{"provider_name": provider, "model_id": model} for provider, model in models],
     }
     return dumped(content, indent=2) + "\n"
 
@@ -98,10 +99,10 @@ def _stats(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _config(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return how the first test was measured; an open load has no concurrency, so that 1 stands there."""
+    """Return how the first test was measured. For an open load, which has no concurrency, 1 stands there."""
     plan = rows[0].run.plan
     return {
-        "concurrency": load.concurrency(plan.load) or 1,
+        "concurrency": min(load.concurrency(plan.load) or 1, _MOST_CONCURRENCY),
         "warm_up_runs": plan.warmup,
         "iterations_per_test": plan.requests,
         **({} if plan.budget.seconds is None else {"max_duration_ms": round(plan.budget.seconds * 1e3)}),

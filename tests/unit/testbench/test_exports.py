@@ -31,6 +31,7 @@ OTHER = nouns.run(
     [0.2], test_id="tests/test_a.py::test_a", conditions=(nouns.conditions(provider="anthropic", model="anthropic/c"),)
 )
 GROQ = nouns.run([0.2], conditions=(nouns.conditions(provider="groq", model="groq/x"),))
+GEMINI = nouns.run([0.2], conditions=(nouns.conditions(provider="gemini", model="gemini/x"),))
 RATES = [f"{name}_tokens_per_second" for name in ("mean", "min", "max", "std_dev", "p50", "p95", "p99")]
 CASE = Case(
     id="count",
@@ -125,6 +126,12 @@ def test_results_are_one_a_measured_request_with_a_summary_of_all() -> None:
     assert len(summary) == 15
 
 
+def test_providers_have_the_names_that_they_have_there() -> None:
+    """So that results of the one are those of the other's provider."""
+    assert json.loads(exported("results", GEMINI))["provider_name"] == "google"
+    assert json.loads(exported("results", GROQ))["provider_name"] == "groq"
+
+
 def test_a_line_of_a_result_is_one_of_llm_latency_lens_too() -> None:
     """With its flat keys beside."""
     found = [json.loads(line) for line in exported("jsonl", RUN, OTHER).splitlines()]
@@ -176,7 +183,10 @@ def test_the_output_of_the_newer_runner_has_its_fields() -> None:
     assert [found[name] for name in ("total_tests", "total_executions", "successful_executions")] == [2, 5, 3]
     assert found["failed_executions"] == 2
     assert is_moment(found["started_at"])
-    assert found["providers_tested"] == ["openai:gpt-4o-mini", "anthropic:c"]
+    assert found["providers_tested"] == [
+        {"provider_name": "openai", "model_id": "gpt-4o-mini"},
+        {"provider_name": "anthropic", "model_id": "c"},
+    ]
     assert found["execution_config"]["concurrency"] == 8
     execution = {
         "test_id": str,
@@ -191,6 +201,12 @@ def test_the_output_of_the_newer_runner_has_its_fields() -> None:
         checked(each, execution, {"error_message", "finish_reason", "response_content", "cost"})
         checked(each["latency"], {"total_ms": float}, {"time_to_first_token_ms", "tokens_per_second"})
     first = found["aggregated_stats"][0]
+    names = ("p50", "p95", "p99", "mean", "min", "max", "stddev")
+    numbers = {*(f"latency_{name}_ms" for name in names), "success_rate", "avg_tokens_per_request"}
+    numbers |= {"total_cost_usd", "avg_cost_per_request_usd"}
+    counts = dict.fromkeys(("total_executions", "successful_executions", "failed_executions", "total_tokens"), int)
+    kinds = {"provider_name": str, "model_id": str, **counts, **dict.fromkeys(numbers, (int, float))}
+    checked(first, kinds, {"avg_tokens_per_second"})
     assert [first[f"latency_{name}_ms"] for name in ("p50", "p95", "min", "max", "mean")] == [500, 1100, 500, 1100, 800]
     assert (first["success_rate"], first["total_executions"], first["latency_stddev_ms"]) == (0.5, 4, 300)
     assert first["avg_tokens_per_second"] == pytest.approx((25 / 0.5 + 25 / 1.1) / 2)
@@ -218,8 +234,9 @@ def test_llm_latency_lens_gets_whole_nanoseconds() -> None:
     assert first["inter_token_latencies"] == [100_000_000] * 4
     assert (first["provider"], first["success"], "error" in first) == ("openai", True, False)
     assert UUID(first["session_id"]) == UUID(second["session_id"]) != UUID(first["request_id"])
-    (other,) = [json.loads(line) for line in exported("lens", GROQ).splitlines()]
-    assert other["provider"] == "generic"
+    for run, provider in ((GROQ, "generic"), (GEMINI, "google")):
+        (other,) = [json.loads(line) for line in exported("lens", run).splitlines()]
+        assert other["provider"] == provider
     assert (second["success"], second["error"]) == (False, "429: too many requests")
     whole = json.loads(exported("lens-summary", RUN))
     assert (whole["total_requests"], whole["successful_requests"], whole["failed_requests"]) == (4, 2, 2)
