@@ -19,6 +19,7 @@ from pytest_llm_latency.commands import (
     manual,
     painting,
     profile,
+    project,
     report,
     selftest,
     simulate,
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     try:
         arguments = parser().parse_args(argv)
+        project.fill_in(arguments)
         status: int = arguments.handler(arguments)
         sys.stdout.flush()
     except LatencyError as error:

@@ -8,7 +8,6 @@ from pytest_llm_latency import interleaving
 from pytest_llm_latency.commands import compare, naming, painting, selection, sides, tables
 from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.options import BY_NAME
-from pytest_llm_latency.storage import results
 
 if TYPE_CHECKING:
     from pytest_llm_latency.model import Columns, Run
@@ -33,9 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--percentiles", default=_LEVELS, metavar="P,P", help=f"which ones, as in 50,99.9 ({_LEVELS})")
     parser.add_argument("--slowest", type=int, default=_SLOWEST, metavar="N", help=f"how many answers ({_SLOWEST})")
     parser.add_argument("--max-error", metavar=BY_NAME["max-error"].metavar, help=BY_NAME["max-error"].help)
-    parser.add_argument(
-        "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
-    )
+    parser.add_argument("--results", type=Path, metavar="DIR", help="where sessions lie (where pytest writes them)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=analyze)
 

@@ -22,7 +22,7 @@ from pytest_llm_latency.wire import to_builtins
 Subparsers = Any  # argparse has no public name for it
 Handler = Callable[[argparse.Namespace], int]
 
-_FOLDER, _RESULTS = "where baselines lie (baselines)", "where sessions lie (.llm-latency)"
+_FOLDER, _RESULTS = "where baselines lie (where pytest looks for them)", "where sessions lie (where pytest writes them)"
 _SUMMARY = "accept, list, show and prune baselines"
 
 
@@ -47,7 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
         each.add_argument("--test", action="append", default=[], metavar="ID", help="only this test (repeatable)")
         each.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
         each.add_argument("--dry-run", action="store_true", help="say what would change and write nothing")
-        each.add_argument("--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help=_RESULTS)
+        each.add_argument("--results", type=Path, metavar="DIR", help=_RESULTS)
     for each in (accepting, listing, showing, pruning):
         each.add_argument("--json", action="store_true", help="print JSON")
 
@@ -57,7 +57,7 @@ def _action(actions: Subparsers, name: str, handler: Handler, summary: str) -> a
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
     )
     parser.add_argument("--environment", metavar="LABEL", help="only this environment")
-    parser.add_argument("--baselines", type=Path, default=baselines.DEFAULT_FOLDER, metavar="DIR", help=_FOLDER)
+    parser.add_argument("--baselines", type=Path, metavar="DIR", help=_FOLDER)
     parser.set_defaults(handler=handler)
     return parser
 

@@ -34,8 +34,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("runs", nargs="*", metavar="PATH",
                         help="further runs of the same code, named as for compare: .llm-latency/runs, the folders of "
                         "sessions, Parquet files, or patterns of these")  # fmt: skip
-    parser.add_argument("--baselines", type=Path, default=baselines.DEFAULT_FOLDER, metavar="DIR",
-                        help="where baselines lie (baselines)")  # fmt: skip
+    parser.add_argument("--baselines", type=Path, metavar="DIR",
+                        help="where baselines lie (where pytest looks for them)")  # fmt: skip
     parser.add_argument("--environment", metavar="LABEL", help="only this environment")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
     parser.add_argument("--suites", type=int, default=_SUITES, metavar="N", help=f"resampled suites ({_SUITES})")

@@ -2,13 +2,13 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_llm_latency import config_file
-from pytest_llm_latency.commands import tables
+from pytest_llm_latency.commands import project, tables
 from pytest_llm_latency.config_file import keys
 from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.options import OPTIONS, Option, Settings, SettingsFile
@@ -51,7 +51,7 @@ class Shown:
 
 def show(arguments: argparse.Namespace) -> int:
     """Print the settings that a run of pytest in this folder would have."""
-    settings, root = _of_pytest(arguments.options)
+    settings, root = project.settings(arguments.options)
     found = [*_options(settings, root), *_named(settings.file)]
     path = settings.file.path
     if arguments.json:
@@ -84,24 +84,6 @@ def print_schema(_: argparse.Namespace) -> int:
 
     tables.write_json(schema.schema())
     return 0
-
-
-def _of_pytest(options: Sequence[str]) -> tuple[Settings, Path]:
-    """Return the settings of a run of pytest with these options, and its root directory; nothing is run."""
-    import pytest  # noqa: PLC0415  (only this command needs it)
-    from _pytest.config import _prepareconfig  # noqa: PLC0415  (not public; what pytest itself begins with)
-
-    from pytest_llm_latency import preparing  # noqa: PLC0415  (the same)
-
-    try:
-        config = _prepareconfig(list(options))
-    except pytest.UsageError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"pytest cannot be configured: {reason}: check its options and its ini file.") from None
-    try:
-        return preparing.settings(config), config.rootpath
-    finally:
-        config._ensure_unconfigure()  # noqa: SLF001  (the other end of what began it)
 
 
 def _options(settings: Settings, root: Path) -> Iterator[Shown]:

@@ -36,9 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="DIR",
         help="where the files are written (the session's folder; FILE-report beside the file of a run)",
     )
-    parser.add_argument(
-        "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="where sessions lie (.llm-latency)"
-    )
+    parser.add_argument("--results", type=Path, metavar="DIR", help="where sessions lie (where pytest writes them)")
     parser.add_argument(
         "-k", dest="expression", metavar="EXPR", help="only tests whose id matches, into the folder that --output names"
     )

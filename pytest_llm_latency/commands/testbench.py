@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.commands import naming, sides, tables
 from pytest_llm_latency.errors import UsageError
-from pytest_llm_latency.storage import atomic, results
+from pytest_llm_latency.storage import atomic
 
 if TYPE_CHECKING:
     from pytest_llm_latency.testbench.formats import Format
@@ -64,7 +64,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="the scenarios, for ids and categories; for several, more than once (default: the files given to pytest)",
     )
     export_parser.add_argument(
-        "--results", type=Path, default=results.DEFAULT_FOLDER, metavar="DIR", help="folder of the results for 'last'"
+        "--results", type=Path, metavar="DIR", help="where sessions lie, for 'last' (where pytest writes)"
     )
     export_parser.set_defaults(handler=export)
     for each in (import_parser, export_parser):
