@@ -76,10 +76,10 @@ class StoredEvidence(Mapping[str, Evidence]):
             beside, own = self._session.sides(test)
             return Evidence(run=own, baseline=(beside,))
         try:
-            baseline = self._session.baseline_columns(test)
+            baseline, past = self._session.baseline_columns(test), self._session.baseline_past(test)
         except StorageError:  # the session was moved away from them: the charts have its run alone
-            baseline = ()
-        return Evidence(run=run, baseline=baseline)
+            baseline, past = (), ()
+        return Evidence(run=run, baseline=baseline, past=past)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tests)

@@ -159,11 +159,11 @@ def varied() -> list[tuple[Result, Evidence]]:
     return found
 
 
-def changed() -> tuple[Result, Evidence]:
-    """Return a test of many requests, some of them failed, with ten accepted runs whose level rose at the seventh."""
+def accepted() -> list[Run]:
+    """Return ten accepted runs whose level rose at the seventh."""
     days = [f"2026-02-{day:02}T09:15:00+00:00" for day in range(10, 20)]
     level = [0.2] * 6 + [0.26] * 4
-    accepted = [
+    return [
         nouns.run(
             nouns.lognormal(60, median=median, seed=seed),
             started_at=day,
@@ -171,18 +171,22 @@ def changed() -> tuple[Result, Evidence]:
         )
         for seed, (median, day) in enumerate(zip(level, days, strict=True))
     ]
+
+
+def changed() -> tuple[Result, Evidence]:
+    """Return a test of many requests, some of them failed, with accepted runs whose level rose."""
     latencies: list[float | None] = [*nouns.lognormal(2400, median=0.34, seed=21)]
     latencies[500:520] = [None] * 20
     run = nouns.run(latencies, test_id="tests/test_many.py::test_rag", plan=nouns.plan(requests=2400))
     result = nouns.result(
         "regressed",
         of=run,
-        baseline=accepted,
+        baseline=accepted(),
         comparisons=(
             nouns.comparison("ttft", "regressed", baseline=0.301, candidate=0.498, ratio=1.62, interval=(1.48, 1.77)),
         ),
     )
-    return result, nouns.evidence(run, *accepted)
+    return result, nouns.evidence(run, *accepted())
 
 
 def broad() -> tuple[Session, Mapping[str, Evidence]]:

@@ -151,7 +151,9 @@ def show(arguments: argparse.Namespace) -> int:
     described = []
     for label, entry in _of_one_test(arguments):
         runs = baselines.find(arguments.baselines, label, entry.test_id)
-        described.append((label, entry, [(run, figures.pooled([run])) for run in runs], histories(runs, GatePolicy())))
+        before = baselines.past(arguments.baselines, label, entry.test_id)
+        found = histories(runs, GatePolicy(), past=before)
+        described.append((label, entry, [(run, figures.pooled([run])) for run in runs], found))
     if arguments.json:
         tables.write_json([
             {

@@ -15,7 +15,7 @@ from pytest_llm_latency.options import OPTIONS, resolve
 from pytest_llm_latency.storage.results import Manifest, StoredSession, StoredTest, read_session
 
 if TYPE_CHECKING:
-    from pytest_llm_latency.model import Columns
+    from pytest_llm_latency.model import Columns, Past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,10 @@ class Against(StoredSession):
         from pytest_llm_latency.storage import by_column, samples  # noqa: PLC0415  (pyarrow is slow to import)
 
         return by_column.decode(samples.encode(self.before[test.test_id]), Path("--against"))
+
+    def baseline_past(self, test: StoredTest) -> "tuple[Past, ...]":  # noqa: ARG002  (the stored session's)
+        """Nothing: what was accepted before the session is not the history of other runs."""
+        return ()
 
 
 def chosen(stored: StoredSession, expression: str) -> StoredSession:

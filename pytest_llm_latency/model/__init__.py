@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_llm_latency.model.columns import Columns, Events, Evidence
     from pytest_llm_latency.model.notice import LOST, Notice
+    from pytest_llm_latency.model.past import Past, PastLevel
     from pytest_llm_latency.model.plan import Budget, Compared, Load, Pacing, Plan, Retries, Schedule, Trace
     from pytest_llm_latency.model.request import (
         CONTENT,
@@ -89,6 +90,8 @@ __all__ = [
     "Load",
     "Notice",
     "Pacing",
+    "Past",
+    "PastLevel",
     "Phase",
     "Plan",
     "Recording",
@@ -113,7 +116,7 @@ __all__ = [
     "Worker",
 ]
 
-_ROOMS = ("notice", "plan", "request", "run", "result", "columns")  # each is made of some of those before it
+_ROOMS = ("notice", "plan", "request", "run", "past", "result", "columns")  # each is made of some of those before it
 
 if not TYPE_CHECKING:  # a type checker that saw it would take every name for a noun
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_llm_latency.model.past import Past
 from pytest_llm_latency.model.request import Failure
 from pytest_llm_latency.model.run import Run
 
@@ -61,7 +62,11 @@ class Columns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The raw runs behind one result, for charts: the candidate and the accepted runs, oldest first."""
+    """The raw runs behind one result, for charts: the candidate and the accepted runs, oldest first.
+
+    ``past`` are the runs that were accepted before these.
+    """
 
     run: Columns
     baseline: tuple[Columns, ...]
+    past: tuple[Past, ...] = ()

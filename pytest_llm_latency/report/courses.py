@@ -34,19 +34,23 @@ def courses(result: Result, evidence: Evidence, room: Room = WHOLE) -> Courses |
     runs = [
         each for each in (*evidence.baseline, evidence.run) if not differences(each.run.conditions, result.conditions)
     ]
+    before = [each for each in evidence.past if not differences(each.conditions, result.conditions)]
     policy = GatePolicy(tolerance=result.plan.tolerance)
     told: list[History] = []
     charts = []
     for row in drawn(rows(result), room):
         own = [run for run in runs if row.step in columns.steps(run)]
-        if len(own) < LEAST_RUNS or row.metric.id not in columns.BY_COLUMN:
+        if row.metric.id not in columns.BY_COLUMN:
             continue
         found = history_of(
             [columns.series(run, row.step, row.metric) for run in own],
             [run.run for run in own],
             (row.step, row.metric.id),
             policy,
+            before,
         )
+        if len(found.figures) < LEAST_RUNS:
+            continue
         title = row.metric.title if row.step is None else f"{row.metric.title}, {row.step}"
         chart = course.chart(found, title=f"{title}: p95 of each run")
         if chart is not None:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from pytest_llm_latency import metrics
 from pytest_llm_latency.metrics import METRICS, Direction
-from pytest_llm_latency.model import Run
+from pytest_llm_latency.model import Past, PastLevel, Run
 from pytest_llm_latency.stats.comparable import differences
 from pytest_llm_latency.stats.policy import GatePolicy
 from pytest_llm_latency.stats.quantiles import Floats, harrell_davis
@@ -95,7 +95,11 @@ def change_points(
     large as ``policy.tolerance``. Runs without a success have no level and are passed over; of
     fewer than ``LEAST_RUNS`` others nothing is said. A drift counts as one or several changes.
     """
-    levels = [each for each in _levels(runs, policy, direction) if each is not None]
+    return _changes(_levels(runs, policy, direction), policy)
+
+
+def _changes(found_levels: Sequence["_Level | None"], policy: GatePolicy) -> tuple[ChangePoint, ...]:
+    levels = [each for each in found_levels if each is not None]
     if len(levels) < LEAST_RUNS:
         return ()
     locations = np.array([each.location for each in levels])
@@ -110,62 +114,104 @@ def change_points(
     return tuple(found)
 
 
-def histories(runs: Sequence[Run], policy: GatePolicy, *, tolerance: float | None = None) -> tuple[History, ...]:
+def digest(run: Run) -> Past:
+    """Return what the history needs of an accepted run: the level of each gated metric of each step."""
+    policy = GatePolicy()
+    levels = []
+    for step in metrics.steps(run):
+        for name in run.plan.gate:
+            values = np.asarray(metrics.series(run, step, METRICS[name]), dtype=np.float64)
+            direction = METRICS[name].direction
+            (found,) = _estimates([values], policy, direction)
+            if found is not None:
+                quantiles = tuple(float(f"{math.exp(each):.6g}") for each in found)
+                levels.append(PastLevel(step=step, metric=name, quantiles=quantiles))
+    return Past(
+        id=run.id,
+        started_at=run.started_at,
+        commit=run.environment.commit,
+        conditions=run.conditions,
+        levels=tuple(levels),
+    )
+
+
+def histories(
+    runs: Sequence[Run], policy: GatePolicy, *, past: Sequence[Past] = (), tolerance: float | None = None
+) -> tuple[History, ...]:
     """Return the history of each gated metric of each step of one test.
 
-    ``runs`` stand oldest first; those that were measured with something else than the last are
-    left out, because they cannot be compared. ``tolerance`` stands before that of the last run's plan.
+    ``runs`` stand oldest first, after those of the ``past``; those that were measured with something else
+    than the last are left out, because they cannot be compared. ``tolerance`` stands before that of the
+    last run's plan.
     """
     if not runs:
         return ()
     last = runs[-1]
     own = replace(policy, tolerance=last.plan.tolerance if tolerance is None else tolerance)
     alike = [run for run in runs if not differences(run.conditions, last.conditions)]
-    return tuple(
-        _history([run for run in alike if step in metrics.steps(run)], step, name, own)
-        for step in metrics.steps(last)
-        for name in last.plan.gate
-    )
-
-
-def _history(runs: Sequence[Run], step: str | None, name: str, policy: GatePolicy) -> History:
-    series = [metrics.series(run, step, METRICS[name]) for run in runs]
-    return history_of(series, runs, (step, name), policy)
+    before = [each for each in past if not differences(each.conditions, last.conditions)]
+    found = []
+    for step in metrics.steps(last):
+        own_runs = [run for run in alike if step in metrics.steps(run)]
+        for name in last.plan.gate:
+            series = [metrics.series(run, step, METRICS[name]) for run in own_runs]
+            found.append(history_of(series, own_runs, (step, name), own, before))
+    return tuple(found)
 
 
 def history_of(
-    series: Sequence[ArrayLike], runs: Sequence[Run], of: tuple[str | None, str], policy: GatePolicy
+    series: Sequence[ArrayLike],
+    runs: Sequence[Run],
+    of: tuple[str | None, str],
+    policy: GatePolicy,
+    past: Sequence[Past] = (),
 ) -> History:
-    """Return the history of one metric: its values in each run, the runs, and the step and the metric's id."""
+    """Return the history of one metric: its values in each run, the runs, and the step and the metric's id.
+
+    Runs of the ``past`` come first, where they have a level of it.
+    """
     step, name = of
-    direction = METRICS[name].direction
     arrays = [np.asarray(each, dtype=np.float64) for each in series]
-    levels = _levels(arrays, policy, direction)
+    before = _past_estimates(past, of, policy)
+    found = [*(estimates for _, estimates in before), *_estimates(arrays, policy, METRICS[name].direction)]
+    levels = [_level(place, each) for place, each in enumerate(found)]
     return History(
         step=step,
         metric=name,
-        started_at=tuple(run.started_at for run in runs),
-        commits=tuple(run.environment.commit for run in runs),
+        started_at=(*(each.started_at for each, _ in before), *(run.started_at for run in runs)),
+        commits=(*(each.commit for each, _ in before), *(run.environment.commit for run in runs)),
         figures=tuple(None if each is None else math.exp(each.quantile) for each in levels),
         needed=LEAST_RUNS,
-        changes=change_points(arrays, policy, direction=direction),
+        changes=_changes(levels, policy),
     )
 
 
+def _past_estimates(
+    past: Sequence[Past], of: tuple[str | None, str], policy: GatePolicy
+) -> list[tuple[Past, "Floats | None"]]:
+    if policy.quantiles != GatePolicy().quantiles:  # those that are stored
+        return []
+    levels = ((each, level) for each in past for level in each.levels if (level.step, level.metric) == of)
+    return [(each, np.log(level.quantiles)) for each, level in levels]
+
+
 def _levels(runs: Sequence[ArrayLike], policy: GatePolicy, direction: Direction) -> list[_Level | None]:
-    """Return the level of each run in the unit's own direction, ``None`` where no request succeeded."""
+    return [_level(place, each) for place, each in enumerate(_estimates(runs, policy, direction))]
+
+
+def _level(place: int, estimates: Floats | None) -> _Level | None:
+    if estimates is None:
+        return None
+    return _Level(run=place, location=float(estimates.mean()), quantile=float(estimates[-1]))
+
+
+def _estimates(runs: Sequence[ArrayLike], policy: GatePolicy, direction: Direction) -> list[Floats | None]:
+    """Return the logarithms of the quantiles of each run, ``None`` where no request succeeded."""
     sign = -1.0 if direction == "higher" else 1.0
     slowness = [logarithms(run, direction) for run in runs]
     usable = [bool(run.size and np.isfinite(run).any()) for run in slowness]
     levelled = iter(level_failures([run for run, fit in zip(slowness, usable, strict=True) if fit]))
-    found: list[_Level | None] = []
-    for position, fit in enumerate(usable):
-        if not fit:
-            found.append(None)
-            continue
-        estimates = sign * harrell_davis(next(levelled), policy.quantiles)
-        found.append(_Level(run=position, location=float(estimates.mean()), quantile=float(estimates[-1])))
-    return found
+    return [sign * harrell_davis(next(levelled), policy.quantiles) if fit else None for fit in usable]
 
 
 def _segmented(locations: Floats, offset: int, policy: GatePolicy) -> list[_Split]:

@@ -8,12 +8,13 @@ from typing import Literal
 
 from pytest_llm_latency import interleaving, metrics
 from pytest_llm_latency.errors import RefusedBaselineError, UsageError
-from pytest_llm_latency.model import Run, VerdictStatus
+from pytest_llm_latency.model import Past, Run, VerdictStatus
 from pytest_llm_latency.plan import STOPPED
 from pytest_llm_latency.storage import atomic, baselines, lock
 from pytest_llm_latency.storage.lock import Entry, LockedSeries
 
 DEFAULT_KEEP = 5
+MOST_PAST = 30  # runs that were accepted before those that are kept, whose levels the history has
 
 Action = Literal["added", "extended", "replaced", "trimmed", "unchanged"]
 
@@ -53,10 +54,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """A change with what it writes: the runs as a file, and the entry that vouches for it."""
+    """A change with what it writes: the runs as a file, and the entry that vouches for it.
+
+    ``gone`` are runs that are kept no longer; their levels go into the history, after those of the ``past``.
+    """
 
     change: Change
     runs: tuple[Run, ...]
+    past: tuple[Past, ...]
+    gone: tuple[Run, ...]
     entry: Entry
 
 
@@ -68,6 +74,7 @@ class _Before:
     test_id: str
     entry: Entry | None
     runs: tuple[Run, ...]
+    past: tuple[Past, ...]
 
 
 def accept(folder: Path, runs: Sequence[Run], terms: Acceptance) -> tuple[Change, ...]:
@@ -96,10 +103,14 @@ def trim(
     _check_keep(keep)
     known = baselines.locked(folder, environment)
     found = [(known[test_id], _before(folder, environment, test_id)) for test_id in test_ids if test_id in known]
-    edits = [_edit(each, each.runs[-keep:], entry, "trimmed") for entry, each in found if len(each.runs) > keep]
+    edits = [_trimmed(each, keep, entry) for entry, each in found if len(each.runs) > keep]
     if not dry_run:
         _store(folder, edits)
     return tuple(edit.change for edit in edits)
+
+
+def _trimmed(before: _Before, keep: int, entry: Entry) -> _Edit:
+    return dataclasses.replace(_edit(before, before.runs[-keep:], entry, "trimmed"), gone=before.runs[:-keep])
 
 
 def _check_keep(keep: int) -> None:
@@ -148,7 +159,8 @@ def _cut_off(run: Run) -> str | None:
 def _before(folder: Path, environment: str, test_id: str) -> _Before:
     entry = baselines.locked(folder, environment).get(lock.readable(test_id))
     runs = baselines.stored(baselines.place(folder, environment, test_id), entry)
-    return _Before(environment=environment, test_id=test_id, entry=entry, runs=runs)
+    past = baselines.past(folder, environment, test_id) if runs else ()
+    return _Before(environment=environment, test_id=test_id, entry=entry, runs=runs, past=past)
 
 
 def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
@@ -167,7 +179,9 @@ def _accepted(before: _Before, new: Sequence[Run], terms: Acceptance) -> _Edit:
     )
     remains = {run.id for run in before.runs} & {run.id for run in kept}
     action: Action = "added" if not before.runs else "extended" if remains else "replaced"
-    return _edit(before, kept, described, action, notes)
+    remaining = {run.id for run in kept}
+    gone = {run.id: run for run in (*before.runs, *new) if run.id not in remaining}
+    return dataclasses.replace(_edit(before, kept, described, action, notes), gone=tuple(gone.values()))
 
 
 def _merged(stored: Sequence[Run], new: Sequence[Run], moved: frozenset[str]) -> tuple[list[Run], tuple[str, ...]]:
@@ -210,7 +224,17 @@ def _edit(
         after=series,
         notes=notes,
     )
-    return _Edit(change=change, runs=kept, entry=dataclasses.replace(described, runs=len(kept), series=series))
+    described = dataclasses.replace(described, runs=len(kept), series=series)
+    return _Edit(change=change, runs=kept, past=before.past, gone=(), entry=described)
+
+
+def _past(edit: _Edit) -> tuple[Past, ...]:
+    """Return the history of a baseline after an edit, each run of it once."""
+    from pytest_llm_latency.stats import history  # noqa: PLC0415  (NumPy is slow to import)
+
+    told = {each.id: each for each in edit.past} | {run.id: history.digest(run) for run in edit.gone}
+    kept = {run.id for run in edit.runs}
+    return tuple(each for each in told.values() if each.id not in kept)[-MOST_PAST:]
 
 
 def _without_answers(run: Run) -> Run:
@@ -227,7 +251,8 @@ def _store(folder: Path, edits: Sequence[_Edit]) -> None:
     for edit in edits:
         if edit.change.action == "unchanged":
             continue
-        environment, data = edit.change.environment, samples.encode([_without_answers(each) for each in edit.runs])
+        environment = edit.change.environment
+        data = samples.encode([_without_answers(each) for each in edit.runs], _past(edit))
         contents[baselines.place(folder, environment, edit.change.test_id)] = data
         entry = dataclasses.replace(edit.entry, sha256=baselines.digest(data))
         changed.setdefault(environment, {})[entry.test_id] = entry

@@ -11,7 +11,7 @@ from pytest_llm_latency.errors import StorageError
 from pytest_llm_latency.storage import atomic, baselines, lock
 
 if TYPE_CHECKING:
-    from pytest_llm_latency.model import Columns
+    from pytest_llm_latency.model import Columns, Past
 
 FOLDER = "accepted"
 
@@ -56,6 +56,14 @@ def read(results: Path, digest: str) -> "tuple[Columns, ...]":
 
     path = place(results, digest)
     return by_column.decode(samples.read_bytes(path), path)
+
+
+def past(results: Path, digest: str) -> "tuple[Past, ...]":
+    """Return what a kept baseline has of runs that were accepted before its own, with the errors of ``read``."""
+    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+    path = place(results, digest)
+    return samples.past(samples.read_bytes(path), path)
 
 
 def prune(results: Path, named: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from pytest_llm_latency.storage.lock import Entry
 from pytest_llm_latency.storage.names import slug
 
 if TYPE_CHECKING:
-    from pytest_llm_latency.model import Run
+    from pytest_llm_latency.model import Past, Run
 
 DEFAULT_FOLDER = Path("baselines")
 
@@ -60,6 +60,14 @@ def find(folder: Path, environment: str, test_id: str) -> "tuple[Run, ...]":
             "control, or accept the test again."
         )
     return stored(path, entry)
+
+
+def past(folder: Path, environment: str, test_id: str) -> "tuple[Past, ...]":
+    """Return what is left of the runs of a test that were accepted before those that ``find`` returns, oldest first."""
+    from pytest_llm_latency.storage import samples  # noqa: PLC0415  (pyarrow is slow to import)
+
+    path = place(folder, environment, test_id)
+    return samples.past(samples.read_bytes(path), path) if path.exists() else ()
 
 
 def prune(folder: Path, environment: str, test_ids: Collection[str], *, dry_run: bool = False) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from pytest_llm_latency.storage.names import slug
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
 if TYPE_CHECKING:
-    from pytest_llm_latency.model import Columns
+    from pytest_llm_latency.model import Columns, Past
 
 FORMAT = 2
 DEFAULT_FOLDER = Path(".llm-latency")
@@ -112,6 +112,10 @@ class StoredSession:
     def baseline_columns(self, test: StoredTest) -> "tuple[Columns, ...]":
         """Read by column the accepted runs that one of the tests was judged against; empty where there were none."""
         return () if test.baseline is None else accepted.read(self._results_folder, test.baseline)
+
+    def baseline_past(self, test: StoredTest) -> "tuple[Past, ...]":
+        """Read what is left of the runs that were accepted before those."""
+        return () if test.baseline is None else accepted.past(self._results_folder, test.baseline)
 
     def has_baseline(self, test: StoredTest) -> bool:
         """Say whether the accepted runs of a test lie where they were kept; also where there were none."""

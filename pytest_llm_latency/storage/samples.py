@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pytest_llm_latency.errors import CorruptFileError, NewerVersionError, OlderVersionError, StorageError, WireError
-from pytest_llm_latency.model import Run, Sample
+from pytest_llm_latency.model import Past, Run, Sample
 from pytest_llm_latency.storage import atomic, columns
 from pytest_llm_latency.wire import from_builtins, to_builtins
 
@@ -31,7 +31,9 @@ _UNSAID = MappingProxyType({"keep_answers": False, "retries": {"most": 0, "wait_
 
 _KEY_FORMAT = b"llm_latency.format"
 _KEY_RUNS = b"llm_latency.runs"
+_KEY_PAST = b"llm_latency.past"  # absent where there is none
 _KEY_DIGEST = b"llm_latency.sha256"
+_NOTHING: Mapping[bytes, str] = MappingProxyType({})
 _NO_DIGEST = b"sha256:" + b"0" * 64
 
 _DELTA = ("piece_ns", "event_ns", columns.EVENT_PIECE)
@@ -48,23 +50,30 @@ def read_runs(path: Path) -> tuple[Run, ...]:
     return decode(read_bytes(path), path)
 
 
-def encode(runs: Sequence[Run]) -> bytes:
-    """Return the runs as the bytes of one Parquet file; the same runs give the same bytes."""
+def encode(runs: Sequence[Run], past: Sequence[Past] = ()) -> bytes:
+    """Return the runs as the bytes of one Parquet file; the same runs give the same bytes.
+
+    ``past`` is what is left of runs that were accepted before them.
+    """
     samples = [(number, sample) for number, run in enumerate(runs) for sample in run.samples]
     numbers = {"run": pa.array([number for number, _ in samples], pa.int32())}
     table = pa.table(numbers | columns.arrays([sample for _, sample in samples]))
-    return as_parquet(runs, table, _small(table.column_names))
+    told = {_KEY_PAST: _json([to_builtins(each) for each in past])} if past else {}
+    return as_parquet(runs, table, _small(table.column_names), told)
 
 
-def as_parquet(runs: Sequence[Run], table: pa.Table, encodings: Mapping[str, Any]) -> bytes:
+def as_parquet(
+    runs: Sequence[Run], table: pa.Table, encodings: Mapping[str, Any], told: Mapping[bytes, str] = _NOTHING
+) -> bytes:
     """Return runs and the table of their samples as one file, encoded as pyarrow's writer is told.
 
-    The table may have further columns, which ``decode`` does not look at.
+    The table may have further columns, which ``decode`` does not look at. ``told`` goes into the metadata too.
     """
     table, stream = columns.required(table), pa.BufferOutputStream()
     with pq.ParquetWriter(stream, table.schema, **encodings) as writer:
         writer.write_table(table)
-        writer.add_key_value_metadata({_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST})
+        own = {_KEY_FORMAT: str(FORMAT), _KEY_RUNS: _metadata(runs), _KEY_DIGEST: _NO_DIGEST}
+        writer.add_key_value_metadata({**told, **own})
     return _sealed(stream.getvalue().to_pybytes())
 
 
@@ -84,12 +93,16 @@ def _small(names: Iterable[str]) -> dict[str, Any]:
 
 def _metadata(runs: Sequence[Run]) -> str:
     try:
-        return json.dumps(described(runs), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return _json(described(runs))
     except ValueError as error:
         raise StorageError(
             f"the run of {', '.join(run.test_id for run in runs)} has a figure that is not a finite number "
             f"({error}): look at its settings for an infinite one."
         ) from error
+
+
+def _json(tree: Any) -> str:  # noqa: ANN401  (what JSON can say)
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -107,6 +120,13 @@ def _sealed(data: bytes) -> bytes:
 def _is_sealed(data: bytes, digest: bytes) -> bool:
     head, found, tail = data.rpartition(digest)
     return bool(found) and digest == b"sha256:" + hashlib.sha256(head + _NO_DIGEST + tail).hexdigest().encode()
+
+
+def past(data: bytes, path: Path) -> tuple[Past, ...]:
+    """Return what a file's bytes hold of runs that were accepted before its own; the errors are those of ``decode``."""
+    with reading(data, path):
+        footer = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+        return tuple(from_builtins(Past, each) for each in json.loads(footer.get(_KEY_PAST, b"[]")))
 
 
 def decode(data: bytes, path: Path) -> tuple[Run, ...]:

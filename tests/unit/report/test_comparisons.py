@@ -6,6 +6,7 @@ import nouns
 import sessions
 from pytest_llm_latency.model import Result
 from pytest_llm_latency.report import courses, side_by_side, sweeps
+from pytest_llm_latency.stats.history import digest
 from pytest_llm_latency.stats.summary import by_region
 
 
@@ -112,6 +113,18 @@ def test_the_history_has_the_runs_that_were_measured_alike_and_its_change_points
     run = nouns.run([0.2] * 60)
     other = nouns.run([0.2] * 60, conditions=(nouns.conditions(model="other"),))
     assert courses.courses(nouns.result(of=run), nouns.evidence(run, run, other)) is None
+
+
+def test_the_history_goes_on_with_what_was_accepted_before() -> None:
+    """With the five runs of a usual baseline there is a change point too."""
+    result, whole = sessions.changed()
+    past = tuple(digest(each) for each in sessions.accepted()[:5])
+    found = courses.courses(result, dataclasses.replace(whole, baseline=whole.baseline[5:], past=past))
+    everything = courses.courses(result, whole)
+    assert found is not None
+    assert everything is not None
+    assert found.sentences == everything.sentences
+    assert found.charts[0].table == everything.charts[0].table
 
 
 def test_a_run_that_measured_its_own_reference_has_no_history() -> None:

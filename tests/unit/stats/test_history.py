@@ -9,7 +9,7 @@ import pytest
 import nouns
 from pytest_llm_latency.metrics import Direction
 from pytest_llm_latency.stats import GatePolicy
-from pytest_llm_latency.stats.history import LEAST_RUNS, change_points, histories
+from pytest_llm_latency.stats.history import LEAST_RUNS, change_points, digest, histories
 
 POLICY = GatePolicy()
 
@@ -118,6 +118,29 @@ def test_the_history_of_a_test_has_its_gated_metrics_and_only_comparable_runs() 
     assert [found.started_at[each.run] for each in found.changes] == ["2026-03-06"]
     assert histories([strange, *runs], POLICY, tolerance=0.9)[0].changes == ()
     assert histories((), POLICY) == ()
+
+
+def test_of_runs_whose_samples_are_gone_the_level_is_enough() -> None:
+    """The same change point, by the same figures; of another model's they say nothing either."""
+    plan = nouns.plan(gate=("ttft", "throughput"))
+    runs = [
+        nouns.run(values, id=str(place), started_at=f"2026-03-{place + 1:02}", plan=plan)
+        for place, values in enumerate(series(*[1.0] * 5, *[1.5] * 5))
+    ]
+    past = [digest(run) for run in runs[:7]]
+    strange = digest(nouns.run([9.0] * 60, plan=plan, conditions=(nouns.conditions(model="openai/gpt-4o"),)))
+    for found, whole in zip(histories(runs[7:], POLICY, past=[strange, *past]), histories(runs, POLICY), strict=True):
+        assert (found.started_at, found.commits, found.enough) == (whole.started_at, whole.commits, True)
+        assert found.figures == pytest.approx(whole.figures, rel=1e-5)
+        assert [each.run for each in found.changes] == [each.run for each in whole.changes]
+    judged = GatePolicy(quantile=0.9)  # of which no level was stored
+    assert [len(each.figures) for each in histories(runs[7:], judged, past=past)] == [3, 3]
+
+
+def test_a_run_without_a_success_has_no_level_to_remember() -> None:
+    """Its place in time is known all the same."""
+    found = digest(nouns.run([None] * 20, plan=nouns.plan(gate=("ttft",))))
+    assert found.levels == ()
 
 
 def test_a_history_of_few_runs_says_that_they_are_few() -> None:

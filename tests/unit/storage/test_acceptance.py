@@ -24,6 +24,30 @@ def run(number: int, test_id: str = "t::a", **changes: Any) -> Run:
     return nouns.run(latencies, **{"id": f"run-{number}", "test_id": test_id, **changes})
 
 
+def remembered(folder: Path) -> list[str]:
+    """Return the ids of the runs of which the history has the levels alone."""
+    return [each.id for each in baselines.past(folder, "default", "t::a")]
+
+
+def test_of_runs_that_are_kept_no_longer_the_level_is_remembered(tmp_path: Path) -> None:
+    """Also where they stood on another level, or were dropped by a shorter baseline; so many of them, and each once."""
+    accept(tmp_path, *(run(number) for number in range(4)), keep=2)
+    assert (ids(tmp_path), remembered(tmp_path)) == (["run-2", "run-3"], ["run-0", "run-1"])
+    accept(tmp_path, run(4), keep=2, moved=frozenset({"run-4"}))
+    assert (ids(tmp_path), remembered(tmp_path)) == (["run-4"], [f"run-{number}" for number in range(4)])
+    accept(tmp_path, run(0), run(5), keep=3)
+    assert (ids(tmp_path), remembered(tmp_path)) == (["run-4", "run-0", "run-5"], ["run-1", "run-2", "run-3"])
+    acceptance.trim(tmp_path, "default", ["t::a"], keep=1)
+    assert (ids(tmp_path), remembered(tmp_path)) == (["run-5"], ["run-1", "run-2", "run-3", "run-4", "run-0"])
+    (past,) = [each for each in baselines.past(tmp_path, "default", "t::a") if each.id == "run-3"]
+    assert [(each.step, each.metric, len(each.quantiles)) for each in past.levels] == [
+        (None, "ttft", 4),
+        (None, "e2e", 4),
+    ]
+    accept(tmp_path, *(run(number) for number in range(6, 50)), keep=1)
+    assert remembered(tmp_path) == [f"run-{number}" for number in range(49 - acceptance.MOST_PAST, 49)]
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     """Return every file of a folder with its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -36,6 +36,15 @@ def test_a_baseline_that_moved_on_is_read_as_it_was(tmp_path: Path) -> None:
     assert len(list((tmp_path / "results" / "accepted").iterdir())) == 2
 
 
+def test_what_was_accepted_before_a_kept_baseline_is_kept_with_it(tmp_path: Path) -> None:
+    """As it was then."""
+    for number in range(7):
+        accept(tmp_path, number)
+    then = keep(tmp_path)
+    accept(tmp_path, 7)
+    assert [each.id for each in accepted.past(tmp_path / "results", then)] == ["run-0", "run-1"]
+
+
 def test_a_baseline_that_cannot_be_read_is_not_kept(tmp_path: Path) -> None:
     """Its test has failed and says why; damage is kept from spreading."""
     accept(tmp_path, 1)
