@@ -47,6 +47,9 @@ def add_parser(subparsers: Subparsers) -> None:
     import_parser.add_argument(
         "--datasets", type=Path, action="append", default=[], metavar="DIR", help="where a manifest's datasets are"
     )
+    import_parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="a settings file to write, with a manifest's load profiles (YAML)"
+    )
     import_parser.set_defaults(handler=import_)
     export_parser = own.add_parser("export", help=_EXPORT, description=_sentence(_EXPORT))
     export_parser.add_argument("run", metavar="RUN", help=f"the runs to write: 'last', or {sides.KINDS}")
@@ -83,6 +86,12 @@ def import_(arguments: argparse.Namespace) -> int:
     wanted = writer.Wanted(model=arguments.model, profiles=arguments.profile, folders=arguments.datasets)
     suite = writer.suite(reader.parsed(arguments.file), wanted)
     files = {folder / name: data for name, data in suite.files.items()}
+    if arguments.settings is not None:
+        if suite.settings is None:
+            raise UsageError(
+                f"{arguments.file} has no load profiles, which only a fleet manifest has: leave --settings out."
+            )
+        files[arguments.settings] = suite.settings
     new = {path: data for path, data in files.items() if not path.exists()}
     changed = [str(path) for path in files.keys() - new.keys() if not _holds(path, files[path])]
     if changed:

@@ -25,9 +25,17 @@ class Profile:
     name: str
     dataset: str
     settings: Mapping[str, object]
-    arguments: Mapping[str, object]
+    concurrency: int
+    requests_per_minute: float | None
     examples: int | None
     models: tuple[str, ...]
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """The marker's arguments."""
+        users = {"concurrency": self.concurrency}
+        rate = self.requests_per_minute
+        return users if rate is None else {**users, "requests_per_minute": rate}
 
     def applied(self, cases: Sequence[Case]) -> list[Case]:
         """Return the cases of its dataset as this profile measures them, for each model."""
@@ -76,15 +84,13 @@ def _models(whole: Fields) -> tuple[str, ...]:
 def _profile(name: str, fields: Fields, models: tuple[str, ...]) -> Profile:
     fields.know(*_PROFILE)
     concurrency, delay_ms = fields.count("concurrency", least=1), fields.count("request_delay_ms", least=0)
-    arguments: dict[str, object] = {"concurrency": _CONCURRENCY if concurrency is None else concurrency}
-    if delay_ms:
-        arguments["requests_per_minute"] = _MS_PER_MINUTE / delay_ms
     return Profile(
         fields=fields,
         name=name,
         dataset=fields.text("dataset", required=True) or "",
         settings=request_settings(fields.fields("settings")),
-        arguments=arguments,
+        concurrency=_CONCURRENCY if concurrency is None else concurrency,
+        requests_per_minute=_MS_PER_MINUTE / delay_ms if delay_ms else None,
         examples=fields.count("num_examples", least=1),
         models=models,
     )

@@ -1,5 +1,6 @@
 """A file of scenarios as a suite of tests: the file, and tests beside it that a person edits."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from pytest_llm_latency.errors import ScenarioError
 from pytest_llm_latency.testbench import reader
 from pytest_llm_latency.testbench.files import Source
+from pytest_llm_latency.testbench.fleet import Profile
 
 _HEAD = '''"""The latency of the scenarios of {file}.
 
@@ -42,20 +44,25 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The files of a suite by their names, and whether each test has a model."""
+    """The files of a suite by their names, and whether each test has a model.
+
+    ``settings`` is a settings file with the load profiles of a manifest, ``None`` for a file that has none.
+    """
 
     files: dict[str, bytes]
     has_models: bool
+    settings: bytes | None
 
 
 def suite(source: Source, wanted: Wanted) -> Written:
     """Return a suite; raise ``ScenarioError`` for a file that makes none."""
-    path, names = source.path, wanted.profiles
+    path, names, settings = source.path, wanted.profiles, None
     copied = {path.name: path}
     if reader.FLEET in source.content:
         found = reader.measured(source, names, wanted.folders)
         copied |= {_beside(each.dataset, dataset): dataset for each, dataset in found}
         names = tuple(each.name for each, _ in found)
+        settings = "".join(["load_profiles:\n", *(_load_profile(each) for each, _ in found)]).encode()
     elif names:
         raise ScenarioError(f"{path} is no fleet manifest and has no profile {names[0]!r}: leave --profile out.")
     words = [_word(name) for name in names]
@@ -69,7 +76,16 @@ def suite(source: Source, wanted: Wanted) -> Written:
     text = _HEAD.format(file=path.name) + "".join(tests)
     files = {name: original.read_bytes() for name, original in copied.items()}
     has_models = wanted.model is not None or all("model" in case.arguments for case in cases)
-    return Written(files={**files, f"test_{_word(path.stem)}.py": text.encode()}, has_models=has_models)
+    files[f"test_{_word(path.stem)}.py"] = text.encode()
+    return Written(files=files, has_models=has_models, settings=settings)
+
+
+def _load_profile(profile: Profile) -> str:
+    """Return one load profile of a settings file: users without a pause, or, with one, so many starts a second."""
+    name, users, rate = json.dumps(profile.name), profile.concurrency, profile.requests_per_minute
+    if rate is None:
+        return f"  {name}:\n    concurrency: {users}\n"
+    return f"  {name}:\n    load: {rate:.6g}/min\n    max_concurrency: {users}\n"
 
 
 def _beside(name: str, path: Path) -> str:

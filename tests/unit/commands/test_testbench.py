@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import nouns
-from pytest_llm_latency import cli
+from pytest_llm_latency import cli, config_file
 from pytest_llm_latency.storage import samples
 from pytest_llm_latency.testbench import reader
 
@@ -52,6 +52,18 @@ def test_several_datasets_may_be_named(capsys: pytest.CaptureFixture[str]) -> No
     Path("other.json").write_text(json.dumps(DATASET), encoding="utf-8")
     assert cli.main([*command, "other.json"]) == 4
     assert "set.json and other.json both have 'count': name one of them as --dataset." in capsys.readouterr().err
+
+
+def test_the_load_profiles_of_a_manifest_become_those_of_a_settings_file() -> None:
+    """Which other tests may use by their names; one with pauses has so many starts a minute."""
+    profiles = {"busy": {"dataset": "set", "concurrency": 8}, "slow 1": {"dataset": "set", "request_delay_ms": 500}}
+    Path("fleet.json").write_text(json.dumps({"version": "1.0", "scenario_profiles": profiles}), encoding="utf-8")
+    command = ["testbench", "import", "fleet.json", "-o", "new", "--settings", "llm-latency.yaml"]
+    assert cli.main(command) == 0
+    assert config_file.load(Path.cwd(), None).load_profiles == {
+        "busy": {"concurrency": 8},
+        "slow 1": {"load": "120/min", "max_concurrency": 5},
+    }
 
 
 def test_a_file_that_pytest_was_given_says_itself_which_scenarios_it_has() -> None:
@@ -162,6 +174,8 @@ def test_a_fleet_manifest_is_imported_as_a_test_a_profile_with_its_datasets(caps
     test = Path("new/test_fleet.py").read_text(encoding="utf-8")
     compile(test, "test_fleet.py", "exec")
     assert '@scenarios("fleet.json", profile="quick-1")\n@pytest.mark.llm_latency()\nasync def test_quick_1(' in test
+    assert cli.main(["testbench", "import", "set.json", "-o", "new", "--settings", "new.yaml"]) == 4
+    assert "set.json has no load profiles, which only a fleet manifest has: leave" in capsys.readouterr().err
     (case,) = reader.read(Path("new/fleet.json"), profile="quick-1")
     assert case.arguments == {"concurrency": 2, "model": "openai/gpt-4"}
 
