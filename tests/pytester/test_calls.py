@@ -111,7 +111,7 @@ def test_no_model_at_all_is_one_message(suite: Suite) -> None:
 def test_arrivals_at_a_rate_do_not_wait_for_answers(suite: Suite, kind: str) -> None:
     """Requests are under way together although no one set a concurrency; the first call of a body is planned."""
     wait = "await " if kind else ""
-    suite.profile(ttft="100ms")
+    suite.profile(ttft="300ms")
     suite.write(f"{HEAD}\n@measured(requests=10, load='100/s')\n{kind}def test_chat(llm):\n    {wait}llm('hi')\n")
     suite.measure().assert_outcomes(passed=1)
     (run,) = suite.session.runs(suite.session.tests[0])

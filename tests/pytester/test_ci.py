@@ -27,6 +27,7 @@ def artefact(suite: Suite, name: str) -> str:
     return (suite.path / ".llm-latency" / "report" / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("workers", [(), ("-n0",), ("-n2",)], ids=["alone", "n0", "n2"])
 def test_github_gets_a_summary_annotations_outputs_and_a_comment(
     accepted: Suite, workers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
