@@ -1,6 +1,6 @@
 """The benchmarks of a page: the lines of its table, what the verdict names, and the parts with the charts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -109,8 +109,11 @@ def _bar(result: Result, row: Row, widest: float) -> RatioBar | None:
     return bars.ratio_bar(row.ratio, interval, tolerance=result.plan.tolerance, widest=widest)
 
 
-def attention(found: Iterable[Benchmark]) -> list[Attention]:
-    """Return what the verdict names, the most severe first; what several tests share is said once."""
+def attention(found: Iterable[Benchmark], shared: Collection[str] = ()) -> list[Attention]:
+    """Return what the verdict names, the most severe first; what several tests share is said once.
+
+    Sentences of advice that are ``shared`` are said beside it.
+    """
     parts = {each.result.test_id: each for each in found}
     told = [each.result for each in parts.values() if each.result.status != "pass" or each.result.fails]
     told = [result for result in told if not result.silent]
@@ -123,10 +126,14 @@ def attention(found: Iterable[Benchmark]) -> list[Attention]:
                 (each, _line(each, parts[result.test_id])) for each in wording.unsaid(wording.findings(result), said)
             ),
             reasons=result.reasons,
-            advice=remedies.advice(result, command=remedies.accept_command(result)),
+            advice=_unshared(remedies.advice(result, command=remedies.accept_command(result)), shared),
         )
         for result in by_severity(told)
     ]
+
+
+def _unshared(advice: remedies.Advice | None, shared: Collection[str]) -> remedies.Advice | None:
+    return None if advice is None or advice.sentence in shared else advice
 
 
 def _line(finding: wording.Finding, part: Benchmark) -> TableRow | None:

@@ -17,7 +17,7 @@ from pytest_llm_latency.model import Evidence, LimitCheck, Session
 from pytest_llm_latency.report import benchmarks, details, regions, remedies, side_by_side, sweeps, wording
 from pytest_llm_latency.report.charts.bars import RatioBar
 from pytest_llm_latency.report.charts.drawing import PAINTS
-from pytest_llm_latency.report.rows import SEVERITY
+from pytest_llm_latency.report.rows import SEVERITY, by_severity
 from pytest_llm_latency.run_figures import RUN_FIGURES
 from pytest_llm_latency.stats import history
 
@@ -37,7 +37,9 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
     """Return the page of a session; ``evidence`` has the raw runs by test id, as far as they are there."""
     parts = benchmarks.benchmarks(session.results, evidence)
     alike = benchmarks.without_baseline(session.results)
-    told = [each for each in benchmarks.attention(parts) if each.result not in alike]
+    shared = remedies.shared(by_severity(each for each in session.results if each not in alike and not each.silent))
+    named = benchmarks.attention(parts, [each.sentence for each in shared])
+    told = [each for each in named if each.result not in alike]
     anchored = [(each.anchor, each.result) for each in parts]
     environment = _environment()
     style, script = (environment.get_template(name).render() for name in ("style.css.j2", "script.js.j2"))
@@ -53,6 +55,7 @@ def render(session: Session, evidence: Mapping[str, Evidence]) -> str:
         totals=wording.totals(session.results),
         attention=told[:NAMED],
         unnamed=len(told[NAMED:]),
+        shared=shared,
         alike=alike,
         accept_all=remedies.advice(alike[0], command=remedies.accept_all_command(alike[0])) if alike else None,
         missing=wording.missing(session),

@@ -1,7 +1,7 @@
 """What a report says to do about a verdict, and the command that does it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -39,6 +39,29 @@ class Advice:
 
     sentence: str
     command: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """An advice that several tests get: the command of the first of them, and how many more have one of their own."""
+
+    sentence: str
+    command: str
+    more: int
+
+
+def shared(results: Iterable[Result]) -> tuple[Shared, ...]:
+    """Return the advices with a command that more than one of the tests get, to be told once."""
+    commands: dict[str, list[str]] = {}
+    for result in results:
+        found = advice(result, command=accept_command(result))
+        if found is not None and found.command is not None:
+            commands.setdefault(found.sentence, []).append(found.command)
+    return tuple(
+        Shared(sentence=sentence, command=own[0], more=len(own) - 1)
+        for sentence, own in commands.items()
+        if len(own) > 1
+    )
 
 
 def accept_command(result: Result) -> str:

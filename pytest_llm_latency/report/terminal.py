@@ -1,6 +1,6 @@
 """The terminal section, the text of a native failure and the section of one test."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pytest_llm_latency import load, units
 from pytest_llm_latency.model import Result, Session
@@ -48,9 +48,16 @@ def _findings(session: Session, screen: Screen) -> list[Line]:
     told = list(session.results) if screen.verbosity > 0 else told
     alike = [each for each in told if each.status == "no_baseline" and not each.fails and screen.verbosity < 1]
     alike = alike if len(alike) > 1 else []
-    said: set[str] = set()
-    blocks = [_finding(result, screen, said) for result in by_severity(told) if result not in alike]
-    return _spaced([*blocks, _without_baseline(alike, screen)])
+    ordered = [result for result in by_severity(told) if result not in alike]
+    shared = remedies.shared(ordered)
+    said: set[str] = {each.sentence for each in shared}
+    blocks = [_finding(result, screen, said) for result in ordered]
+    return _spaced([*blocks, *(_shared(each, screen) for each in shared), _without_baseline(alike, screen)])
+
+
+def _shared(advice: remedies.Shared, screen: Screen) -> list[Line]:
+    command = line(f"{_INDENT * 2}{screen.text(advice.command)}")
+    return [*screen.sentence(advice.sentence, 0), command, *screen.sentence(f"and the same for {advice.more} more", 4)]
 
 
 def _without_baseline(results: Sequence[Result], screen: Screen) -> list[Line]:
@@ -66,7 +73,7 @@ def _without_baseline(results: Sequence[Result], screen: Screen) -> list[Line]:
 
 
 def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
-    """Return what is to be said of a test; a reason that many share is said once in the section."""
+    """Return what is to be said of a test; a reason and an advice that many share are said once in the section."""
     title = wording.TITLES[result.status]
     head = Span(text=f": {screen.id(result.test_id, beside=len(title) + 2)}")
     found = [Line(spans=(Span(text=title, markup=MARKUP[result.status]), head))]
@@ -75,12 +82,12 @@ def _finding(result: Result, screen: Screen, said: set[str]) -> list[Line]:
         found += screen.sentence(f"{status}{each.text}", 2)
         found += [part for reason in each.reasons for part in screen.sentence(reason, 4)]
     found += [part for reason in result.reasons for part in screen.sentence(reason, 2)]
-    return [*found, *_advice(result, remedies.accept_command(result), screen)]
+    return [*found, *_advice(result, remedies.accept_command(result), screen, said)]
 
 
-def _advice(result: Result, command: str, screen: Screen) -> list[Line]:
+def _advice(result: Result, command: str, screen: Screen, said: Collection[str] = ()) -> list[Line]:
     advice = remedies.advice(result, command=command)
-    if advice is None:
+    if advice is None or advice.sentence in said:
         return []
     told = screen.sentence(advice.sentence, 2)
     return told if advice.command is None else [*told, line(f"{_INDENT * 2}{screen.text(advice.command)}")]

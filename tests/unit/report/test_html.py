@@ -207,6 +207,18 @@ def test_a_reason_that_several_tests_share_is_said_once_at_the_top() -> None:
     assert top.count(shared) == 1
 
 
+def test_an_advice_that_several_tests_share_is_said_once_in_the_verdict() -> None:
+    """With the command of the first of them."""
+    slower = (nouns.comparison("ttft", "regressed"),)
+    results = [
+        nouns.result("regressed", of=nouns.run([0.3], test_id=f"t.py::test_{each}"), comparisons=slower)
+        for each in range(3)
+    ]
+    text = html.render(nouns.session(*results), {})
+    assert text.count("Find what changed") == 1
+    assert "accept --test t.py::test_0</code> and the same for 2 more." in text
+
+
 def test_a_test_is_described_with_its_prompts_its_nonce_and_all_that_did_not_count() -> None:
     """Where the plan has them."""
     plan = nouns.plan(warmup=5, ramp_in=16, prompts="2 prompts of <a>.txt, in turn", nonce=True)

@@ -9,6 +9,8 @@ from pytest_llm_latency import load
 from pytest_llm_latency.model import VerdictStatus
 from pytest_llm_latency.report import remedies, wording
 
+SLOWER = nouns.comparison("ttft", "regressed")
+
 
 @pytest.mark.parametrize(
     ("status", "part", "command"),
@@ -106,3 +108,15 @@ def test_a_load_that_knows_its_requests_is_made_longer() -> None:
     advice = remedies.advice(result, command="")
     assert advice is not None
     assert advice.sentence == "Make the load longer, from 20 requests to about 240, to settle it."
+
+
+def test_an_advice_that_several_tests_get_is_told_once_with_the_first_of_their_commands() -> None:
+    """In the order in which they are told; what only one gets stays with it, and so does what has no command."""
+    slow = [
+        nouns.result("regressed", of=nouns.run([0.3], test_id=f"t.py::{name}"), comparisons=(SLOWER,))
+        for name in ("b", "a", "c")
+    ]
+    alone = nouns.result("no_baseline", of=nouns.run([0.3], test_id="t.py::new"))
+    (found,) = remedies.shared([*slow, alone, nouns.result("invalid"), nouns.result("invalid")])
+    assert found.command == "llm-latency baseline accept --test t.py::b"
+    assert (found.sentence.partition(".")[0], found.more) == ("Find what changed", 2)

@@ -135,6 +135,27 @@ def test_a_reason_that_several_tests_share_is_said_once() -> None:
     assert text.count(shared) == 1
 
 
+def test_an_advice_that_several_tests_share_is_said_once_after_them() -> None:
+    """What a single one has stays with it."""
+    slower = (nouns.comparison("ttft", "regressed"),)
+    results = [
+        nouns.result("regressed", of=nouns.run([0.3], test_id=f"t.py::test_{each}"), comparisons=slower)
+        for each in range(3)
+    ]
+    found = terminal.lines(nouns.session(*results), width=120, verbosity=0, artefacts=())
+    text = [each.text for each in found]
+    place = next(place for place, each in enumerate(text) if each.startswith("Find what changed"))
+    assert sum("Find what changed" in each for each in text) == 1
+    assert [each.strip() for each in text[place + 1 : place + 3]] == [
+        "llm-latency baseline accept --test t.py::test_0",
+        "and the same for 2 more",
+    ]
+    assert text[place - 2].startswith("  ttft p95")
+    (alone,) = [nouns.result("regressed", comparisons=slower)]
+    text = [each.text for each in terminal.lines(nouns.session(alone), width=120, verbosity=0, artefacts=())]
+    assert any(each.startswith("  Find what changed") for each in text)
+
+
 def test_the_section_of_one_test_fits_a_narrow_terminal() -> None:
     """And has more columns in a file, where nothing breaks its lines."""
     session, _ = sessions.full()
