@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llm_latency.errors import ScenarioError
-from pytest_llm_latency.testbench.places import Keys, Places
+from pytest_llm_latency.testbench.places import Keys, finder
 
-_SHOWN = 20
+_SHOWN, _PLACED = 20, 100
 _HALF_OF_A_PAIR = re.compile(r"[\ud800-\udfff]")
 _NEAR = 0.8  # of difflib: a slip of the pen, not another word
 
@@ -145,8 +145,9 @@ def refuse(mistakes: Sequence[Mistake], path: Path, text: str) -> None:
     """Raise ``ScenarioError`` that tells all mistakes with their places; nothing where there is none."""
     if not mistakes:
         return
-    places = Places(text)
-    placed = sorted(((places.of(each.keys), each.message) for each in mistakes), key=lambda each: each[0] or (0, 0))
+    place = finder(text, path.suffix.lower())
+    first = mistakes[:_PLACED]  # they were noted nearly in the order in which they stand
+    placed = sorted(((place(each.keys), each.message) for each in first), key=lambda each: each[0] or (0, 0))
     lines = [_line(place, message) for place, message in placed[:_SHOWN]]
     if len(mistakes) == 1:
         raise ScenarioError(f"{path}, {lines[0]}" if lines[0].startswith("line ") else f"{path}: {lines[0]}")

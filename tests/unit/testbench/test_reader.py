@@ -169,6 +169,19 @@ test_cases:
     ]
 
 
+def test_a_place_in_json_is_told_whatever_its_spaces_and_escapes_are(tmp_path: Path) -> None:
+    """YAML, of which JSON nearly is a part, has neither tabs before a key nor a character as two escapes."""
+    text = (
+        '{\n\t"name": "\\ud83d\\ude00",\n\t"version": 1,\r\n\t"test_cases" :\t[ {"id":"a"}, {"id":"a","prompt":"b"} ] }'
+    )
+    assert refused(written(tmp_path, text)).splitlines() == [
+        "data.json has 3 mistakes:",
+        "  line 3, column 13: version is 1, a number: it must be a text, put it in quotes.",
+        "  line 4, column 19: the key 'prompt' is missing: write a text there.",
+        "  line 4, column 37: id 'a' is there twice: keep one of them, or rename it.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
