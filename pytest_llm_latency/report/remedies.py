@@ -51,7 +51,7 @@ class Shared:
 
 
 def shared(results: Iterable[Result]) -> tuple[Shared, ...]:
-    """Return the advices with a command that more than one of the tests get, to be told once."""
+    """Return each advice with a command that more than one of the tests get, to be told once."""
     commands: dict[str, list[str]] = {}
     for result in results:
         found = advice(result, command=accept_command(result))

@@ -93,6 +93,10 @@ def test_the_recipe_measures_on_two_hosts_of_two_regions(tmp_path: Path, program
     }
     assert len(found) == 42
     assert re.search(r"^  ttft +eu .*^  ttft +us ", done.stdout, re.DOTALL | re.MULTILINE)
+    page = (folder / ".llm-latency" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "<h4>By region</h4>" in page
+    assert page.count('<th scope="row">eu</th>') == page.count('<th scope="row">us</th>') > 0
+    assert all(f" · {region}" in page for region in ("eu", "us"))  # beside each other
     assert not list(folder.glob("*pytest"))
 
 

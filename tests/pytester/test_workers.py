@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llm_latency import artefacts, cli
 from suites import Suite, printed
 
 FOUR = """
@@ -50,7 +51,10 @@ def _workers_start_at_once(programs: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_workers_measure_and_the_controller_says_and_stores_the_same(suite: Suite) -> None:
-    """Verdicts, numbers of requests and their order; each sample names its worker; one folder of runs."""
+    """Verdicts, numbers of requests and their order; each sample names its worker; one folder of runs.
+
+    What several workers measured is reported again to the last byte.
+    """
     suite.profile(ttft="60ms", inter_token="4ms", output_tokens=4)
     suite.write(FOUR)
     suite.measure("--llm-latency-accept").assert_outcomes(passed=3, failed=1)
@@ -75,6 +79,10 @@ def test_workers_measure_and_the_controller_says_and_stores_the_same(suite: Suit
     assert {sample.worker for run in runs for sample in run.samples} == {"gw0", "gw1"}
     assert len(list((suite.path / ".llm-latency" / "runs").iterdir())) == 3
     assert suite.accepted == {"test_async": 1, "test_plain": 1, "test_steps": 1, "test_limit": 1}
+    folder = suite.path / ".llm-latency"
+    written = {each.path: (folder / each.path).read_bytes() for each in artefacts.ARTEFACTS}
+    assert cli.main(["report", "--output", "again"]) == 0
+    assert {path: (suite.path / "again" / path).read_bytes() for path in written} == written
 
 
 def test_a_worker_that_dies_in_each_attempt_fails_its_test_and_no_other(suite: Suite) -> None:

@@ -7,7 +7,7 @@ import pytest
 import nouns
 from pytest_llm_latency.execution.sampling import blame
 from pytest_llm_latency.model import Failure, Run, Sample
-from pytest_llm_latency.stats.summary import BINS, by_region, histogram, pooled, summarise
+from pytest_llm_latency.stats.summary import BINS, by_region, distribution, histogram, pooled, summarise
 
 
 def times(count: int) -> list[float | None]:
@@ -31,6 +31,12 @@ def test_a_run_of_successes_has_every_figure() -> None:
     assert ttft.needed == {"p99": 299}
     assert sum(ttft.histogram) == 100
     assert len(ttft.histogram) == BINS
+
+
+def test_figures_of_counts_are_numbers_as_all_others() -> None:
+    """What is stored gives them back so, and a report again has the same bytes."""
+    found = distribution("tokens_out", [4, 2] * 40)
+    assert [type(each) for each in (found.mean, found.minimum, found.maximum, found.p50)] == [float] * 4
 
 
 def test_what_was_never_measured_is_absent() -> None:
