@@ -176,7 +176,8 @@ def _files(target: Path, chosen: "Format", rows: "Sequence[Row]", name: str) -> 
         return {path: chosen.encode(rows, name)}
     if len(providers) > 1 and not target.is_dir():
         raise UsageError(
-            f"RUN has requests to {', '.join(providers)}, and such a file has those to one provider: give -o a folder."
+            f"RUN has requests to {', '.join(providers)}, and such a file has those to one provider: give -o a folder "
+            "that exists."
         )
     places = {each: target / f"{each}-results.json" if target.is_dir() else target for each in providers}
     return {path: chosen.encode([row for row in rows if row.provider == each], name) for each, path in places.items()}
