@@ -3,7 +3,7 @@
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,9 +29,12 @@ _UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreed:
-    """What both sides say: ``whole`` is that a dataset is one test, as one of them has one result of each of its."""
+    """What both sides say: with ``whole`` a dataset is one test, as one of them has one result of each of its.
 
-    whole: str | None
+    It says which test each dataset is.
+    """
+
+    whole: Mapping[str, str] | None
     providers: bool
     ttft: bool
 
@@ -41,11 +44,18 @@ def sides(before: Sequence[Result], now: Sequence[Result]) -> tuple[tuple[Run, .
     first, second = measured(before), measured(now)
     both = [*first, *second]
     agreed = Agreed(
-        whole=second[0].dataset if any(map(_single, (first, second))) and second else None,
+        whole=_names(first, second) if any(map(_single, (first, second))) else None,
         providers=all(each.provider is not None for each in both),
         ttft=all(each.ttft_s is not None for each in both if each.status == "success"),
     )
     return _runs(first, agreed), _runs(second, agreed)
+
+
+def _names(first: Sequence[Result], second: Sequence[Result]) -> dict[str, str]:
+    """Return which test each dataset is: the only ones of both sides are the same, whatever their files call them."""
+    before, now = (list(dict.fromkeys(each.dataset for each in side)) for side in (first, second))
+    alone = len(before) == len(now) == 1
+    return {name: now[0] if alone else name for name in (*before, *now)}
 
 
 def _single(results: Sequence[Result]) -> bool:
@@ -57,7 +67,8 @@ def _runs(results: Sequence[Result], agreed: Agreed) -> tuple[Run, ...]:
     groups: dict[tuple[str, str | None, str], list[Result]] = {}
     for each in results:
         provider = each.provider if agreed.providers else None
-        groups.setdefault((each.source, provider, agreed.whole or each.test_id), []).append(each)
+        test_id = each.test_id if agreed.whole is None else agreed.whole[each.dataset]
+        groups.setdefault((each.source, provider, test_id), []).append(each)
     return tuple(_run(source, provider, test_id, own, agreed) for (source, provider, test_id), own in groups.items())
 
 

@@ -73,6 +73,17 @@ def test_one_result_of_each_test_makes_their_dataset_the_test() -> None:
     assert before.conditions == now.conditions
 
 
+def test_several_datasets_are_tests_of_their_own() -> None:
+    """The runs of one must not hide what another one's lost; a lone dataset may have another name on each side."""
+    given = [stored_result.of_row(row) for row in rows.of_runs([nouns.run([0.2], test_id=name) for name in "ab"])]
+    coding, reason = (
+        [dataclasses.replace(each, source=name, dataset=name) for each in given] for name in ("coding", "reason")
+    )
+    for side in comparing.sides([*reason, *coding], [*coding, *reason]):
+        assert sorted(run.test_id for run in side) == ["coding", "reason"]
+    assert [run.test_id for side in comparing.sides(coding, reason) for run in side] == ["reason", "reason"]
+
+
 def test_skipped_results_are_no_requests(tmp_path: Path) -> None:
     """They took no time."""
     given = stored.read(changed(tmp_path, status="skipped", summary={}))
