@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller, Benchmark, SyncCaller
     from pytest_llm_latency.measuring import Measuring
     from pytest_llm_latency.member import Member
-    from pytest_llm_latency.model import Result
+    from pytest_llm_latency.origin import Origin
     from pytest_llm_latency.parts import Test
     from pytest_llm_latency.session import Closing, Collecting
     from pytest_llm_latency.simulator.process import SimulatorProcess
@@ -38,7 +38,6 @@ class Active:
         self._config = config
         self.settings = settings
         self._given: dict[str, Any] | None = getattr(config, "workerinput", None)
-        self.origin = origin_of(config.rootpath, settings, self._given)
         self._plans = Plans((), settings)
         self._measuring: Measuring | None = None
         self._simulator: SimulatorProcess | None = None
@@ -83,6 +82,11 @@ class Active:
             self.attendance.expected = self._plans.tests
         if self._link is not None and self._in_gang and not self._config.getoption("collectonly"):
             tell_collected(self._link, self._plans.tests)
+
+    @functools.cached_property
+    def origin(self) -> "Origin":
+        """Where the runs of this process come from."""
+        return origin_of(self._config.rootpath, self.settings, self._given)
 
     # Each test.
 
@@ -152,22 +156,11 @@ class Active:
         if self._member is not None:
             result = self._member.done(self._judging().part(benchmark, test))
             if result is not None:
-                self._tell(item, result)
+                latency_tests.tell(item, result)
             return
         outcome = self._judging().conclude(benchmark, test)
         item.stash[_OUTCOME] = outcome.pack()
-        self._tell(item, outcome.result)
-
-    @staticmethod
-    def _tell(item: pytest.Function, result: "Result") -> None:
-        """Let a test's report say what its result is; the test fails where that does."""
-        from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only a measuring process)
-        from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
-
-        item.add_report_section("call", "llm latency", section(result))
-        item.user_properties.extend(properties(result))
-        if result.fails:
-            pytest.fail(failure_message(result), pytrace=False)
+        latency_tests.tell(item, outcome.result)
 
     def _keep(self, benchmark: "Benchmark", test: "Test") -> None:
         """Store what an interrupted benchmark has measured; a worker's goes with the worker."""

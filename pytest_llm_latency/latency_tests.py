@@ -95,6 +95,17 @@ def as_failures() -> Iterator[None]:
         raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
+def tell(item: pytest.Function, result: "Result") -> None:
+    """Let a test's report say what its result is; the test fails where that does."""
+    from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only where something was measured)
+    from pytest_llm_latency.report.terminal import failure_message, section  # noqa: PLC0415  (the same)
+
+    item.add_report_section("call", "llm latency", section(result))
+    item.user_properties.extend(properties(result))
+    if result.fails:
+        pytest.fail(failure_message(result), pytrace=False)
+
+
 def turn_red(reports: list[pytest.TestReport], late: "Late", result: "Result") -> None:
     """Make the held reports of a test those of a failed one, with the verdict that it has in the end."""
     from pytest_llm_latency.report.ci.junit import properties  # noqa: PLC0415  (only where something was measured)

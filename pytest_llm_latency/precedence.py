@@ -10,7 +10,8 @@ from typing import Any
 from pytest_llm_latency import load as loads
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Load
-from pytest_llm_latency.options import Provider, Settings
+from pytest_llm_latency.options import Settings
+from pytest_llm_latency.options.provider import Provider
 from pytest_llm_latency.suggestions import nearest
 
 PACED = ("requests_per_minute", "tokens_per_minute", "max_concurrency")

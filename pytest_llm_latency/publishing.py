@@ -81,6 +81,8 @@ def check(origin: Origin) -> None:
 
 def _server(origin: Origin) -> str | None:
     """Return the CI whose files are written."""
+    if origin.settings["ci"] == "auto" and surroundings.ci() is None:
+        return None
     from pytest_llm_latency.report.ci import place  # noqa: PLC0415  (no worker needs it)
 
     return place.server(origin.settings["ci"], surroundings.ci())

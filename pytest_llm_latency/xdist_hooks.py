@@ -10,7 +10,6 @@ import pytest
 
 from pytest_llm_latency.errors import LatencyError, SettingsError, WireError
 from pytest_llm_latency.options import BY_NAME, Settings
-from pytest_llm_latency.origin import Origin, new_session_id, own_region
 from pytest_llm_latency.workers import words
 
 if TYPE_CHECKING:
@@ -19,16 +18,36 @@ if TYPE_CHECKING:
     from pytest_llm_latency.execution.executor import Progress
     from pytest_llm_latency.measuring import Outcome
     from pytest_llm_latency.office import Office
+    from pytest_llm_latency.origin import Origin
     from pytest_llm_latency.session import Collecting
     from pytest_llm_latency.workers.link import Link
     from pytest_llm_latency.workers.scheduling import GangScheduling, Node
+
+    class Head(Protocol):
+        """What the crew needs of the process that pytest was called in."""
+
+        attendance: Attendance
+
+        @property
+        def origin(self) -> Origin:
+            """Where the runs come from."""
+
+        @property
+        def collecting(self) -> Collecting:
+            """What takes in the outcomes."""
+
+        def api_bases(self) -> dict[str, str] | None:
+            """Return where each provider is simulated, ``None`` where the real ones are asked."""
+
 
 _SESSION, _BASES, _OFFICE = "llm_latency_session", "llm_latency_api_bases", "llm_latency_office"
 _REGION = "llm_latency_region"
 
 
-def origin_of(root: Path, settings: Settings, given: Mapping[str, Any] | None) -> Origin:
+def origin_of(root: Path, settings: Settings, given: Mapping[str, Any] | None) -> "Origin":
     """Return where the runs of this process come from; ``given`` is what a worker was told, ``None`` in others."""
+    from pytest_llm_latency.origin import Origin, new_session_id, own_region  # noqa: PLC0415  (no worker that collects)
+
     return Origin(
         session_id=new_session_id() if given is None else given[_SESSION],
         root=root,
@@ -50,20 +69,6 @@ def tell_collected(link: "Link", tests: Sequence[str]) -> None:
     """Tell the controller of a gang which latency tests there are, before xdist hears that the collection is over."""
     for begin in range(0, len(tests), words.TESTS_AT_ONCE):
         link.ask(words.COLLECTED, {"tests": list(tests[begin : begin + words.TESTS_AT_ONCE])}).result()
-
-
-class Head(Protocol):
-    """What the crew needs of the process that pytest was called in; ``collecting`` is made when it is asked for."""
-
-    origin: Origin
-    attendance: "Attendance"
-
-    @property
-    def collecting(self) -> "Collecting":
-        """What takes in the outcomes."""
-
-    def api_bases(self) -> dict[str, str] | None:
-        """Return where each provider is simulated, ``None`` where the real ones are asked."""
 
 
 class Crew:

@@ -12,7 +12,8 @@ from pytest_llm_latency.config_file.keys import Key
 from pytest_llm_latency.config_file.nodes import Mistake, Node, Place, described, placed
 from pytest_llm_latency.config_file.variables import UnsetError, VariableError, expand, named
 from pytest_llm_latency.errors import LatencyError, MarkerError
-from pytest_llm_latency.options.settings_file import Provider, SettingsFile
+from pytest_llm_latency.options.provider import Provider
+from pytest_llm_latency.options.settings_file import SettingsFile
 from pytest_llm_latency.suggestions import nearest
 
 _LONG = 8  # characters; what is shorter is a word of messages

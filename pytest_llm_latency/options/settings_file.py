@@ -1,21 +1,13 @@
 """What a settings file says, when it has been read: nouns alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """What is said of a provider; ``None`` is unsaid. The key shows in no representation."""
-
-    api_key: str | None = field(repr=False)
-    base_url: str | None
-    requests_per_minute: float | None
-    tokens_per_minute: float | None
-    max_concurrency: int | None
+if TYPE_CHECKING:
+    from pytest_llm_latency.options.provider import Provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +20,7 @@ class SettingsFile:
 
     path: Path | None
     values: Mapping[str, Any]
-    providers: Mapping[str, Provider]
+    providers: "Mapping[str, Provider]"
     load_profiles: Mapping[str, Mapping[str, Any]]
     places: Mapping[str, str]
 

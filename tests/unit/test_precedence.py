@@ -8,7 +8,8 @@ import pytest
 from pytest_llm_latency import load, marker
 from pytest_llm_latency.errors import MarkerError
 from pytest_llm_latency.model import Pacing, Plan
-from pytest_llm_latency.options import NO_FILE, OPTIONS, Provider, Settings
+from pytest_llm_latency.options import NO_FILE, OPTIONS, Settings
+from pytest_llm_latency.options.provider import Provider
 
 PROFILES: dict[str, dict[str, Any]] = {
     "evening": {"load": "poisson 20/s", "requests": 200, "max_concurrency": 50},
