@@ -63,9 +63,9 @@ class Active:
         except LatencyError as error:
             raise pytest.UsageError(f"llm-latency: {error}") from None
 
-    def pytest_report_header(self) -> str:
-        """Say what is measured against what."""
-        return latency_tests.header(self.origin)
+    def pytest_report_header(self) -> str | None:
+        """Say what is measured against what; workers are asked too, and nobody reads what they say."""
+        return latency_tests.header(self.origin) if self._given is None else None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -104,8 +104,8 @@ def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
     for item in collected if isinstance(collected, list) else ():
         if (
             isinstance(item, pytest.Function)
-            and item.get_closest_marker(MARKER)
             and inspect.iscoroutinefunction(item.obj)
+            and item.get_closest_marker(MARKER)
             and not item.get_closest_marker("asyncio")
         ):
             item.add_marker("asyncio")

@@ -160,7 +160,7 @@ def test_the_switch_imports_only_what_collection_and_a_start_need(tmp_path: Path
     (tmp_path / "conftest.py").write_text(WITNESS, encoding="utf-8")
     (tmp_path / "test_one.py").write_text(MARKED, encoding="utf-8")
     plugins = ["-p", "xdist", "-p", "pytest_llm_latency.plugin"]
-    imported(tmp_path, *plugins, "--llm-latency", "-n1")
+    imported(tmp_path, *plugins, "--llm-latency", "-n1", "-v")  # with a header, which workers are asked for too
     controller, worker = ((tmp_path / name).read_text(encoding="utf-8").split() for name in ("controller", "worker"))
     assert {"pytest_llm_latency.conductor"} <= set(controller)
     assert {"pytest_llm_latency.workers.link"} <= set(worker)
