@@ -64,7 +64,7 @@ class LatencyProfiler:
         *,
         base_url: str | None = None,
         api_key: str | None = None,
-        simulate: bool = False,
+        simulate: bool | None = None,
         client: Client | None = None,
         **options: Unpack[settings.Options],
     ) -> None:

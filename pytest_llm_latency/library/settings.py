@@ -38,7 +38,7 @@ class Options(TypedDict, total=False):
 
 
 def read(given: Mapping[str, object], root: Path) -> options.Settings:
-    """Return the settings of these arguments; raise ``ProfileError`` for one that there is not.
+    """Return the settings of these arguments, of which ``None`` is unsaid; raise ``ProfileError`` for one that is none.
 
     Raises ``SettingsError`` for a value that cannot be read.
     """
@@ -46,7 +46,9 @@ def read(given: Mapping[str, object], root: Path) -> options.Settings:
     for name in given:
         if name not in {*known, "simulate"}:
             raise ProfileError(f"LatencyProfiler has no option {name!r}: {nearest(name, known)}")
-    values = {name.replace("_", "-"): value if isinstance(value, bool) else str(value) for name, value in given.items()}
+    # A flag of the command line cannot say no, and an argument can: as a text, which counts like any other.
+    said = {name: value for name, value in given.items() if value is not None}
+    values = {name.replace("_", "-"): True if value is True else str(value) for name, value in said.items()}
     named = values.pop("config", None)
     try:
         file = options.NO_FILE if named is None else config_file.load(root, root / str(named))
