@@ -69,6 +69,9 @@ def _limit(fields: Fields, model: str | None, environment: str) -> str | None:
         fields.wrong("indicator", f"no limit is on the indicator {indicator!r}: {near} Or write enabled false.")
     elif unit is not None and unit not in units:
         fields.wrong("unit", f"unit is {unit!r}: {indicator} has one of {', '.join(units)}.")
+    elif unit is None and units is _SHARES and threshold is not None and 0 < threshold <= 1:
+        said = f"{indicator} is {threshold:g} without a unit, which may be a share or a percentage"
+        fields.wrong("threshold", f"{said}: write the unit, 'ratio' or '%'.")
     if fields.mistakes or threshold is None or where not in {None, environment}:
         return None
     if not _is_for(model, provider, named):

@@ -89,6 +89,14 @@ def test_all_mistakes_of_objectives_are_told_at_once(tmp_path: Path) -> None:
     assert "the key 'threshold' is missing: write a number there." in said
 
 
+def test_a_share_that_may_be_a_percentage_is_refused(tmp_path: Path) -> None:
+    """An availability of 0.999 is 99.9 % to its author, and read as 0.999 % it would never fail."""
+    share = {"indicator": "availability", "operator": "gte", "threshold": 0.999, "unit": None}
+    with pytest.raises(ScenarioError, match=r"availability is 0.999 without a unit.*write the unit, 'ratio' or '%'"):
+        observatory.limits(written(tmp_path, share), None, "ci")
+    assert observatory.limits(written(tmp_path, {**share, "threshold": 99.9}), None, "ci") == ("error_rate <= 0.1%",)
+
+
 @pytest.mark.skipif(not DATA.is_file(), reason="needs ../shared/data beside the checkout")
 def test_the_objectives_of_the_system_itself_are_read() -> None:
     """One of the four is for a model alone."""
