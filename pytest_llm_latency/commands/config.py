@@ -20,7 +20,8 @@ _SHOW = "print every setting of pytest's runs here, and where it stands; secrets
 _CHECK = "read a settings file, and say everything that is wrong in it"
 _SCHEMA = "print the JSON Schema of settings files, for editors"
 _MASK = "***"
-_USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
+# What of an address may be a secret: who asks, and the values of its query.
+_IN_ADDRESS = re.compile(r"(?P<user>(?<=://)[^/@\s]+@)|(?<=[?&])(?P<name>[^=&\s]+=)[^&\s]+")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -120,7 +121,9 @@ def _plain(value: object, root: Path) -> object:
     if isinstance(value, Path) and value.is_relative_to(root):
         value = value.relative_to(root)
     if isinstance(value, str | Path):
-        return _USER_INFO.sub(f"{_MASK}@", redaction.redact(str(value)))
+        text = redaction.redact(str(value))
+        masked = _IN_ADDRESS.sub(lambda found: f"{_MASK}@" if found["user"] else f"{found['name']}{_MASK}", text)
+        return masked if "://" in text else text
     return value
 
 

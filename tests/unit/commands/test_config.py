@@ -23,7 +23,7 @@ profiling:
   load: evening
 gate: {baselines: kept}
 providers:
-  openai: {api_key: "${KEY}", base_url: "https://me:hidden-word@gateway.example.com/v1", max_concurrency: 4}
+  openai: {api_key: "${KEY}", base_url: "https://me:hidden-word@gateway.example.com/?v=hidden-code", max_concurrency: 4}
 load_profiles: {evening: poisson 20/s, noon: {concurrency: 4}}
 """
 
@@ -59,13 +59,13 @@ def test_every_setting_is_shown_with_its_place_and_no_secret(capsys: pytest.Capt
         "gate.max_error": (0.02, "the variable LLM_LATENCY_MAX_ERROR"),
         "gate.alpha": (0.05, "default"),
         "providers.openai.api_key": ("***", "llm-latency.yaml:8:21"),
-        "providers.openai.base_url": ("https://***@gateway.example.com/v1", "llm-latency.yaml:8:41"),
+        "providers.openai.base_url": ("https://***@gateway.example.com/?v=***", "llm-latency.yaml:8:41"),
         "load_profiles.evening": ("poisson 20/s", "llm-latency.yaml:9:26"),
         "load_profiles.noon.concurrency": (4, "llm-latency.yaml:9:60"),
     }
     assert {key: found[key] for key in expected} == expected
     assert {option.key or option.name for option in OPTIONS} <= set(found)
-    assert not [each for each in (SECRET, "hidden-word", "of-a-secret-region") if each in out]
+    assert not [each for each in (SECRET, "hidden-word", "hidden-code", "of-a-secret-region") if each in out]
 
 
 def test_a_person_reads_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
