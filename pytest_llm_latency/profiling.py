@@ -5,7 +5,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -76,11 +76,6 @@ class Profiling:
     _turn: ClassVar = threading.Lock()
 
     def __init__(self, task: Task) -> None:
-        if not Profiling._turn.acquire(blocking=False):
-            raise ProfileError(
-                "another profile is being measured in this process, and two would disturb each other: wait for its "
-                "end, or raise the concurrency of one."
-            )
         self._task = task
         self.raised: Exception | None = None
         origin = Origin(
@@ -95,6 +90,11 @@ class Profiling:
         self._simulator: SimulatorProcess | None = None
         self._caller = AsyncCaller() if task.is_async else SyncCaller()
         self._benchmark: Benchmark | None = None
+        if not Profiling._turn.acquire(blocking=False):
+            raise ProfileError(
+                "another profile is being measured in this process, and two would disturb each other: wait for its "
+                "end, or raise the concurrency of one."
+            )
 
     def prepare(self) -> None:
         """Start what is asked and import what sends; it takes seconds, and no event loop may run in this thread.
@@ -146,12 +146,11 @@ class Profiling:
 
     def close(self) -> None:
         """Give litellm its own settings back, and stop the simulator."""
-        try:
-            for each in (self._measuring, self._simulator):
+        with ExitStack() as closing:
+            closing.callback(Profiling._turn.release)
+            for each in (self._simulator, self._measuring):
                 if each is not None:
-                    each.close()
-        finally:
-            Profiling._turn.release()
+                    closing.callback(each.close)
 
     @property
     def _prepared(self) -> Benchmark:

@@ -4,12 +4,13 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import nouns
-from pytest_llm_latency import judge, marker, profiling
+from pytest_llm_latency import judge, marker, preparing, profiling
 from pytest_llm_latency.benchmark import AsyncCaller, SyncCaller
 from pytest_llm_latency.errors import MarkerError, ProfileError, SettingsError
 from pytest_llm_latency.execution.clock import MonotonicClock
@@ -17,7 +18,7 @@ from pytest_llm_latency.execution.fake_client import Answer, FakeClient
 from pytest_llm_latency.library.events import Event, Finished, Started
 from pytest_llm_latency.library.profiler import LatencyProfiler
 from pytest_llm_latency.library.result import UntrustedRunWarning
-from pytest_llm_latency.measuring import Origin
+from pytest_llm_latency.measuring import Measuring, Origin
 from pytest_llm_latency.model import Failure, Request
 from pytest_llm_latency.report.live import Snapshot
 
@@ -206,6 +207,28 @@ async def test_a_cancelled_profile_keeps_what_was_complete() -> None:
         await task
     assert asked.last is not None
     assert (asked.last.complete, asked.last.valid, asked.last.successes) == (False, False, 1)
+
+
+def test_a_profile_that_could_not_begin_or_end_leaves_the_next_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what it has started is stopped, whatever else fails."""
+
+    def fail(*_: object) -> None:
+        raise OSError("no entropy")
+
+    stopped = []
+    simulator = SimpleNamespace(api_bases={}, close=lambda: stopped.append(True))
+    with monkeypatch.context() as broken:
+        broken.setattr(profiling, "new_session_id", fail)
+        with pytest.raises(OSError, match="no entropy"):
+            profiler(client()).profile("hi", requests=1)
+    with monkeypatch.context() as broken:
+        broken.setattr(Measuring, "close", fail)
+        broken.setattr(Measuring, "client", lambda self, plan, name: self.limited(client(), plan, name))
+        broken.setattr(preparing, "start_simulator", lambda _: simulator)
+        with pytest.raises(OSError, match="no entropy"):
+            LatencyProfiler(MODEL, simulate=True).profile("hi", requests=1)
+    assert stopped
+    assert profiler(client()).profile("hi", requests=1).requests == 1
 
 
 async def test_events_can_be_iterated_over() -> None:
