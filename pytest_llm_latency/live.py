@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from pytest_llm_latency.report.live import LATEST, Snapshot, line, p95
 
 REDRAW_S, REPEAT_S = 1.0, 30.0
+LOG_WIDTH = 160  # columns of a line that stays: a log has no width of its own
 _ERASE = "\r\x1b[2K"
 
 Source = Callable[[], Snapshot | None]
@@ -61,7 +63,7 @@ class Live:
     def __init__(self, reporter: pytest.TerminalReporter | None) -> None:
         self._reporter = reporter
         self._source: Source | None = None
-        self._drawn = False
+        self._drawn = self._stays = False
         self._column = 0  # at which pytest was when the line below its own was drawn
         self._turn = threading.Lock()  # of whoever shows or hides
         self._over = threading.Event()
@@ -98,7 +100,9 @@ class Live:
             self._thread = self._source = None
             if self._drawn and self._reporter is not None:
                 self._leave(self._reporter)
-            self._drawn = False
+            if self._stays and self._reporter is not None:
+                self._write(_file(self._reporter))  # or the letter of the test would stand there alone
+            self._drawn = self._stays = False
 
     def close(self) -> None:
         """Write nothing from now on."""
@@ -115,13 +119,14 @@ class Live:
         snapshot = None if self._source is None else self._source()
         if snapshot is None or self._reporter is None:
             return
-        text = line(snapshot, self._width(self._reporter) - 1)
+        text = line(snapshot, self._width(self._reporter) - 1 if self._redraws else LOG_WIDTH)
         if self._redraws:
             self._column = self._column if self._drawn else _column(self._reporter)
             self._write(f"{_ERASE if self._drawn else chr(10)}{text}")
             self._drawn = True
         else:
             self._write(f"\n{text}\n")
+            self._stays = True
 
     def _width(self, reporter: pytest.TerminalReporter) -> int:
         """Return the width of the stream: pytest asks the one that it has captured meanwhile, which has none."""
@@ -143,6 +148,12 @@ class Live:
         if self._stream is not None:
             with contextlib.suppress(OSError):  # who looked is gone
                 os.write(self._stream, text.encode(errors="replace"))
+
+
+def _file(reporter: pytest.TerminalReporter) -> str:
+    """Return how pytest begins the line of a file, nothing where its present line is none of one file."""
+    path: object = reporter.currentfspath
+    return f"{os.path.relpath(path, reporter.startpath)} " if isinstance(path, Path) else ""
 
 
 def _column(reporter: pytest.TerminalReporter) -> int:

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,7 @@ class Terminal:
         self.isatty = isatty
         self.config = SimpleNamespace(getoption=lambda name: {"capture": capture}[name])
         self.currentfspath: Any = "t.py"
+        self.startpath = Path("/tests")
         reading, self._writing = os.pipe()
         self._read = os.fdopen(reading, "rb")
         stream = SimpleNamespace(fileno=lambda: self._writing)
@@ -94,11 +96,16 @@ def test_a_line_is_as_wide_as_the_terminal_is_now(monkeypatch: pytest.MonkeyPatc
     assert shown(Terminal(isatty=True), 2).startswith(b"\nt::a  1/2  1/s  0 errors\r")
 
 
-def test_elsewhere_each_line_stays() -> None:
-    """As in the log of a CI."""
+@pytest.mark.parametrize(("where", "ending"), [(Path("/tests/chat/t.py"), b"left\nchat/t.py "), ("t.py::a", b"left\n")])
+def test_elsewhere_each_line_stays_and_the_file_is_named_again(where: Any, ending: bytes) -> None:
+    """As in the log of a CI, where the letter of the test would stand alone; not where pytest names each test."""
     terminal = Terminal(isatty=False)
-    assert shown(terminal, 2).startswith(b"\nt::a  1/2  1/s  0 errors  1.00 s left\n\nt::a")
-    assert terminal.currentfspath == "t.py"
+    terminal.currentfspath = where
+    written = shown(terminal, 2)
+    assert written.startswith(b"\nt::a  1/2  1/s  0 errors  1.00 s left\n\nt::a")
+    assert written.endswith(ending)
+    assert terminal.currentfspath == where
+    assert shown(Terminal(isatty=False), 0) == b""
 
 
 def test_nothing_is_written_where_there_is_no_stream() -> None:
