@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import interleaving
-from pytest_llm_latency.commands import compare, naming, painting, selection, sides, tables
+from pytest_llm_latency.commands import compare, naming, painting, project, selection, sides, tables
 from pytest_llm_latency.errors import UsageError
 from pytest_llm_latency.options import BY_NAME
 
@@ -42,7 +42,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     levels = _levels(arguments.percentiles)
     if arguments.slowest < 0:
         raise UsageError(f"--slowest {arguments.slowest}: write 0 or more.")
-    allowed_s = compare.value(BY_NAME["max-error"], arguments.max_error)
+    allowed_s = compare.value(BY_NAME["max-error"], arguments.max_error, project.values())
     runs = _runs(arguments)
 
     from pytest_llm_latency.report import analysis, analysis_text  # noqa: PLC0415  (NumPy is slow to import)

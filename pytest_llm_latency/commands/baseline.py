@@ -38,9 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--run", type=Path, metavar="PATH", help="a session's folder or a Parquet file (the last run)"
     )
     accepting.add_argument("--reason", metavar="TEXT", help="why, for who reviews the lock file")
-    accepting.add_argument(
-        "--keep", type=int, default=acceptance.DEFAULT_KEEP, metavar="N", help="runs that a test keeps (5)"
-    )
+    accepting.add_argument("--keep", type=int, metavar="N", help="runs that a test keeps (as many as for pytest)")
     showing.add_argument("test", metavar="TEST", help="a test id or a part of one")
     pruning.add_argument("--keep-last", type=int, metavar="N", help="shorten to the last N runs instead of removing")
     for each in (accepting, pruning):

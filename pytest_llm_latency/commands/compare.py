@@ -2,13 +2,12 @@
 
 import argparse
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pytest_llm_latency.commands import painting, selection, sides, tables
+from pytest_llm_latency.commands import painting, project, selection, sides, tables
 from pytest_llm_latency.commands.sides import StoredRun
 from pytest_llm_latency.errors import LatencyError, UsageError
 from pytest_llm_latency.model import MEASURE, Result, Run, Session
@@ -25,6 +24,7 @@ _SUMMARY = "compare stored runs with each other"
 # The options of a test run that say how its measurements are judged.
 JUDGING = ("tolerance", "margin", "alpha", "error-limit", "on-inconclusive", "on-no-baseline", "max-error",
            "monthly-requests")  # fmt: skip
+_OF_PLANS = frozenset({"tolerance", "error-limit"})
 
 
 def _by(place: str) -> Callable[[Run], str]:
@@ -71,7 +71,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Judge every run of B against the runs of A; return 1 where something regressed or is invalid."""
-    values = {name: value(BY_NAME[name], getattr(arguments, name.replace("-", "_"))) for name in JUDGING}
+    usual = project.values()
+    values = {name: value(BY_NAME[name], getattr(arguments, name.replace("-", "_")), usual) for name in JUDGING}
     stored = _selected(*sides.read_both(arguments.baseline, arguments.candidate), arguments)
 
     from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
@@ -104,16 +105,14 @@ def compare(arguments: argparse.Namespace) -> int:
     return 1 if compared.fails else 0
 
 
-def value(option: Option, given: str | None) -> Any:  # noqa: ANN401  (each row has its own type)
-    """Return what was given, else the variable or the default; raise ``UsageError`` for what is wrong."""
-    variable = os.environ.get(option.variable) if option.variable else None
-    where, text = (f"--{option.name}", given) if given is not None else (f"the variable {option.variable}", variable)
-    if not text and given is None:
-        return option.default
+def value(option: Option, given: str | None, usual: Mapping[str, Any]) -> Any:  # noqa: ANN401  (each row has its own type)
+    """Return what was given, else what is usual in this project; raise ``UsageError`` for what is wrong."""
+    if given is None:  # the plan of each run has its own thresholds
+        return None if option.name in _OF_PLANS else usual[option.name]
     try:
-        return option.read(str(text))
+        return option.read(given)
     except LatencyError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise UsageError(f"--{option.name}: {error}") from None
 
 
 def _selected(before: Stored, now: Stored, arguments: argparse.Namespace) -> tuple[Stored, Stored]:

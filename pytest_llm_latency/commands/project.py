@@ -1,15 +1,16 @@
-"""What a project has set for pytest's runs: commands look for results and baselines where those write them."""
+"""What a project has set for pytest's runs: commands read, judge and accept what those have measured as they do."""
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_llm_latency import config_file
 from pytest_llm_latency.errors import UsageError
-from pytest_llm_latency.options import BY_NAME, Settings
+from pytest_llm_latency.options import Settings, resolve
 
-FOLDERS = ("results", "baselines")
+FILLED_IN = ("results", "baselines", "keep")
 _INI_FILES = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "pyproject.toml", "tox.ini", "setup.cfg")
 _WORDS = ("llm_latency_", "llm-latency")
 
@@ -39,15 +40,22 @@ def settings(options: Sequence[str]) -> tuple[Settings, Path]:
 
 
 def fill_in(arguments: argparse.Namespace) -> None:
-    """Set the folders that a command takes and was not given to those of pytest's runs here."""
-    missing = [name for name in FOLDERS if getattr(arguments, name, "") is None]
-    if not missing:
-        return
+    """Set what a command takes and was not given, its folders above all, to that of pytest's runs here."""
+    missing = [name for name in FILLED_IN if getattr(arguments, name, "") is None]
+    if missing:
+        found, here = values(), Path.cwd()
+        for name in missing:
+            value = found[name]
+            below = isinstance(value, Path) and value.is_relative_to(here)
+            setattr(arguments, name, value.relative_to(here) if below else value)
+
+
+def values() -> Mapping[str, Any]:
+    """Return the value of every option in a run of pytest here; raises what ``settings`` does."""
     here = Path.cwd()
-    found = settings(())[0].values if _has_settings(here) else {name: BY_NAME[name].default for name in missing}
-    for name in missing:
-        folder = found[name]
-        setattr(arguments, name, folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    if _has_settings(here):
+        return settings(())[0].values
+    return resolve(lambda _: None, lambda _: None, here).values
 
 
 def _has_settings(here: Path) -> bool:

@@ -13,7 +13,7 @@ import pytest
 import nouns
 from pytest_llm_latency import options
 from pytest_llm_latency.cli import main
-from pytest_llm_latency.commands import compare
+from pytest_llm_latency.commands import compare, project
 from pytest_llm_latency.model import Run
 from pytest_llm_latency.storage import acceptance, results, samples
 from pytest_llm_latency.storage.acceptance import Acceptance
@@ -299,6 +299,19 @@ def test_a_variable_stands_in_for_its_option(
     monkeypatch.setenv("LLM_LATENCY_MAX_ERROR", "20ms")
     assert tree(capsys, "old", "same")["settings"]["max-error"] == 0.02
     assert tree(capsys, "old", "same", "--max-error", "1ms")["settings"]["max-error"] == 0.001
+
+
+def test_what_is_not_given_is_as_the_project_has_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the thresholds of each plan."""
+    set_here = dict.fromkeys(("tolerance", "error-limit"), 0.9) | {"alpha": 0.01, "on-inconclusive": "fail"}
+    monkeypatch.setattr(
+        project, "values", lambda: {option.name: option.default for option in options.OPTIONS} | set_here
+    )
+    found = tree(capsys, "old", "same", "--alpha", "2%")["settings"]
+    assert (found["alpha"], found["on-inconclusive"]) == (0.02, "fail")
+    assert not {"tolerance", "error-limit"} & found.keys()
 
 
 def test_one_request_is_inconclusive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

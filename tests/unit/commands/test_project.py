@@ -18,7 +18,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def filled(**given: Path | None) -> argparse.Namespace:
-    """Return what a command gets that takes both folders."""
+    """Return what a command gets that takes both folders, and perhaps more."""
     arguments = argparse.Namespace(**{"results": None, "baselines": None, **given})
     project.fill_in(arguments)
     return arguments
@@ -34,12 +34,13 @@ def test_without_settings_they_are_the_usual_folders(folder: Path, monkeypatch: 
     assert other == argparse.Namespace(other=None)
 
 
-def test_the_folders_of_ini_file_settings_file_and_options_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ini_file_settings_file_and_options_say_counts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From a folder below as well; one that the command names stays."""
     (folder / "pytest.ini").write_text("[pytest]\nllm_latency_results = out\n", encoding="utf-8")
-    (folder / "llm-latency.yaml").write_text("gate: {baselines: kept}\n", encoding="utf-8")
+    (folder / "llm-latency.yaml").write_text("gate: {baselines: kept, keep: 9}\n", encoding="utf-8")
     assert filled() == argparse.Namespace(results=Path("out"), baselines=Path("kept"))
     assert filled(results=Path("mine")).results == Path("mine")
+    assert filled(keep=None).keep == 9
     (folder / "below").mkdir()
     monkeypatch.chdir(folder / "below")
     assert filled().baselines == folder / "kept"
