@@ -14,7 +14,7 @@ from pytest_llm_latency import config_file, options
 from pytest_llm_latency.commands import naming, painting, sides, tables
 from pytest_llm_latency.commands.manual import FAILED, INTERRUPTED, OK
 from pytest_llm_latency.errors import SettingsError, UsageError
-from pytest_llm_latency.storage import atomic, results
+from pytest_llm_latency.storage import atomic
 
 if TYPE_CHECKING:
     from pytest_llm_latency.benchmark import AsyncCaller
@@ -81,7 +81,7 @@ def profile(arguments: argparse.Namespace) -> int:
     """Measure, print and write; return 1 where the run fails, and after Ctrl-C 130 with what was measured."""
     settings = _settings(arguments)
     writes = _writers(arguments.outputs)
-    before = () if arguments.against is None else sides.of("--against", arguments.against, results.DEFAULT_FOLDER)
+    before = () if arguments.against is None else sides.of("--against", arguments.against, settings["results"])
     runs = tuple(each.run for each in before)
 
     from pytest_llm_latency import profiles  # noqa: PLC0415  (what measures is slow to import)

@@ -132,8 +132,8 @@ class ProfileResult(Figures):
         another name count where they are all of one benchmark. Raises ``UsageError`` where nothing is there or
         none of this name, ``StorageError`` for a file that cannot be read or runs that cannot be trusted.
         """
-        found = profiles.judged(self.run, _runs(against), self._profile.values)
-        return ProfileResult(found)
+        values = self._profile.values  # noqa: PD011  (a mapping, no table)
+        return ProfileResult(profiles.judged(self.run, _runs(against, values["results"]), values))
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row for each request, warm-up included, with the columns of ``samples.parquet``."""
@@ -169,15 +169,15 @@ class ProfileResult(Figures):
         return f"<ProfileResult {self.name}: {self.status}, {len(self.run.samples)} requests>"
 
 
-def _runs(against: "ProfileResult | Run | str | Path") -> tuple[Run, ...]:
+def _runs(against: "ProfileResult | Run | str | Path", results: Path) -> tuple[Run, ...]:
+    """Return the runs that are meant; sessions are looked up in the folder of results."""
     if isinstance(against, ProfileResult):
         return (against.run,)
     if isinstance(against, Run):
         return (against,)
     from pytest_llm_latency.commands import sides  # noqa: PLC0415  (only for files)
-    from pytest_llm_latency.storage import results  # noqa: PLC0415  (the same)
 
-    return tuple(each.run for each in sides.of("against", str(against), results.DEFAULT_FOLDER))
+    return tuple(each.run for each in sides.of("against", str(against), results))
 
 
 def _written(path: Path, content: bytes) -> Path:

@@ -179,6 +179,13 @@ def test_a_wrong_command_line_is_refused_before_anything_is_sent(
     assert sender.requests == []
 
 
+def test_the_last_session_is_looked_up_where_the_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where those of pytest are written."""
+    Path("llm-latency.yaml").write_text("output: {results: out}\n", encoding="utf-8")
+    assert main(["profile", MODEL, "hi", "--against", "last"]) == 1
+    assert f"{Path.cwd() / 'out'}" in capsys.readouterr().err
+
+
 def test_earlier_runs_that_nothing_can_be_judged_against_are_refused_first(
     sender: FakeClient, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """What becomes of a result: verdicts beside other runs, files, tables."""
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import nouns
 from pytest_llm_latency import options, profiles
 from pytest_llm_latency.cli import main
-from pytest_llm_latency.errors import RefusedBaselineError, UnwritableError, UsageError, VerdictError
+from pytest_llm_latency.errors import RefusedBaselineError, StorageError, UnwritableError, UsageError, VerdictError
 from pytest_llm_latency.library.result import ProfileResult
 from pytest_llm_latency.model import Run
 
@@ -52,6 +53,13 @@ def test_a_file_is_gated_against_and_compared(tmp_path: Path, capsys: pytest.Cap
     assert after.gate(before).status == "regressed"
     assert main(["compare", str(before), str(after.to_parquet(tmp_path / "after.parquet"))]) == 1
     assert "regressed: openai/gpt-4o-mini" in capsys.readouterr().out
+
+
+def test_the_last_session_is_looked_up_where_the_settings_say(tmp_path: Path) -> None:
+    """As the options of the profiler, or their file, have it."""
+    values = {**VALUES, "results": tmp_path / "out"}
+    with pytest.raises(StorageError, match=re.escape(str(tmp_path / "out"))):
+        ProfileResult(profiles.judged(run(), (), values)).gate("last")
 
 
 def test_a_run_of_another_name_counts_where_it_is_the_only_one() -> None:
