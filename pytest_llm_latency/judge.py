@@ -104,7 +104,7 @@ def judge(run: Run, baseline: Baseline | None, policy: Policy, noise: Noise | No
     against its other one, and becomes no baseline.
     """
     found = against(run, baseline)
-    own, baseline, differing = found.run, found.baseline, found.differing
+    own, baseline, differing = _without_given_up(found.run), found.baseline, found.differing
     policy = policy if run.plan.ab is None else _of_sides(own, policy)
     summaries = summarise(own, monthly_requests=policy.monthly_requests)
     comparisons = compare(own, None if differing else baseline, policy.gate, noise)
@@ -271,12 +271,17 @@ def _lost(run: Run) -> tuple[Notice, ...]:
 
 
 def _limits(run: Run, summaries: tuple[Summary, ...]) -> tuple[LimitCheck, ...]:
-    stated = [parse_limit(text) for text in run.plan.limits]
-    checks = check_limits(stated, run, summaries)
+    checks = check_limits([parse_limit(text) for text in run.plan.limits], run, summaries)
     if any(check.limit.startswith(ERROR_RATE) for check in checks):
         return checks
     errors = check_error_limit(run, run.plan.error_limit)
     return checks if errors is None else (*checks, errors)
+
+
+def _without_given_up(run: Run) -> Run:
+    """Return a run without what was given up where it was cut off: that is no failure of who was asked."""
+    whole = run.complete or _stopped(run) is not None
+    return run if whole else replace(run, samples=tuple(each for each in run.samples if each.status != "cancelled"))
 
 
 def _fails(result: Result, status: VerdictStatus, policy: Policy) -> bool:

@@ -219,6 +219,17 @@ def test_an_interrupted_run_says_so_once() -> None:
     assert (result.status, len(result.reasons)) == ("invalid", 1)
 
 
+def test_what_an_interrupted_run_gave_up_is_no_failure_of_who_was_asked() -> None:
+    """Where it is stopped, what is under way ends, so that a body has given up what was; so in a whole one."""
+    cut = whole((*nouns.samples(times(80)), nouns.sample(80, None, status="cancelled")), complete=False)
+    cut = dataclasses.replace(cut, plan=dataclasses.replace(cut.plan, error_limit=0.01))
+    stopped_one, complete = dataclasses.replace(cut, warnings=(STOPPED,)), dataclasses.replace(cut, complete=True)
+
+    result = judged(cut)
+    assert (result.status, result.limits, len(result.reasons)) == ("invalid", (), 1)
+    assert [judged(each).limits[0].value for each in (stopped_one, complete)] == [1 / 81, 1 / 81]
+
+
 def steps(slower: float = 1.0, *names: str | None) -> Run:
     """Return a run of sixty first calls, the last of which is followed by one call of each name."""
     first = nouns.samples([slower * each for each in times(60)])
