@@ -14,22 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency.attendance import Attendance
 from pytest_llm_latency.errors import LatencyError
-from pytest_llm_latency.live import Live, Together
+from pytest_llm_latency.live import Live
 from pytest_llm_latency.origin import Origin
-from pytest_llm_latency.workers import clocks, rounds, words
+from pytest_llm_latency.workers import words
 from pytest_llm_latency.workers.channel import Message
-from pytest_llm_latency.workers.gang import Gang
 from pytest_llm_latency.workers.listener import Handler, Peer
-from pytest_llm_latency.workers.rounds import Duties, Verdict
 from pytest_llm_latency.workers.scheduling import Node
 
 if TYPE_CHECKING:
     from pytest_llm_latency.measuring import Measuring, Outcome
     from pytest_llm_latency.model import Compared, Notice
+    from pytest_llm_latency.report.live import Together
+    from pytest_llm_latency.workers.clocks import Offset
+    from pytest_llm_latency.workers.gang import Gang
+    from pytest_llm_latency.workers.rounds import Verdict
 
 _TICK_S = 1.0
 
-_Act = Callable[[float], None]
+_Act = Callable[["Gang", float], None]
 
 
 class Conductor:
@@ -43,7 +45,7 @@ class Conductor:
     ) -> None:
         self._origin = origin
         self._live = live
-        self._progress = Together()
+        self._progress: Together | None = None
         self._attendance = attendance
         self._receive = receive
         self._compared: dict[str, Compared] = {}
@@ -53,18 +55,19 @@ class Conductor:
         self._broken: str | None = None
         self.hang_up: Callable[[], None] = lambda: None
         self._acts: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
-        self._gang = Gang(Duties(judge=self._judge, settle=self._settle, end=self._end, begin_ns=self._soon))
-        self._offsets: dict[str, clocks.Offset] = {}
+        self._joining: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._gang: Gang | None = None
+        self._offsets: dict[str, Offset] = {}
         self.held: dict[str, tuple[Node, list[dict[str, Any]]]] = {}
         self.together: tuple[str, ...] = ()
         self.handlers: Mapping[str, Handler] = {
-            rounds.ARRIVE: self._ask,
-            rounds.MEET: self._ask,
-            rounds.LOOK: self._ask,
-            rounds.DONE: self._ask,
-            rounds.LEAVE: self._ask,
-            rounds.PART: lambda peer, message: self._do(lambda _: self._gang.part(peer, message)),
-            clocks.OFFSET: self._on_offset,
+            words.ARRIVE: self._ask,
+            words.MEET: self._ask,
+            words.LOOK: self._ask,
+            words.DONE: self._ask,
+            words.LEAVE: self._ask,
+            words.PART: lambda peer, message: self._do(lambda gang, _: gang.part(peer, message)),
+            words.OFFSET: self._on_offset,
             words.PROGRESS: self._on_progress,
             words.COLLECTED: self._on_collected,
             words.COMPARED: self._on_compared,
@@ -79,7 +82,7 @@ class Conductor:
     @property
     def finished(self) -> Collection[str]:
         """The tests that nobody is to run any more."""
-        return self._gang.finished
+        return () if self._gang is None else self._gang.finished
 
     @property
     def names(self) -> Collection[str]:
@@ -88,34 +91,34 @@ class Conductor:
 
     def sign(self, name: str) -> None:
         """Take note that a worker has run a test."""
-        self._do(lambda now_s: self._gang.sign(name, now_s))
+        self._do(lambda gang, now_s: gang.sign(name, now_s))
 
     def settled(self) -> None:
         """Take note that every worker that has ended was replaced, if it is at all."""
         for name in self._down:
-            self._do(functools.partial(self._gang.settled, name))
+            self._do(_replaced(name))
         self._down.clear()
 
     # What pytest's process tells.
 
     def start(self, node: Node) -> None:
-        """Expect a worker that is being started."""
+        """Expect a worker that is being started; it joins before the next thing is decided."""
         name = node.gateway.id
         self._nodes[name] = node
         self._names.add(name)
-        self._do(lambda now_s: self._gang.joined(name, now_s))
+        self._joining.put(name)
 
     def down(self, node: Node, error: object) -> None:
         """Take note that a worker's process has ended."""
         name = node.gateway.id
         self._names.discard(name)
         reason = " ".join(str(error).split()) or "it ended"
-        self._do(lambda now_s: self._gang.lose(name, f"its process ended ({reason})", now_s))
+        self._do(lambda gang, now_s: gang.lose(name, f"its process ended ({reason})", now_s))
         self._down.append(name)
 
     def stop(self, reason: str) -> None:
         """Begin no further test."""
-        self._do(lambda now_s: self._gang.stop(reason, now_s))
+        self._do(lambda gang, now_s: gang.stop(reason, now_s))
 
     def close(self) -> None:
         """Come to an end; what has arrived is judged and stored before this returns."""
@@ -129,13 +132,17 @@ class Conductor:
     def _ask(self, peer: Peer, message: Message) -> None:
         if message.number is None or type(message.body["test"]) is not str:
             raise TypeError("no question about a test")
-        self._do(lambda now_s: self._gang.ask(peer, message, now_s))
+        self._do(lambda gang, now_s: gang.ask(peer, message, now_s))
 
     def _on_progress(self, peer: Peer, message: Message) -> None:
         done = int(message.body["done"])
+        if self._progress is None:
+            from pytest_llm_latency.report.live import Together  # noqa: PLC0415  (only where something is measured)
+
+            self._progress = Together()
         self._progress.hear(peer.name, message.body)
         self._live.show(self._progress.snapshot)
-        self._do(lambda now_s: self._gang.sign_of_progress(peer.name, done, now_s))
+        self._do(lambda gang, now_s: gang.sign_of_progress(peer.name, done, now_s))
 
     def _on_collected(self, peer: Peer, message: Message) -> None:
         tests = tuple(map(str, message.body["tests"]))
@@ -159,16 +166,18 @@ class Conductor:
         stopped = message.body["stopped"]
         if stopped:
             self.stop(str(stopped))
-        self._do(lambda now_s: self._gang.left(peer.name, now_s))
+        self._do(lambda gang, now_s: gang.left(peer.name, now_s))
         peer.reply(message, {})
 
     def _on_offset(self, peer: Peer, message: Message) -> None:
         ahead_ns, error_ns = int(message.body["ahead_ns"]), int(message.body["error_ns"])
-        self._offsets[peer.name] = clocks.Offset(ahead_ns=ahead_ns, error_ns=error_ns)
+        from pytest_llm_latency.workers.clocks import Offset  # noqa: PLC0415  (the same)
+
+        self._offsets[peer.name] = Offset(ahead_ns=ahead_ns, error_ns=error_ns)
 
     def gone(self, peer: Peer, reason: str) -> None:
         """Take note that a worker's connection has ended."""
-        self._do(lambda now_s: self._gang.lose(peer.name, reason, now_s))
+        self._do(lambda gang, now_s: gang.lose(peer.name, reason, now_s))
 
     # What is decided, in the gang's thread.
 
@@ -176,25 +185,30 @@ class Conductor:
         self._acts.put(act)
 
     def _run(self) -> None:
-        while True:
-            try:
-                act = self._acts.get(timeout=_TICK_S)
-            except queue.Empty:
-                act = self._gang_tick
-            if act is None:
-                return
+        act = self._acts.get()
+        while act is not None:
             now_s = time.monotonic()
             try:
-                act(now_s)
-                self._gang.tick(now_s)
+                self._gang = gang = self._gang or self._made()
+                while not self._joining.empty():
+                    gang.joined(self._joining.get(), now_s)
+                act(gang, now_s)
+                gang.tick(now_s)
             except Exception:  # noqa: BLE001  (a mistake in here ends the session with its traceback, and no worker waits)
                 self._broken = traceback.format_exc()
                 self.hang_up()
                 return
+            try:
+                act = self._acts.get(timeout=_TICK_S)
+            except queue.Empty:
+                act = _wait
 
-    @staticmethod
-    def _gang_tick(_: float) -> None:
-        """Do nothing but look at the time."""
+    def _made(self) -> "Gang":
+        """Return a gang; there is none before something is to be decided, which is after the collection."""
+        from pytest_llm_latency.workers.gang import Gang  # noqa: PLC0415  (only where something is measured)
+        from pytest_llm_latency.workers.rounds import Duties  # noqa: PLC0415  (the same)
+
+        return Gang(Duties(judge=self._judge, settle=self._settle, end=self._end, begin_ns=self._soon))
 
     @functools.cached_property
     def _measuring(self) -> "Measuring":
@@ -202,9 +216,10 @@ class Conductor:
 
         return Measuring(self._origin, self._compared, None, None)
 
-    def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: "tuple[Notice, ...]") -> Verdict:
+    def _judge(self, found: Mapping[str, tuple[Mapping[str, Any], bytes]], lost: "tuple[Notice, ...]") -> "Verdict":
         from pytest_llm_latency import parts  # noqa: PLC0415  (only where something was measured)
         from pytest_llm_latency.wire import to_builtins  # noqa: PLC0415  (the same)
+        from pytest_llm_latency.workers.rounds import Verdict  # noqa: PLC0415  (the same)
 
         self._live.hide()
         try:
@@ -226,6 +241,8 @@ class Conductor:
         return {"settled": None if settled is None else to_builtins(settled)}
 
     def _soon(self, names: Sequence[str]) -> dict[str, int]:
+        from pytest_llm_latency.workers import clocks  # noqa: PLC0415  (the same)
+
         offsets = {name: self._offsets.get(name, clocks.SAME_CLOCK) for name in names}
         return clocks.soon(time.monotonic_ns(), offsets)
 
@@ -234,3 +251,11 @@ class Conductor:
         node = self._nodes.get(name)
         if node is not None:
             node.gateway._io.kill()  # noqa: SLF001  (execnet has no public way to end a process that does not listen)
+
+
+def _wait(gang: "Gang", now_s: float) -> None:
+    """Do nothing but let the gang look at the time."""
+
+
+def _replaced(name: str) -> _Act:
+    return lambda gang, now_s: gang.settled(name, now_s)

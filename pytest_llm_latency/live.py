@@ -3,58 +3,20 @@
 import contextlib
 import os
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llm_latency.report.live import LATEST, Snapshot, line, p95
+if TYPE_CHECKING:
+    from pytest_llm_latency.report.live import Snapshot
 
 REDRAW_S, REPEAT_S = 1.0, 30.0
 LOG_WIDTH = 160  # columns of a line that stays: a log has no width of its own
 _ERASE = "\r\x1b[2K"
 
-Source = Callable[[], Snapshot | None]
-
-
-class Together:
-    """How far the workers of a gang are with one test, by what each said last. One thread hears, another one asks."""
-
-    def __init__(self) -> None:
-        self._test_id = ""
-        self._began_s = 0.0
-        self._said: dict[str, Mapping[str, Any]] = {}
-        self._took_s: deque[float] = deque(maxlen=LATEST)
-
-    def hear(self, worker: str, said: Mapping[str, Any]) -> None:
-        """Take in what a worker says of the test that it measures."""
-        if said["test"] != self._test_id:
-            self._test_id, self._began_s = str(said["test"]), time.monotonic()
-            self._said.clear()
-            self._took_s.clear()
-        self._said[worker] = said
-        self._took_s.extend(map(float, said["took_s"]))
-
-    def snapshot(self) -> Snapshot | None:
-        """Return how far they are together, ``None`` where nothing is known."""
-        said = list(self._said.values())
-        if not said:
-            return None
-        costs = [each["cost_usd"] for each in said if each["cost_usd"] is not None]
-        return Snapshot(
-            test_id=self._test_id,
-            done=sum(each["done"] for each in said),
-            planned=sum(each["planned"] for each in said),
-            elapsed_s=time.monotonic() - self._began_s,
-            errors=sum(each["errors"] for each in said),
-            p95_s=p95(list(self._took_s)),
-            cost_usd=sum(costs) if costs else None,
-            cost_known=len(costs) == len(said) and all(each["cost_known"] for each in said),
-            workers=len(said),
-        )
+Source = Callable[[], "Snapshot | None"]
 
 
 class Live:
@@ -119,6 +81,8 @@ class Live:
         snapshot = None if self._source is None else self._source()
         if snapshot is None or self._reporter is None:
             return
+        from pytest_llm_latency.report.live import line  # noqa: PLC0415  (only where something is measured)
+
         text = line(snapshot, self._width(self._reporter) - 1 if self._redraws else LOG_WIDTH)
         if self._redraws:
             self._column = self._column if self._drawn else _column(self._reporter)

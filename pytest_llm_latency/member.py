@@ -13,7 +13,7 @@ from pytest_llm_latency import load as loads
 from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.model import LOST, Notice, Plan, Result
 from pytest_llm_latency.wire import from_builtins, to_builtins
-from pytest_llm_latency.workers import channel, clocks, rounds, words
+from pytest_llm_latency.workers import channel, clocks, words
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.link import Link
 
@@ -50,7 +50,7 @@ class Member:
         self._offset = clocks.SAME_CLOCK
         self._link = link
         self._link.pulse = self._pulse
-        self._link.hear(rounds.HALT, self._on_halt)
+        self._link.hear(words.HALT, self._on_halt)
 
     # The session.
 
@@ -71,7 +71,7 @@ class Member:
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
             own = attempt.own and any(report.failed for report in reports)
             try:
-                told = self._ask(rounds.LEAVE, {"test": item.nodeid, "own": own}).result().body
+                told = self._ask(words.LEAVE, {"test": item.nodeid, "own": own}).result().body
             except ChannelError as error:
                 told = {"again": False, "report": own, "stop": str(error)}
             if told["again"]:
@@ -116,8 +116,8 @@ class Member:
         offsets = loads.schedule(plan.load, plan.ramp_in + plan.requests).offsets_s
         patience_s = PATIENCE_S + plan.timeout_s + max(offsets)
         self._offset = clocks.compare(self._link)
-        self._link.send(clocks.OFFSET, self._offset.said)
-        told = self._told(self._ask(rounds.ARRIVE, {"test": self._test, "patience_s": patience_s}).result())
+        self._link.send(words.OFFSET, self._offset.said)
+        told = self._told(self._ask(words.ARRIVE, {"test": self._test, "patience_s": patience_s}).result())
         if self._attempt is not None:
             self._attempt.progress = progress
             progress.stopped = self._attempt.halted
@@ -131,7 +131,7 @@ class Member:
             self._link.send(words.COMPARED, {"tests": dict(told[begin : begin + words.TESTS_AT_ONCE])})
 
     async def _meet(self) -> int:
-        answer = await asyncio.wrap_future(self._ask(rounds.MEET, {"test": self._test}))
+        answer = await asyncio.wrap_future(self._ask(words.MEET, {"test": self._test}))
         if "off" in answer.body and answer.body["keep"] and self._attempt is not None and self._attempt.progress:
             self._attempt.progress.stopped = _stopped(answer.body["off"])
             return 0
@@ -142,7 +142,7 @@ class Member:
         """Return what asks the controller, at a look, whether what all have measured so far is enough."""
 
         async def look(_: int) -> Notice | None:
-            told = self._told(await asyncio.wrap_future(self._hand_over(rounds.LOOK, part())))
+            told = self._told(await asyncio.wrap_future(self._hand_over(words.LOOK, part())))
             return None if told["settled"] is None else from_builtins(Notice, told["settled"])
 
         return look
@@ -152,12 +152,12 @@ class Member:
 
         body, data = pack(replace(part, worker=clocks.placed(part.worker, self._offset)))
         for begin in range(0, len(data), _PIECE_BYTES):
-            self._link.send(rounds.PART, {"test": self._test}, data[begin : begin + _PIECE_BYTES])
+            self._link.send(words.PART, {"test": self._test}, data[begin : begin + _PIECE_BYTES])
         return self._ask(kind, {"test": self._test, "part": body})
 
     def done(self, part: "Part") -> Result | None:
         """Hand over what was measured; return the result of all where this worker has to report it."""
-        told = self._told(self._hand_over(rounds.DONE, part).result())
+        told = self._told(self._hand_over(words.DONE, part).result())
         if told.get("error"):
             pytest.fail(told["error"], pytrace=False)
         if told.get("verdict") is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llm_latency.conductor import Conductor
 from pytest_llm_latency.execution.sharing import kinds
 from pytest_llm_latency.origin import Origin
-from pytest_llm_latency.workers import clocks
+from pytest_llm_latency.workers import words
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.listener import Handler, Listener, Peer
 
@@ -23,7 +23,7 @@ class Office:
         self._peers: dict[str, Peer] = {}
         self._desk: Desk | None = None
         handlers: dict[str, Handler] = {
-            clocks.CLOCK: clocks.tell,
+            words.CLOCK: _tell_time,
             kinds.FITS: lambda peer, message: peer.reply(message, self._opened().fits()),
             **dict.fromkeys(kinds.TAKEN, self._take),
             **({} if conductor is None else conductor.handlers),
@@ -74,3 +74,9 @@ class Office:
             self._desk.gone(peer.name)
         if self._conductor is not None:
             self._conductor.gone(peer, reason)
+
+
+def _tell_time(peer: Peer, message: Message) -> None:
+    from pytest_llm_latency.workers import clocks  # noqa: PLC0415  (with the first latency test)
+
+    clocks.tell(peer, message)

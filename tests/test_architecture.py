@@ -70,11 +70,13 @@ MEASURING = (
     "pytest_llm_latency.prompt_files",
     "pytest_llm_latency.prompts",
     "pytest_llm_latency.report.ci.formats",
+    "pytest_llm_latency.report.live",
     "pytest_llm_latency.simulator",
     "pytest_llm_latency.session",
     "pytest_llm_latency.stats",
     "pytest_llm_latency.traces",
     "pytest_llm_latency.wire",
+    "pytest_llm_latency.workers.gang",
     "tomllib",
 )
 # What only the process that a user has started has a use for.

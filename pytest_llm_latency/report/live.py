@@ -1,9 +1,10 @@
 """One line about the benchmark that is being measured."""
 
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import units
 from pytest_llm_latency.report.text import shorten
@@ -83,3 +84,40 @@ def _parts(snapshot: Snapshot) -> list[str]:
     if snapshot.workers > 1:
         parts.append(f"{snapshot.workers} workers")
     return parts
+
+
+class Together:
+    """How far the workers of a gang are with one test, by what each said last. One thread hears, another one asks."""
+
+    def __init__(self) -> None:
+        self._test_id = ""
+        self._began_s = 0.0
+        self._said: dict[str, Mapping[str, Any]] = {}
+        self._took_s: deque[float] = deque(maxlen=LATEST)
+
+    def hear(self, worker: str, said: Mapping[str, Any]) -> None:
+        """Take in what a worker says of the test that it measures."""
+        if said["test"] != self._test_id:
+            self._test_id, self._began_s = str(said["test"]), time.monotonic()
+            self._said.clear()
+            self._took_s.clear()
+        self._said[worker] = said
+        self._took_s.extend(map(float, said["took_s"]))
+
+    def snapshot(self) -> Snapshot | None:
+        """Return how far they are together, ``None`` where nothing is known."""
+        said = list(self._said.values())
+        if not said:
+            return None
+        costs = [each["cost_usd"] for each in said if each["cost_usd"] is not None]
+        return Snapshot(
+            test_id=self._test_id,
+            done=sum(each["done"] for each in said),
+            planned=sum(each["planned"] for each in said),
+            elapsed_s=time.monotonic() - self._began_s,
+            errors=sum(each["errors"] for each in said),
+            p95_s=p95(list(self._took_s)),
+            cost_usd=sum(costs) if costs else None,
+            cost_known=len(costs) == len(said) and all(each["cost_known"] for each in said),
+            workers=len(said),
+        )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llm_latency.errors import ChannelError
 from pytest_llm_latency.units import nanoseconds, seconds
+from pytest_llm_latency.workers import words
 from pytest_llm_latency.workers.channel import Message
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_llm_latency.workers.link import Link
     from pytest_llm_latency.workers.listener import Peer
 
-CLOCK, OFFSET = "clock", "offset"
 ROUNDS = 12
 _WITHIN_S = 20.0
 # In so long a time the answer to a meeting has reached the last of so many workers, also of a busy machine.
@@ -116,7 +116,7 @@ def shifted(sample: "Sample", offset: Offset) -> "Sample":
 def _round(link: "Link") -> Round:
     answered: Future[int] = Future()
     asked_ns = time.monotonic_ns()
-    answer = link.ask(CLOCK, {})
+    answer = link.ask(words.CLOCK, {})
     answer.add_done_callback(lambda _: answered.set_result(time.monotonic_ns()))  # in the thread that reads it
     try:
         there_ns = answer.result(_WITHIN_S).body["now_ns"]

@@ -18,12 +18,6 @@ from typing import Any
 from pytest_llm_latency.model import LOST, Notice
 from pytest_llm_latency.workers.channel import Message
 from pytest_llm_latency.workers.rounds import (
-    ARRIVE,
-    DONE,
-    HALT,
-    LEAVE,
-    LOOK,
-    MEET,
     MOST_ATTEMPTS,
     Duties,
     Member,
@@ -32,6 +26,7 @@ from pytest_llm_latency.workers.rounds import (
     order,
     when,
 )
+from pytest_llm_latency.workers.words import ARRIVE, DONE, HALT, LEAVE, LOOK, MEET
 
 REPLACED_WITHIN_S = 60.0  # it is known whether somebody comes in place of a worker that was lost
 _QUIET: Mapping[str, Any] = {"off": "", "own": False, "keep": False}

@@ -6,9 +6,8 @@ from typing import Any, Protocol
 
 from pytest_llm_latency.model import Notice
 from pytest_llm_latency.workers.channel import Message
+from pytest_llm_latency.workers.words import DONE
 
-ARRIVE, MEET, LOOK, DONE, LEAVE = "arrive", "meet", "look", "done", "leave"
-HALT, PART = "halt", "part"
 MOST_ATTEMPTS = 2
 
 

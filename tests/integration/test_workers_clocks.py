@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pytest_llm_latency.workers import clocks
+from pytest_llm_latency.workers import clocks, words
 from pytest_llm_latency.workers.link import Link
 from pytest_llm_latency.workers.listener import Listener
 
@@ -15,7 +15,7 @@ AHEAD_NS = 10**12
 def test_an_offset_is_found_within_the_error_that_is_stated(ahead_ns: int) -> None:
     """One clock is found to be the same."""
     tell = lambda peer, message: peer.reply(message, {"now_ns": time.monotonic_ns() - ahead_ns})  # noqa: E731  (a line)
-    listener = Listener({clocks.CLOCK: tell}, came=lambda _: None, gone=lambda *_: None)
+    listener = Listener({words.CLOCK: tell}, came=lambda _: None, gone=lambda *_: None)
     link = Link("gw0", listener.address, listener.token)
     try:
         found = clocks.compare(link)

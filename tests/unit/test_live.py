@@ -12,8 +12,8 @@ import pytest
 import nouns
 from pytest_llm_latency import live
 from pytest_llm_latency.execution.executor import Progress
-from pytest_llm_latency.live import Live, Together
-from pytest_llm_latency.report.live import Snapshot, of_progress
+from pytest_llm_latency.live import Live
+from pytest_llm_latency.report.live import Snapshot, Together, of_progress
 from recordings import recording
 
 SNAPSHOT = Snapshot(
