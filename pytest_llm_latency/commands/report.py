@@ -55,6 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def report(arguments: argparse.Namespace) -> int:
     """Print the section of a stored session and write its files; the verdict does not change the exit code."""
+    _check_part(arguments)
     if arguments.definitions is not None:
         return recomputed.report(arguments)
     session, stored, folder = _opened(arguments)
@@ -65,11 +66,21 @@ def report(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_part(arguments: argparse.Namespace) -> None:
+    """Raise ``UsageError`` where ``-k`` would be passed over, or put a part in the place of the whole."""
+    if arguments.expression is None:
+        return
+    if arguments.definitions is not None:
+        raise UsageError("--definitions prints the figures of a whole run: leave -k out, or name the file of one test.")
+    if naming.lone_file(arguments.run) is not None:
+        raise UsageError(f"{arguments.run} is the file of one run, of which -k can select nothing: leave it out.")
+    if arguments.output is None:
+        raise UsageError("-k makes a report of a part of the session: name a folder of its own with --output.")
+
+
 def _opened(arguments: argparse.Namespace) -> tuple[Session, StoredSession, Path]:
     """Return the session, what is stored of it, and where its files go."""
     against = arguments.against
-    if arguments.expression is not None and arguments.output is None:
-        raise UsageError("-k makes a report of a part of the session: name a folder of its own with --output.")
     before = () if against is None else sides.of("--against", against, arguments.results)
     alone = naming.lone_file(arguments.run)
     if alone is not None:

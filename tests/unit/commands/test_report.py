@@ -199,6 +199,13 @@ def test_a_part_of_a_session_is_reported_into_a_folder_of_its_own(
     capsys.readouterr()
     assert cli.main(["report", "-k", "summarise"]) == 4
     assert "name a folder of its own with --output" in capsys.readouterr().err
+    samples.write_runs(Path("alone.parquet"), [RUN])
+    for others, said in (
+        (["alone.parquet", "--output", "part"], "is the file of one run"),
+        (["--definitions", "vllm"], "-k out"),
+    ):
+        assert cli.main(["report", "-k", "summarise", *others]) == 4
+        assert said in capsys.readouterr().err
     assert cli.main(["report", "-k", "next", "--output", "part"]) == 4
     assert f"matches no test of .llm-latency/runs/s1: choose among {RUN.test_id}." in capsys.readouterr().err
 
