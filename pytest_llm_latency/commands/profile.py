@@ -50,6 +50,15 @@ _WORDS: Mapping[str, str] = MappingProxyType({
     "gate": "metrics that are compared with earlier runs, with commas between, or none (ttft,e2e)",
 })
 
+# What is no parameter here, and what says it.
+_SAID_BY: Mapping[str, str] = MappingProxyType({
+    "model": "MODEL",
+    "prompt": "PROMPT",
+    "messages": "PROMPT",
+    "name": "--name",
+    "timeout": "--timeout",
+})
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``profile`` to the command line."""
@@ -173,8 +182,10 @@ def _parameters(given: Sequence[str]) -> dict[str, object]:
     found: dict[str, object] = {}
     for each in given:
         name, sign, text = each.partition("=")
-        if not sign or not name.isidentifier():
+        if not sign or not name.isidentifier() or name == "self":
             raise UsageError(f"--set {each!r} is no parameter: write it as in --set temperature=0.")
+        if name in _SAID_BY:
+            raise UsageError(f"--set {each!r} is no parameter: {_SAID_BY[name]} says it.")
         try:
             found[name] = json.loads(text)
         except ValueError:

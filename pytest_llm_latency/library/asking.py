@@ -30,6 +30,9 @@ class Asked:
 
 def body_of(prompt: Prompt | None, body: Body | None, parameters: Mapping[str, object]) -> Body:
     """Return the body that was given, or one that sends the prompt, where there is none the iteration's own."""
+    if "model" in parameters:
+        own = f"LatencyProfiler({parameters['model']!r})"
+        raise ProfileError(f"a profile measures the model of its profiler: make a {own} for this one.")
     if body is not None:
         idle = [*([] if prompt is None else ["the prompt"]), *parameters]
         if idle:

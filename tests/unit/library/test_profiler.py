@@ -285,6 +285,7 @@ def test_a_result_that_cannot_be_trusted_is_returned_with_a_warning() -> None:
         ({"prompt": "hi", "body": print}, ProfileError, "a body makes its own calls, so that the prompt"),
         ({"body": print, "temperature": 0}, ProfileError, "so that temperature would go nowhere"),
         ({"prompt": "hi", "prompts": ["ho"]}, ProfileError, "prompt and prompts do not go together"),
+        ({"prompt": "hi", "model": "groq/x"}, ProfileError, r"make a LatencyProfiler\('groq/x'\) for this one"),
         ({"prompt": "hi", "name": ""}, ProfileError, "name='' cannot be"),
         ({"prompt": "hi", "requests": 0}, MarkerError, "requests is 0"),
         ({"prompt": "hi", "limits": "ttft < 1s"}, MarkerError, "lacks a statistic"),
