@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llm_latency import metrics, units
-from pytest_llm_latency.commands import selection, sides, tables
+from pytest_llm_latency.commands import compare, project, selection, sides, tables
 from pytest_llm_latency.errors import StorageError, UsageError
 from pytest_llm_latency.model import Run
+from pytest_llm_latency.options import BY_NAME
 from pytest_llm_latency.storage import baselines
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--environment", metavar="LABEL", help="only this environment")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only tests whose id matches")
     parser.add_argument("--suites", type=int, default=_SUITES, metavar="N", help=f"resampled suites ({_SUITES})")
-    parser.add_argument("--alpha", type=units.parse_percent, default=0.05, metavar="SHARE",
-                        help="as --llm-latency-alpha of the test run (5%%)")  # fmt: skip
+    parser.add_argument("--alpha", metavar="SHARE", help="as --llm-latency-alpha of the test run (that of pytest here)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=calibrate)
 
@@ -51,6 +51,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
 
     if arguments.suites < 1:
         raise UsageError(f"--suites {arguments.suites}: write at least 1.")
+    alpha = compare.value(BY_NAME["alpha"], arguments.alpha, project.values())
     runs, left_out = _comparable(_of_one_environment(_read(arguments), arguments))
     suite = [each for test_runs in runs.values() for each in _series(test_runs)]
     if not suite:
@@ -58,7 +59,7 @@ def calibrate(arguments: argparse.Namespace) -> int:
             f"no accepted run in {arguments.baselines} has a gated metric: run 'pytest --llm-latency' three times or "
             "more, each followed by 'llm-latency baseline accept', or name runs of the same code."
         )
-    found = calibration.calibrate(suite, GatePolicy(alpha=arguments.alpha), suites=arguments.suites)
+    found = calibration.calibrate(suite, GatePolicy(alpha=alpha), suites=arguments.suites)
     if arguments.json:
         tables.write_json({**asdict(found), "factors": calibration.FACTORS, "runs_left_out": left_out})
         return 0

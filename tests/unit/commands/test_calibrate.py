@@ -156,7 +156,8 @@ def test_environments_are_not_mixed(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "no accepted run in baselines has a gated metric"),
         (["--suites", "0"], "--suites 0: write at least 1"),
         (["nowhere"], "PATH (nowhere) does not exist"),
-        (["--alpha", "x"], "'x' is not a share"),
+        (["--alpha", "x"], "--alpha: 'x' is not a share"),
+        (["--alpha", "5"], "--alpha: '5' is not a share between 0 % and 100 %"),
     ],
 )
 def test_what_cannot_be_calibrated_is_said(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
