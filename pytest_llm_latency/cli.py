@@ -70,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        arguments = parser().parse_args(argv)
+        arguments, unknown = parser().parse_known_args(argv)
+        if unknown:
+            arguments.own.error(f"unrecognized arguments: {' '.join(unknown)}")
         project.fill_in(arguments)
         status: int = arguments.handler(arguments)
         sys.stdout.flush()
@@ -100,5 +102,6 @@ def parser() -> argparse.ArgumentParser:
 
 def _end(parser: argparse.ArgumentParser, words: str) -> None:
     parser.epilog = manual.epilog(words)
+    parser.set_defaults(own=parser)  # the one of the command that was given: its help has what there is
     for name, own, _ in tree.children(parser):
         _end(own, f"{words} {name}".strip())

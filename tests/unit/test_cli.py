@@ -49,6 +49,15 @@ def test_a_missing_or_unknown_command_points_to_the_help(capsys: pytest.CaptureF
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["compare", "baseline prune"])
+def test_what_a_command_does_not_take_points_to_its_own_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """The help of the whole names none of its arguments."""
+    assert cli.main([*command.split(), *(["a", "b"] if command == "compare" else []), "--nothing", "c"]) == 4
+    err = capsys.readouterr().err
+    assert err.startswith("llm-latency: error: unrecognized arguments: --nothing")
+    assert err.endswith(f": see 'llm-latency {command} --help'.\n")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
