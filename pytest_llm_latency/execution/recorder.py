@@ -130,7 +130,8 @@ class Recorder:
     def _request(self, question: "_Question", aim: Aim, *, step: str | None) -> Request:
         if aim.model is None:
             raise MarkerError(
-                "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...)."
+                "no model is named: write @pytest.mark.llm_latency(model='openai/gpt-4o-mini') or llm(..., model=...), "
+                "or say --llm-latency-model=openai/gpt-4o-mini."
             )
         return Request(
             api=question.api,

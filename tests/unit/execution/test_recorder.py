@@ -204,7 +204,7 @@ async def test_what_cannot_label_a_step_is_refused(name: Any) -> None:
 @pytest.mark.usefixtures("iteration")
 async def test_a_missing_model_is_an_error_that_shows_both_places() -> None:
     """The marker or the call names it."""
-    with pytest.raises(MarkerError, match=r"no model is named.*llm\(\.\.\., model="):
+    with pytest.raises(MarkerError, match=r"no model is named.*llm\(\.\.\., model=.*--llm-latency-model="):
         await recorder(model=None)[0].call("Hi")
 
 
