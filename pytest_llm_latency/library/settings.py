@@ -42,9 +42,9 @@ def read(given: Mapping[str, object], root: Path) -> options.Settings:
 
     Raises ``SettingsError`` for a value that cannot be read.
     """
-    known = tuple(Options.__annotations__)
+    known = ("simulate", *Options.__annotations__)
     for name in given:
-        if name not in {*known, "simulate"}:
+        if name not in known:
             raise ProfileError(f"LatencyProfiler has no option {name!r}: {nearest(name, known)}")
     # A flag of the command line cannot say no, and an argument can: as a text, which counts like any other.
     said = {name: value for name, value in given.items() if value is not None}

@@ -313,6 +313,8 @@ def test_options_are_those_of_a_test_run(tmp_path: Path) -> None:
     assert LatencyProfiler(MODEL, simulate=True)._settings.environment == "simulator"
     with pytest.raises(ProfileError, match="no option 'alfa': did you mean 'alpha'"):
         LatencyProfiler(MODEL, alfa=0.01)  # type: ignore[call-arg]  (that is the point)
+    with pytest.raises(ProfileError, match="no option 'simulat': did you mean 'simulate'"):
+        LatencyProfiler(MODEL, simulat=True)  # type: ignore[call-arg]  (the same)
     with pytest.raises(SettingsError, match=r"^max_error: 'soon' is not a duration"):
         LatencyProfiler(MODEL, max_error="soon")
     with pytest.raises(SettingsError, match=r"^simulate_slowdown needs simulate=True\.$"):
