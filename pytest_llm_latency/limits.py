@@ -74,7 +74,7 @@ def _small_sample(limit: Limit, summary: Summary, values: Sequence[float], neede
     if exceeding > allowed and limit.upper == worse:
         message = (
             f"{_name(limit)}: {exceeding} of {_requests(len(values))} break the limit of {_threshold(limit)}, "
-            f"where {limit.statistic} allows {allowed} of {needed}"
+            f"and {limit.statistic} allows {allowed} even of {needed}"
         )
         return _said(limit, summary, "regressed", None, message)
     found = f"{exceeding} of them break" if exceeding else "all of them keep"
