@@ -6,7 +6,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from pytest_llm_latency.errors import PortInUseError, SimulatorError
+from pytest_llm_latency.errors import PortInUseError, SettingsError, SimulatorError
 from pytest_llm_latency.simulator import stamping
 from pytest_llm_latency.simulator.connection import Connection, Service
 from pytest_llm_latency.simulator.timetable import Timetable
@@ -17,9 +17,12 @@ _AT_ONCE = 64
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raise ``PortInUseError`` or ``SimulatorError`` where that cannot be."""
+    """Return a socket that listens; raise ``PortInUseError`` or ``SimulatorError`` where that cannot be.
+
+    Raises ``SettingsError`` for a port that there is not.
+    """
     if not 0 <= port <= _LARGEST_PORT:
-        raise SimulatorError(f"port {port} does not exist: choose one from 0 (a free one) to {_LARGEST_PORT}.")
+        raise SettingsError(f"port {port} does not exist: choose one from 0 (a free one) to {_LARGEST_PORT}.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family, backlog=_BACKLOG)

@@ -70,10 +70,15 @@ def test_a_port_in_use_is_named_with_the_remedy(taken_port: int) -> None:
         SimulatorProcess(port=taken_port)
 
 
-@pytest.mark.parametrize(("host", "port", "message"), [("127.0.0.1", 99999, "does not exist"), ("x.invalid", 0, "lis")])
-def test_an_address_that_cannot_be_listened_on_is_named(host: str, port: int, message: str) -> None:
-    """The message ends with the remedy."""
-    with pytest.raises(SimulatorError, match=f"{message}.*: choose"):
+@pytest.mark.parametrize(
+    ("host", "port", "raised", "message"),
+    [("127.0.0.1", 99999, SettingsError, "does not exist"), ("x.invalid", 0, SimulatorError, "lis")],
+)
+def test_an_address_that_cannot_be_listened_on_is_named(
+    host: str, port: int, raised: type[Exception], message: str
+) -> None:
+    """The message ends with the remedy; a port that there is not is a mistake of who wrote it."""
+    with pytest.raises(raised, match=f"{message}.*: choose"):
         SimulatorProcess(host=host, port=port)
 
 
