@@ -172,9 +172,10 @@ def show(arguments: argparse.Namespace) -> int:
         ])
         return 0
     for label, entry, each, past in described:
+        counted = f"{entry.runs} run{'' if entry.runs == 1 else 's'}"
         tables.write([
             entry.test_id,
-            f"environment {label}, {entry.runs} runs, accepted {entry.accepted}, commit {entry.commit or '–'}",
+            f"environment {label}, {counted}, accepted {entry.accepted}, commit {entry.commit or '–'}",
             f"reason: {entry.reason or '–'}",
         ])
         rows = [(run.started_at, series.key, *tables.figures(series)) for run, own in each for series in own]

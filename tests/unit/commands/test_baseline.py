@@ -217,10 +217,11 @@ def test_an_empty_list_says_what_to_run(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_one_test_is_shown_run_by_run(capsys: pytest.CaptureFixture[str]) -> None:
     """A part of its id is enough where it is the only one."""
-    for number in (1, 2):
+    for number, counted in ((1, "1 run"), (2, "2 runs")):
         measure(number, CHAT, TOOL)
         called(capsys, "accept")
-    status, out, _ = called(capsys, "show", "test_chat")
+        status, out, _ = called(capsys, "show", "test_chat")
+        assert f", {counted}, accepted " in out
     assert status == 0
     assert out.startswith(f"{CHAT}\nenvironment default, 2 runs, accepted ")
     assert [line.split()[0] for line in out.splitlines()[4:]] == [
