@@ -1,6 +1,6 @@
-"""Writes the reference pages that come from tables in the code, or checks that they are written.
+"""Writes the reference pages, and the names of typed attributes, that come from tables in the code, or checks them.
 
-``python docs/generate.py`` writes, ``python docs/generate.py --check`` exits with 1 where a page differs.
+``python docs/generate.py`` writes, ``python docs/generate.py --check`` exits with 1 where a file differs.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from pytest_llm_latency.testbench.formats import FORMATS as EXPORT_FORMATS
 from pytest_llm_latency.testbench.observatory import INDICATORS
 from pytest_llm_latency.testbench.suites import PROVIDERS as SUITE_PROVIDERS
 
-DOCS = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 NOTE = "<!-- Written by docs/generate.py from {source}: change it there. -->\n"
 
@@ -369,21 +369,39 @@ def settings_schema() -> str:
     return f"{json.dumps(schema(), indent=2)}\n"
 
 
+def named_figures() -> str:
+    """Return the module in which a type checker finds the ids of the tables."""
+    rows = [*((name, "OfRequests") for name in METRICS), *((name, "OfStep") for name in RUN_FIGURES)]
+    return "\n".join([
+        '"""The rows of the tables of metrics and of a run\'s figures as attributes; docs/generate.py writes them."""',
+        "",
+        "from pytest_llm_latency.library.attributes import OfRequests, OfStep",
+        "",
+        "",
+        "class Named:",
+        '    """Has an attribute for each row, so that a type checker knows it."""',
+        "",
+        *(f"    {name} = {kind}()" for name, kind in rows),
+        "",
+    ])
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
-    "reference/metrics.md": metrics_page,
-    "reference/errors.md": errors_page,
-    "reference/library.md": library_reference,
-    "reference/options.md": options_page,
-    "reference/marker.md": marker_page,
-    "reference/providers.md": providers_page,
-    "reference/samples.md": samples_page,
-    "reference/results-json.md": results_page_of_schema,
-    "reference/simulated-faults.md": faults_page,
-    "reference/ci-artefacts.md": ci_page,
-    "reference/settings.md": settings_page_of_keys,
-    "reference/settings.schema.json": settings_schema,
-    "reference/commands.md": commands_page_of_parsers,
-    "reference/test-bench.md": test_bench_page,
+    "docs/reference/metrics.md": metrics_page,
+    "docs/reference/errors.md": errors_page,
+    "docs/reference/library.md": library_reference,
+    "docs/reference/options.md": options_page,
+    "docs/reference/marker.md": marker_page,
+    "docs/reference/providers.md": providers_page,
+    "docs/reference/samples.md": samples_page,
+    "docs/reference/results-json.md": results_page_of_schema,
+    "docs/reference/simulated-faults.md": faults_page,
+    "docs/reference/ci-artefacts.md": ci_page,
+    "docs/reference/settings.md": settings_page_of_keys,
+    "docs/reference/settings.schema.json": settings_schema,
+    "docs/reference/commands.md": commands_page_of_parsers,
+    "docs/reference/test-bench.md": test_bench_page,
+    "pytest_llm_latency/library/named.py": named_figures,
 }
 
 
@@ -395,14 +413,14 @@ def main() -> int:
     stale = [
         name
         for name, page in PAGES.items()
-        if not (DOCS / name).exists() or (DOCS / name).read_text(encoding="utf-8") != page()
+        if not (ROOT / name).exists() or (ROOT / name).read_text(encoding="utf-8") != page()
     ]
     for name in stale:
         if check:
-            print(f"docs/{name} differs from the code: run `make docs`.", file=sys.stderr)
+            print(f"{name} differs from the code: run `make docs`.", file=sys.stderr)
         else:
-            (DOCS / name).write_text(PAGES[name](), encoding="utf-8")
-            print(f"docs/{name} written")
+            (ROOT / name).write_text(PAGES[name](), encoding="utf-8")
+            print(f"{name} written")
     return 1 if stale and check else 0
 
 

@@ -6,8 +6,10 @@ import typing
 from collections.abc import Callable, Iterator
 
 from pytest_llm_latency.library import settings
+from pytest_llm_latency.library.attributes import OfRequests, OfStep
 from pytest_llm_latency.library.events import Finished, Started
-from pytest_llm_latency.library.figures import Figures, OfRequests, OfStep
+from pytest_llm_latency.library.figures import Figures
+from pytest_llm_latency.library.named import Named
 from pytest_llm_latency.library.profiler import LatencyProfiler
 from pytest_llm_latency.library.result import ProfileResult
 from pytest_llm_latency.report.live import Snapshot
@@ -65,11 +67,11 @@ def page(note: str) -> str:
             *_text(Figures),
             "| attribute | over the requests |",
             "|---|---|",
-            *_rows(Figures, OfRequests),
+            *_rows(Named, OfRequests),
             "",
             "| attribute | of the step: a number or `None` |",
             "|---|---|",
-            *_rows(Figures, OfStep),
+            *_rows(Named, OfStep),
             "",
             "## Events",
             "",

@@ -1,7 +1,9 @@
 """Figures as attributes: the rows of the tables, each under its id."""
 
 import nouns
-from pytest_llm_latency.library.figures import Figures, OfRequests, OfStep
+from pytest_llm_latency.library.attributes import OfRequests, OfStep
+from pytest_llm_latency.library.figures import Figures
+from pytest_llm_latency.library.named import Named
 from pytest_llm_latency.metrics import METRICS
 from pytest_llm_latency.run_figures import RUN_FIGURES
 from pytest_llm_latency.stats.summary import summarise
@@ -9,7 +11,7 @@ from pytest_llm_latency.stats.summary import summarise
 
 def attributes(kind: type) -> set[str]:
     """Return the names of the attributes of this kind."""
-    return {name for name, value in vars(Figures).items() if isinstance(value, kind)}
+    return {name for name, value in vars(Named).items() if isinstance(value, kind)}
 
 
 def test_every_row_of_the_tables_is_an_attribute_and_no_other_is() -> None:
