@@ -81,7 +81,12 @@ def prepared(item: pytest.Item, settings: Settings) -> "Prepared":
     if _PREPARED not in item.stash:
         _check_fixture(item)
         folders = (item.path.parent, item.config.rootpath)
-        item.stash[_PREPARED] = marker.prepare(marker.read((), _arguments(item)), settings, folders)
+        item.stash[_PREPARED] = found = marker.prepare(marker.read((), _arguments(item)), settings, folders)
+        if found.source is not None and _lacks(item, "prompt"):
+            raise MarkerError(
+                "prompts are no fixture, and the test takes one of the name prompt: take llm alone, and write "
+                "llm() or llm(llm.prompt)."
+            )
     return item.stash[_PREPARED]
 
 
@@ -96,6 +101,12 @@ def _check_fixture(item: pytest.Item) -> None:
         code = inspect.unwrap(owner).__code__
         place = f"{code.co_filename}:{code.co_firstlineno}"
         raise MarkerError(f"a fixture named llm in {place} shadows the one of this plugin: rename it.")
+
+
+def _lacks(item: pytest.Item, name: str) -> bool:
+    """Say whether a test takes an argument that is neither a parameter nor a fixture."""
+    known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]  # noqa: SLF001  (as above)
+    return name in getattr(item, "fixturenames", ()) and name not in known
 
 
 def _arguments(item: pytest.Item) -> dict[str, Any]:

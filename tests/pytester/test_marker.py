@@ -32,6 +32,16 @@ WRONG = {
     "tolerance=-0.1": "tolerance is -0.1: it must be a number above 0.",
     "version=2": "version is 2: it must be a text that is not empty.",
 }
+TAKES_A_PROMPT = """
+@pytest.mark.parametrize("prompt", ["a"])
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=3, prompts=["hi"])
+def test_prompted(llm, prompt):
+    llm(prompt)
+
+@pytest.mark.llm_latency(model="openai/gpt-4o-mini", requests=3, prompts=["hi"])
+def test_unprompted(llm, prompt):
+    llm(prompt)
+"""
 
 
 def test_all_wrong_markers_of_a_suite_are_one_usage_error(suite: Suite) -> None:
@@ -41,7 +51,15 @@ def test_all_wrong_markers_of_a_suite_are_one_usage_error(suite: Suite) -> None:
         for number, arguments in enumerate(WRONG)
     ]
     right = "@pytest.mark.llm_latency(model='openai/gpt-4o-mini', requests=3)\ndef test_right(llm):\n    llm('hi')\n"
-    suite.write("\n".join(["import pytest\n", right, *tests, "@pytest.mark.llm_latency\ndef test_bare():\n    pass\n"]))
+    suite.write(
+        "\n".join([
+            "import pytest\n",
+            right,
+            *tests,
+            TAKES_A_PROMPT,
+            "@pytest.mark.llm_latency\ndef test_bare():\n    pass\n",
+        ])
+    )
     result = suite.measure()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = printed(result)
@@ -50,7 +68,9 @@ def test_all_wrong_markers_of_a_suite_are_one_usage_error(suite: Suite) -> None:
         (line,) = [line for line in result.errlines if f"::test_wrong_{number}: " in line]
         assert message in line
     assert "test_suite.py::test_bare: the test does not take the fixture llm: write def test_x(llm)." in text
+    assert "test_unprompted: prompts are no fixture, and the test takes one of the name prompt: take llm alone" in text
     assert "::test_right" not in text
+    assert "::test_prompted" not in text
     assert "Traceback" not in text
     assert list((suite.path / ".llm-latency" / "runs").iterdir()) == []
 
