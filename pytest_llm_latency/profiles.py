@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Profile:
     """A run, what is said of it, and the earlier runs that it was judged against.
 
-    ``values`` has the value of each option. The advice to accept the run names the file ``RUN.parquet``.
+    ``values`` has the value of each option. The advice to accept the run names a file that is to be written.
     """
 
     run: Run
@@ -57,6 +57,7 @@ def judged(run: Run, before: Sequence[Run], values: Mapping[str, Any]) -> Profil
     Raises what ``earlier`` does.
     """
     from pytest_llm_latency import pairs  # noqa: PLC0415  (the statistics are slow to import)
+    from pytest_llm_latency.report.remedies import UNWRITTEN  # noqa: PLC0415  (it knows the metrics, which are too)
 
     values = {**values, "accept": False}  # that of a settings file is for tests
     if not before:
@@ -64,7 +65,7 @@ def judged(run: Run, before: Sequence[Run], values: Mapping[str, Any]) -> Profil
     known = earlier(run.test_id, before, values)
     found = pairs.pair(known.runs, [run], known.refused)
     [result] = pairs.judge_pairs(found.pairs, values)
-    noted = replace(result, warnings=(*result.warnings, *found.notices), folders={"run": "RUN.parquet"})
+    noted = replace(result, warnings=(*result.warnings, *found.notices), folders={"run": UNWRITTEN})
     return Profile(run=run, result=noted, before=found.pairs[0].baseline, values=values)
 
 

@@ -17,6 +17,13 @@ _ADVICE: Mapping[VerdictStatus, str] = MappingProxyType({
     "invalid": "Remove the cause and measure again; an invalid run cannot become a baseline.",
 })
 
+# The file of a profile that is written nowhere yet, and what its advice says in place of the above.
+UNWRITTEN = "RUN.parquet"
+_UNWRITTEN_ADVICE: Mapping[VerdictStatus, str] = MappingProxyType({
+    "regressed": f"Find what changed. If the new latency is meant to stay, write a run to {UNWRITTEN} and accept it:",
+    "no_baseline": f"If this run is good, write one to {UNWRITTEN} and make it the baseline:",
+    "incomparable": f"If the difference is meant to stay, write a run to {UNWRITTEN} and make it the baseline:",
+})
 
 # What to do about a run with two sides, which becomes no baseline.
 _OF_SIDES: Mapping[VerdictStatus, str] = MappingProxyType({
@@ -91,6 +98,8 @@ def advice(result: Result, *, command: str) -> Advice | None:
         told = (_OF_RESULTS if result.plan.ab is None else _OF_SIDES).get(result.status)
         return None if told is None else Advice(sentence=told.format(ab=result.plan.ab))
     sentence = _ADVICE.get(result.status)
+    if result.folders.get("run") == UNWRITTEN:
+        sentence = _UNWRITTEN_ADVICE.get(result.status, sentence)
     return None if sentence is None else Advice(sentence=sentence, command=command if sentence.endswith(":") else None)
 
 

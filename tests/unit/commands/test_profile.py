@@ -109,7 +109,10 @@ def test_a_run_is_written_and_judged_beside_a_later_one(
     assert main([*line, "now.parquet", "--against", "before.parquet"]) == 1
     out = capsys.readouterr().out
     assert f"regressed: {MODEL}" in out
+    assert "accept it without measuring again" in " ".join(out.split())
     assert f"llm-latency baseline accept --run now.parquet --test {MODEL}" in out
+    assert main([*line[:-1], "--against", "before.parquet"]) == 1
+    assert "meant to stay, write a run to RUN.parquet and accept it:" in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_is_the_document_of_a_session(sender: FakeClient, capsys: pytest.CaptureFixture[str]) -> None:
