@@ -132,6 +132,7 @@ def export(arguments: argparse.Namespace) -> int:
         raise UsageError(f"RUN ({arguments.run}) has no measured request: name another one.")
     name = "+".join(dict.fromkeys(Path(each).stem for each in arguments.dataset or own))
     files = _files(target, chosen, found, name)
+    atomic.check_writable(next(iter(files)).parent)
     atomic.replace_all({path: text.encode() for path, text in files.items()})
     if arguments.json:
         tables.write_json({"written": [str(path) for path in files], "format": wanted, "results": len(found)})
@@ -163,6 +164,11 @@ def _by_ending(target: Path) -> str:
     names = {".csv": "csv", ".jsonl": "jsonl", ".json": "results", ".ndjson": "optimizer-events"}
     if target.is_dir():
         return "results"
+    if not target.suffix:
+        raise UsageError(
+            f"FILE ({target}) is no folder yet and has no ending: create the folder, or name a file that ends in one "
+            f"of {', '.join(names)}."
+        )
     if target.suffix not in names:
         raise UsageError(f"FILE ({target}) ends in none of {', '.join(names)}: rename it, or say --format FORMAT.")
     return names[target.suffix]

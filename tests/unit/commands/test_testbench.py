@@ -85,6 +85,8 @@ def test_results_of_several_providers_are_a_file_each() -> None:
     Path("out").mkdir()
     assert cli.main(["testbench", "export", "both.parquet", "-o", "out"]) == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["groq-results.json", "openai-results.json"]
+    assert cli.main(["testbench", "export", "both.parquet", "-o", "new/all.csv"]) == 0
+    assert Path("new/all.csv").exists()
     assert cli.main(["testbench", "export", "both.parquet", "-o", "out", "--format", "csv"]) == 0
     assert len(Path("out/test_chat.csv").read_text(encoding="utf-8").splitlines()) == 3
 
@@ -97,6 +99,7 @@ def test_results_of_several_providers_are_a_file_each() -> None:
             ("run.parquet", "-o", "a.txt"),
             "FILE (a.txt) ends in none of .csv, .jsonl, .json, .ndjson: rename it, or say",
         ),
+        (("run.parquet", "-o", "new"), "FILE (new) is no folder yet and has no ending: create the folder, or name"),
         (("empty.parquet", "-o", "a.json"), "RUN (empty.parquet) has no measured request: name another one."),
         (("none.parquet", "-o", "a.json"), "RUN (none.parquet) does not exist: name"),
         (("run.parquet", "-o", "a.json", "--dataset", "no.json"), "no.json cannot be read (No such file or directory)"),
