@@ -15,6 +15,8 @@ from pytest_llm_latency.errors import UnknownModelError
 from pytest_llm_latency.execution.providers import PROVIDERS
 
 _PRICES = "model_prices_and_context_window_backup.json"
+# Of providers that have no folder, each with them below its key, if it has one.
+_FURTHER = (("llms/openai_like/providers.json", ""), ("provider_endpoints_support_backup.json", "providers"))
 _MODES = frozenset({"chat", "responses", "embedding"})
 # Whose models have the same names for everyone; elsewhere users name deployments, or there are too many to list.
 _NAMED = frozenset({"openai", "anthropic", "gemini", "mistral", "groq", "cohere_chat", "deepseek", "xai"})
@@ -83,6 +85,16 @@ def _providers() -> frozenset[str]:
         folders = [] if folder is None else [each.name for each in (folder / "llms").iterdir() if each.is_dir()]
     except OSError:
         folders = []
-    return (
-        frozenset({*folders, *(each.partition("/")[0] for each in _listed()), *PROVIDERS}) if folders else frozenset()
-    )
+    if folder is None or not folders:
+        return frozenset()
+    further = {name for file, key in _FURTHER for name in _names(folder / file, key)}
+    return frozenset({*folders, *further, *(each.partition("/")[0] for each in _listed()), *PROVIDERS})
+
+
+def _names(path: Path, key: str) -> Iterable[str]:
+    """Return the names in a file of providers; none where there is no such file."""
+    try:
+        rows = json.loads(path.read_bytes())
+        return frozenset(rows[key] if key else rows)
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()

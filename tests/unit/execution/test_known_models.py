@@ -17,6 +17,8 @@ from pytest_llm_latency.execution import known_models
         ("azure/a-deployment", "azure"),
         ("openrouter/openai/gpt-4o", "openrouter"),
         ("hosted_vllm/gpt4o-mini", "hosted_vllm"),
+        ("poe/some-model", "poe"),  # has no folder, as many that speak OpenAI's protocol
+        ("azure_text/a-deployment", "azure_text"),
     ],
 )
 def test_a_model_that_nothing_is_known_against_has_its_provider(model: str, provider: str) -> None:
