@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llm_latency.execution import failures
 from pytest_llm_latency.execution.client import CancelledRequest
 from pytest_llm_latency.execution.clock import FakeClock
 from pytest_llm_latency.execution.retrying_client import RetryingClient
@@ -33,12 +34,14 @@ class Scripted:
         self.sent_s.append(self._clock.now_ns() / 1e9)
         started = self._clock.now_ns()
         await self._clock.sleep_until(started + nanoseconds(TOOK_S))
-        answer = self._answers.pop(0)
-        if isinstance(answer, BaseException):
-            raise answer
+        given = self._answers.pop(0)
+        if isinstance(given, BaseException):
+            raise given
+        answer = dict(given)
         sent = None if answer.get("http_status", 200) is None else started + 1
-        stamps = Stamps(started=started, connect_start=started, send_start=sent, send_end=sent,
-                        first_byte=None if sent is None else sent + 5, closed=self._clock.now_ns())  # fmt: skip
+        byte, connected = None if sent is None else sent + 5, answer.pop("connected", True)
+        stamps = Stamps(started=started, connect_start=started if connected else None, send_start=sent, send_end=sent,
+                        first_byte=byte, headers=byte, closed=self._clock.now_ns())  # fmt: skip
         return replace(recording(), request=asked, stamps=stamps, **answer)
 
     decode = settle = close = None
@@ -70,6 +73,30 @@ def test_a_request_that_was_refused_is_sent_again_after_waits_that_double() -> N
     assert (found.stamps.first_byte, found.stamps.closed) == (nanoseconds(third) + 6, nanoseconds(third + TOOK_S))
     assert [asked.deadline_s for asked in below.requests] == pytest.approx([60.0, 60.0 - second, 60.0 - third])
     assert found.request == below.requests[0]
+
+
+def test_what_was_before_the_first_answer_is_the_first_attempts_and_what_came_is_the_lasts() -> None:
+    """Its stamps are exact to what both clocks were."""
+    first = {"build_ns": 7, "paced_ns": 5, "connection_reused": False}
+    last = {"build_ns": 70, "paced_ns": 50, "connection_reused": True, "pieces": (b"x",), "piece_ns": (9,)}
+    for clocks, worse in ((("kernel", "kernel"), "kernel"), (("kernel", "loop"), "loop"), (("loop", "kernel"), "loop")):
+        _, send = sending([REFUSED | first | {"clock": clocks[0]}, ANSWERED | last | {"clock": clocks[1]}])
+        found = send()
+        assert {name: getattr(found, name) for name in first} == first
+        assert (found.pieces, found.piece_ns, found.clock) == ((b"x",), (9,), worse)
+        assert found.stamps.headers == found.stamps.first_byte
+    reused = [{**BROKEN, "connected": False}, ANSWERED]
+    below, send = sending(reused)
+    assert send().stamps.connect_start == nanoseconds(below.sent_s[1])
+
+
+def test_no_attempt_begins_at_the_deadline() -> None:
+    """A server asked for a wait that ends with it, or ends a moment before it."""
+    asked = {"http_status": 429, "headers": (("retry-after", "7"),)}
+    below, send = sending([asked], deadline_s=TOOK_S + 7)
+    assert (send().attempts, len(below.requests)) == (1, 1)
+    below, send = sending([asked, ANSWERED], deadline_s=TOOK_S + 7.001)
+    assert (send().attempts, len(below.requests)) == (2, 2)
 
 
 def test_a_connection_that_failed_is_that_of_a_later_attempt() -> None:
@@ -120,8 +147,26 @@ def test_a_run_that_is_stopped_meanwhile_keeps_what_came_before() -> None:
     assert (send().http_status,) == (429,)
 
 
+def test_a_request_that_is_given_up_between_attempts_tells_for_how_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What refused it is no answer to it."""
+    sleep_until = FakeClock.sleep_until
+
+    async def interrupted(clock: FakeClock, until_ns: int) -> None:
+        if until_ns - clock.now_ns() > nanoseconds(TOOK_S):
+            raise asyncio.CancelledError
+        await sleep_until(clock, until_ns)
+
+    monkeypatch.setattr(FakeClock, "sleep_until", interrupted)
+    _, send = sending([REFUSED])
+    with pytest.raises(CancelledRequest) as caught:
+        send()
+    found = caught.value.recording
+    assert (found.status, found.http_status, found.attempts) == ("cancelled", None, 1)
+    assert found.failure == failures.given_up(nanoseconds(TOOK_S))
+
+
 def test_a_request_that_is_given_up_tells_all_of_its_attempts() -> None:
-    """In an attempt, or between two of them."""
+    """One that is given up in the second has two."""
     _, send = sending([REFUSED, CancelledRequest(replace(recording(), status="cancelled", attempts=1))])
     with pytest.raises(CancelledRequest) as caught:
         send()

@@ -57,12 +57,25 @@ def test_where_higher_is_better_a_high_percentile_is_a_low_value() -> None:
     assert p90.value < found.maximum
 
 
+def test_where_higher_is_better_failures_are_at_none() -> None:
+    """An interval that reaches them ends at 0."""
+    found = readings.read(asked([0.2] * 90 + [None] * 10), METRICS["throughput"], (0.9,))
+    assert found is not None
+    (p90,) = found.percentiles
+    assert p90.interval is not None
+    assert (p90.interval[0], p90.interval[1]) == (0.0, pytest.approx(p90.value))
+    assert found.minimum == found.maximum == pytest.approx(found.mean)
+
+
 def test_many_values_a_request_have_percentiles_without_an_interval() -> None:
     """They are not independent of each other."""
     found = readings.read(asked([0.2] * 60), METRICS["itl"], (0.5,))
     assert found is not None
-    assert found.percentiles[0].value is not None
+    chunks = readings.read(asked([0.2] * 60), METRICS["icl"], (0.5,))  # of five tokens each
+    assert chunks is not None
+    assert found.percentiles[0].value == pytest.approx(chunks.percentiles[0].value / 5)  # type: ignore[operator]  (there is one)
     assert found.percentiles[0].interval is None
+    assert found.count == 60
 
 
 def test_a_metric_that_no_answer_has_is_left_out() -> None:
@@ -94,6 +107,19 @@ def test_requests_are_told_apart_by_what_varies() -> None:
     assert len(counts["time"]) == 4
     assert sum(counts["time"].values()) == 40
     assert next(iter(counts["time"])).startswith("0 … ")
+
+
+def test_parts_are_named_by_where_they_begin_and_end() -> None:
+    """As many requests in each; lengths that a nonce may have made are as good as one."""
+
+    def named(*lengths: int) -> list[str]:
+        pairs = zip(nouns.samples([0.2] * len(lengths)), lengths, strict=True)
+        asked = StepRequests(samples=[nouns.with_tokens(each, tokens, cost=0.0) for each, tokens in pairs], missed=())
+        return [part.name for part in readings.parts(asked) if part.by == "input tokens"]
+
+    assert named(*range(500, 1300, 100)) == ["500 … 600", "700 … 800", "900 … 1,000", "1,100 … 1,200"]
+    assert named(100, 110, 120, 124) == []
+    assert named(100, 125) == ["100", "125"]
 
 
 def test_one_request_has_no_parts() -> None:
