@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import compiled
 import tables
 
 CONTENDERS = {"without the plugin": ("-p", "no:llm_latency"), "with the plugin": ()}
@@ -21,18 +22,27 @@ CONTENDERS = {"without the plugin": ("-p", "no:llm_latency"), "with the plugin":
 def once(folder: Path, options: tuple[str, ...]) -> float:
     """Run pytest on an empty folder and return its seconds."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(folder)]
+    environment = compiled.environment(folder.parent)
     began = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=False)
+    subprocess.run(command, env=environment, capture_output=True, check=False)
     return time.perf_counter() - began
 
 
-def imported() -> float:
+def imported(folder: Path) -> float:
     """Return the seconds that importing the plugin takes once pytest is there."""
     code = (
         "import pytest, time; began = time.perf_counter(); import pytest_llm_latency.plugin; "
         "print(time.perf_counter() - began)"
     )
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return float(
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=compiled.environment(folder.parent),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
 
 
 def main() -> None:
@@ -43,12 +53,15 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds = 10 if arguments.quick else 40
     seconds: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "suite"
+        folder.mkdir()
         for number in range(rounds + 1):
-            for name, options in CONTENDERS.items():
-                taken = once(Path(folder), options)
+            for which, options in CONTENDERS.items():
+                taken = once(folder, options)
                 if number:  # the first round fills the caches
-                    seconds[name].append(taken)
+                    seconds[which].append(taken)
+        importing = statistics.median(imported(folder) for _ in range(rounds))
     baseline = statistics.median(seconds["without the plugin"])
     differences = [
         with_it - without
@@ -66,7 +79,7 @@ def main() -> None:
     tables.show(f"Startup, {rounds} rounds", rows)
     more = [
         {"what": "difference of pairs, median", "ms": statistics.median(differences) * 1e3},
-        {"what": "import of the plugin, median", "ms": statistics.median(imported() for _ in range(rounds)) * 1e3},
+        {"what": "import of the plugin, median", "ms": importing * 1e3},
     ]
     tables.show("What the plugin adds", more)
     tables.write(arguments.json, "startup", {"startup": rows, "added": more})

@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import compiled
 import tables
 
 import nouns
@@ -320,11 +321,10 @@ def starting(rounds: int) -> list[dict[str, tables.Cell]]:
 
 def seconds_to_collect(folder: Path, options: Sequence[str]) -> tuple[float, float]:
     """Return the wall time and the processor time until all have collected."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n4", "-p", "no:cacheprovider", *options],
         cwd=folder,
-        env=environment | {"BEGAN": repr(time.time()), "PYTHONPYCACHEPREFIX": str(folder / "compiled")},
+        env=compiled.environment(folder.parent) | {"BEGAN": repr(time.time())},
         capture_output=True,
         text=True,
         check=False,
