@@ -46,9 +46,8 @@ def read(given: Mapping[str, object], root: Path) -> options.Settings:
     for name in given:
         if name not in known:
             raise ProfileError(f"LatencyProfiler has no option {name!r}: {nearest(name, known)}")
-    # A flag of the command line cannot say no, and an argument can: as a text, which counts like any other.
-    said = {name: value for name, value in given.items() if value is not None}
-    values = {name.replace("_", "-"): True if value is True else str(value) for name, value in said.items()}
+    # All as texts: a flag of the command line, where False is unsaid, could not say no.
+    values = {name.replace("_", "-"): str(value) for name, value in given.items() if value is not None}
     named = values.pop("config", None)
     try:
         file = options.NO_FILE if named is None else config_file.load(root, root / str(named))

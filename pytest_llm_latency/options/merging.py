@@ -84,7 +84,7 @@ def resolve(
         variable = os.environ.get(option.variable) if option.variable else None
         configured = ini(option)
         if given not in {None, False}:
-            found = option.flag, True if given is True else _read(option, str(given), option.flag)
+            found = option.flag, _read(option, str(given), option.flag)
             explicit.add(option.name)
         elif option.name in file.values:
             found = file.places[option.key], file.values[option.name]

@@ -210,6 +210,12 @@ def test_an_ini_switch_can_be_on_and_off(text: str, *, value: bool) -> None:
     assert resolved(ini={"simulate": text})["simulate"] is value
 
 
+def test_what_is_set_is_stored_as_json_has_it() -> None:
+    """A path is its text, several values are a list, and what is not set is left out."""
+    values = {"results": Path("out"), "gate": ("ttft", "e2e"), "keep": 5, "model": None}
+    assert options.stated(values) == {"results": "out", "gate": ["ttft", "e2e"], "keep": 5}
+
+
 def test_a_factor_is_not_called_a_share() -> None:
     """As in the slowdown of the simulator, which is written in either form."""
     with pytest.raises(SettingsError, match=r"'x' is not a factor above 0: write it as '1\.5' or '150%'\.$"):

@@ -13,7 +13,7 @@ import nouns
 from pytest_llm_latency import cli
 from pytest_llm_latency.errors import CorruptFileError
 from pytest_llm_latency.storage import samples
-from pytest_llm_latency.testbench import comparing, rows, stored, stored_result
+from pytest_llm_latency.testbench import comparing, results, rows, stored, stored_result
 from pytest_llm_latency.testbench.formats import FORMATS
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "test-bench" / "results"
@@ -42,6 +42,7 @@ def changed(folder: Path, form: str = "results", **changes: Any) -> Path:
 def test_what_was_exported_is_read_back(tmp_path: Path, name: str) -> None:
     """To the millisecond, and where lines have the exact time to the nanosecond."""
     before, after = list(map(stored_result.of_row, rows.of_runs([RUN]))), stored.read(written(tmp_path, name))
+    assert {each.dataset for each in after} == {"a" if name in {"jsonl", "csv"} else "set"}  # lines do not name theirs
     assert [(each.test_id, each.status) for each in after] == [(each.test_id, each.status) for each in before]
     if name != "runner":
         assert [each.model for each in after] == [each.model for each in before]
@@ -190,6 +191,17 @@ def test_a_file_that_is_no_file_of_results_is_refused(tmp_path: Path, name: str,
     with pytest.raises(CorruptFileError) as caught:
         stored.read(tmp_path / name)
     assert said in str(caught.value)
+
+
+def test_an_empty_cell_is_unknown(tmp_path: Path) -> None:
+    """Of an answer without usage, and of a failure; what failed says why."""
+    path = tmp_path / "a.csv"
+    moment = "2026-03-02T09:15:00Z"
+    answered, failed = f"a,,success,200,,,gpt,,,,,stop,,{moment}", f"b,,failure,90,,,,,,,,,no more,{moment}"
+    path.write_text("\n".join([",".join(results.COLUMNS), answered, failed]), encoding="utf-8")
+    first, second = stored.read(path)
+    assert (first.model, first.tokens_in, first.tokens_out, first.cost_usd, first.error) == ("gpt", *[None] * 4)
+    assert (second.model, second.status, second.error) == (None, "failure", "no more")
 
 
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
