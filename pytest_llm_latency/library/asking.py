@@ -1,6 +1,8 @@
 """One profile as it was asked for: its task, its body, and who hears of it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import difflib
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_llm_latency.benchmark import AsyncCaller
@@ -8,6 +10,8 @@ from pytest_llm_latency.errors import ProfileError
 from pytest_llm_latency.execution.recorder import Prompt
 from pytest_llm_latency.library.events import Event, Started
 from pytest_llm_latency.profiling import Body, Task
+
+_SLIP = 0.88  # one letter in eight; litellm's own parameters are all further away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,18 @@ class Asked:
         """Hand an event to who asked for them."""
         if self.on_event is not None:
             self.on_event(event)
+
+
+def refuse_slips(parameters: Iterable[str], own: inspect.Signature) -> None:
+    """Raise ``ProfileError`` for a parameter that is an argument but for a slip: a server may pass over it."""
+    known = [each.name for each in own.parameters.values() if each.kind is not each.VAR_KEYWORD]
+    for name in parameters:
+        meant = difflib.get_close_matches(name, known, n=1, cutoff=_SLIP)
+        if meant:
+            raise ProfileError(
+                f"profile has no argument {name!r}: did you mean {meant[0]!r}? A parameter of the server that is "
+                f"called so goes into extra_body={{{name!r}: ...}}."
+            )
 
 
 def body_of(prompt: Prompt | None, body: Body | None, parameters: Mapping[str, object]) -> Body:

@@ -16,7 +16,7 @@ from pytest_llm_latency.execution.client import Client
 from pytest_llm_latency.execution.recorder import Prompt
 from pytest_llm_latency.execution.seam import to_its_end
 from pytest_llm_latency.library import settings
-from pytest_llm_latency.library.asking import Asked, body_of
+from pytest_llm_latency.library.asking import Asked, body_of, refuse_slips
 from pytest_llm_latency.library.events import Event, Finished
 from pytest_llm_latency.library.result import ProfileResult, UntrustedRunWarning
 from pytest_llm_latency.load import Replay
@@ -128,6 +128,7 @@ class LatencyProfiler:
             version=version,
             ab=ab,
         )
+        refuse_slips(parameters, own=inspect.signature(self._asked))
         if prompt is not None and prompts is not None:
             raise ProfileError("prompt and prompts do not go together: put the one into the others.")
         chosen = self._settings if prompt is None else without_prompts(self._settings)

@@ -286,6 +286,8 @@ def test_a_result_that_cannot_be_trusted_is_returned_with_a_warning() -> None:
         ({"body": print, "temperature": 0}, ProfileError, "so that temperature would go nowhere"),
         ({"prompt": "hi", "prompts": ["ho"]}, ProfileError, "prompt and prompts do not go together"),
         ({"prompt": "hi", "model": "groq/x"}, ProfileError, r"make a LatencyProfiler\('groq/x'\) for this one"),
+        ({"prompt": "hi", "request": 9}, ProfileError, "no argument 'request': did you mean 'requests'.*extra_body="),
+        ({"prompt": "hi", "warm_up": 9}, ProfileError, "did you mean 'warmup'"),
         ({"prompt": "hi", "name": ""}, ProfileError, "name='' cannot be"),
         ({"prompt": "hi", "requests": 0}, MarkerError, "requests is 0"),
         ({"prompt": "hi", "limits": "ttft < 1s"}, MarkerError, "lacks a statistic"),
