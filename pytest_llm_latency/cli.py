@@ -85,6 +85,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader, such as ``head``, has left; Python would complain once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # A path that cannot even be looked at: its name is too long, or a folder above it is another user's.
+        said = f"{error.filename} cannot be used ({error.strerror}): check its name and permissions."
+        painting.complain("error", said)
+        return FAILED
     return status
 
 

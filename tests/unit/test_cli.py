@@ -142,3 +142,27 @@ def test_a_terminal_without_unicode_gets_a_question_mark(tmp_path: Path) -> None
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "?\n", "")
+
+
+@pytest.mark.parametrize("words", [["analyze"], ["report"], ["baseline", "accept", "--run"], ["config", "check"]])
+def test_a_path_that_cannot_be_looked_at_is_told_in_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever command is given it: a name that is too long, or one in a folder of another user."""
+    monkeypatch.chdir(tmp_path)
+    name = "x" * 5000
+    assert cli.main([*words, name]) == 1
+    assert capsys.readouterr().err.endswith(
+        f"{name} cannot be used (File name too long): check its name and permissions.\n"
+    )
+
+
+def test_an_error_of_the_system_without_a_path_is_none_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a fault, and shows where it is."""
+
+    def fail(_: object) -> None:
+        raise OSError("no such thing")
+
+    monkeypatch.setattr("pytest_llm_latency.commands.project.fill_in", fail)
+    with pytest.raises(OSError, match="no such thing"):
+        cli.main(["config", "schema"])
