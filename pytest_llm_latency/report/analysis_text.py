@@ -46,10 +46,10 @@ def lines(found: Sequence[Analysis], *, width: int, unicode: bool) -> list[Line]
 
 def _run(found: Analysis, screen: Screen) -> Iterator[Line]:
     run = found.run
-    asked = ", ".join(dict.fromkeys(each.model for each in run.conditions)) or run.plan.model or "no model"
     yield line(screen.id(run.test_id), "bold")
     beside = "" if run.plan.ab is None else f" {interleaving.told(run.plan)}; this is the test's own side,"
-    measured = f"{asked},{beside} {describe_load(run.plan)}, {run.started_at}, environment {run.environment.label}"
+    under = f"{wording.models(run)},{beside} {describe_load(run.plan)}"
+    measured = f"{under}, {run.started_at}, environment {run.environment.label}"
     yield from screen.sentence(measured, len(_INDENT))
     yield from _trust(found, screen)
     for step in found.steps:

@@ -110,6 +110,7 @@ def _environment() -> Environment:
         "errors": wording.errors,
         "cost": wording.cost,
         "compared_with": wording.compared_with,
+        "models": wording.models,
         "commit": wording.commit,
         "change_sentence": wording.change,
         "probability": wording.probability,

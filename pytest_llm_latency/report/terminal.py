@@ -156,11 +156,11 @@ def failure_message(result: Result, *, unicode: bool = True) -> str:
 
 def _facts(result: Result) -> list[str]:
     totals = wording.totals([result])
-    model = "any model" if result.plan.model is None else result.plan.model
     requests = (
         f"{units.format_count(totals.requests)} requests, {wording.errors(totals.requests, totals.errors)} errors"
     )
-    return [result.test_id, f"{model}, {load.describe(result.plan.load)}, {requests}, {wording.compared_with(result)}"]
+    under = f"{wording.models(result)}, {load.describe(result.plan.load)}"
+    return [result.test_id, f"{under}, {requests}, {wording.compared_with(result)}"]
 
 
 def section(result: Result, *, width: int = NARROW, unicode: bool = True) -> str:

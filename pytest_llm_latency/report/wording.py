@@ -17,6 +17,7 @@ from pytest_llm_latency.model import (
     LimitCheck,
     Notice,
     Result,
+    Run,
     Session,
     Summary,
     VerdictStatus,
@@ -84,6 +85,11 @@ def totals(results: Sequence[Result]) -> Totals:
 
 def _beside(result: Result) -> tuple[Summary, ...]:
     return () if result.plan.ab is None else result.baseline
+
+
+def models(measured: Result | Run) -> str:
+    """Name the models that were asked, else the one of the plan."""
+    return ", ".join(dict.fromkeys(each.model for each in measured.conditions)) or measured.plan.model or "no model"
 
 
 def compared_with(result: Result) -> str:

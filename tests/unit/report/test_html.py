@@ -225,6 +225,9 @@ def test_a_test_is_described_with_its_prompts_its_nonce_and_all_that_did_not_cou
     plan = nouns.plan(warmup=5, ramp_in=16, prompts="2 prompts of <a>.txt, in turn", nonce=True)
     session = nouns.session(nouns.result(of=nouns.run(nouns.lognormal(20, median=0.3), plan=plan)))
     text = html.render(session, {})
+    nowhere = dataclasses.replace(session.results[0], file="")
+    assert "0 baseline runs · tests/test_chat.py:12</p>" in text
+    assert "0 baseline runs</p>" in html.render(nouns.session(nowhere), {})
     assert "100 requests after 21 of warm-up · 2 prompts of &lt;a&gt;.txt, in turn · with a nonce · 0 baseline" in text
 
 

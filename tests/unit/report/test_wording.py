@@ -17,6 +17,15 @@ def test_the_headline_of_a_regression_stands_by_itself() -> None:
     assert wording.headline(result) == expected
 
 
+def test_the_models_are_those_that_were_asked() -> None:
+    """Also where the test sets them and its marker does not; what asked nothing has the plan's."""
+    plan = nouns.plan(model=None)
+    asked = tuple(nouns.conditions(step=step, model=step) for step in ("openai/a", "groq/b", "openai/a"))
+    assert wording.models(nouns.run(plan=plan, conditions=asked)) == "openai/a, groq/b"
+    assert wording.models(nouns.run(conditions=())) == "openai/gpt-4o-mini"
+    assert wording.models(nouns.run(plan=plan, conditions=())) == "no model"
+
+
 def test_the_headline_names_the_largest_of_several_regressions_and_its_step() -> None:
     """The others are counted."""
     worse = nouns.comparison("ttft", "regressed", step="answer", ratio=2.0, reasons=())
