@@ -12,7 +12,11 @@ from pytest_llm_latency.prompts import Generated, Listed, Replayed, Shuffled, So
 def find(name: str, folders: Sequence[Path]) -> Path:
     """Return the file of this name in the first of the folders that has it; an absolute name is itself."""
     tried = [folder / name for folder in folders or (Path.cwd(),)]
-    found = next((path for path in tried if path.is_file()), None)
+    try:
+        found = next((path for path in tried if path.is_file()), None)
+    except OSError as error:
+        said = f"the file {error.filename} cannot be looked at ({error.strerror})"
+        raise MarkerError(f"{said}: check its name and permissions.") from None
     if found is None:
         places = " nor ".join(str(path) for path in dict.fromkeys(tried))
         raise MarkerError(f"there is no file {places}: check the name, which counts from the test's folder.")

@@ -46,13 +46,13 @@ def _parsed(path: Path, name: str) -> tuple[Node, list[Mistake]]:
 
 
 def _text(path: Path, name: str) -> str:
-    if path.is_dir():
-        raise SettingsError(f"{name} is a folder: name a settings file ({', '.join(_PARSERS)}).")
-    if path.suffix.lower() not in _PARSERS:
-        raise SettingsError(f"{name}: a settings file ends with {', '.join(_PARSERS)}: rename or convert it.")
-    if path.exists() and not path.is_file():
-        raise SettingsError(f"{name} is no plain file: name a settings file.")
     try:
+        if path.is_dir():
+            raise SettingsError(f"{name} is a folder: name a settings file ({', '.join(_PARSERS)}).")
+        if path.suffix.lower() not in _PARSERS:
+            raise SettingsError(f"{name}: a settings file ends with {', '.join(_PARSERS)}: rename or convert it.")
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{name} is no plain file: name a settings file.")
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise SettingsError(

@@ -25,7 +25,7 @@ class Source:
 def parsed(path: Path, *, keys: str) -> Source:
     """Return what a file holds; raise ``ScenarioError`` where that is no mapping, which should have one of ``keys``."""
     known = ", ".join(LANGUAGES)
-    if path.is_dir():
+    if _is_folder(path):
         raise ScenarioError(f"{path} is a folder: name a file in it ({known}).")
     if path.suffix.lower() not in LANGUAGES:
         raise ScenarioError(f"{path} ends in none of {known}: rename or convert it.")
@@ -39,6 +39,13 @@ def parsed(path: Path, *, keys: str) -> Source:
     if not isinstance(content, Mapping):
         raise ScenarioError(f"{path}: a mapping with the key {keys} belongs there.")
     return Source(path=path, text=found, content=content)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # that it cannot be looked at is said when it is read
+        return False
 
 
 def text(path: Path, *, most_bytes: int) -> str:

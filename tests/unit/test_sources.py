@@ -97,3 +97,9 @@ def test_a_replay_reads_its_trace_and_gives_its_lengths(folders: tuple[Path, Pat
 def test_a_trace_of_arrivals_alone_gives_no_prompts(folders: tuple[Path, Path]) -> None:
     """The body has its own."""
     assert sources.of(None, replayed(folders, "arrivals.csv"), folders) is None
+
+
+def test_a_file_that_cannot_be_looked_at_is_told(folders: tuple[Path, Path]) -> None:
+    """As one in a folder of another user."""
+    with pytest.raises(MarkerError, match=r"cannot be looked at \(File name too long\): check its name and perm"):
+        sources.find("x" * 300, folders)

@@ -116,6 +116,7 @@ def test_a_large_file_a_folder_and_none_at_all_are_refused_before_they_are_read(
         (large, "has 50,000 kB, above the 200 kB"),
         (folder, "is a folder"),
         (tmp_path / "c.yaml", ""),
+        (tmp_path / f"{'x' * 300}.yaml", "cannot be read .*: check its permissions"),
     ):
         with pytest.raises(SettingsError, match=message or "there is no settings file"):
             config_file.read(path, tmp_path)

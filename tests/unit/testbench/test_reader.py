@@ -214,6 +214,7 @@ def test_what_cannot_be_read_is_one_message(tmp_path: Path, name: str, content: 
 def test_a_folder_a_large_file_and_one_that_is_not_there_are_refused(tmp_path: Path) -> None:
     """A large one without reading it; one in another encoding with the remedy."""
     assert refused(tmp_path).endswith("is a folder: name a file in it (.json, .yaml, .yml).")
+    assert refused(tmp_path / f"{'x' * 300}.json").endswith("cannot be read (File name too long): check the path.")
     with (tmp_path / "a.json").open("wb") as stream:
         stream.truncate(50_000_000)
     assert refused(tmp_path / "a.json") == "a.json has 50.0 MB, above the 10 MB that are read: split it."
