@@ -23,12 +23,13 @@ def planned(
     flags: dict[str, Any] | None = None,
     elsewhere: dict[str, Any] | None = None,
     file: dict[str, Any] | None = None,
+    provider: Provider = OPENAI,
     **arguments: Any,
 ) -> Plan:
     """Return the plan of a marker with these arguments, beside two load profiles and the limits of a provider."""
     flags = flags or {}
     values = {option.name: option.default for option in OPTIONS} | (elsewhere or {}) | (file or {}) | flags
-    said = replace(NO_FILE, values=file or {}, load_profiles=PROFILES, providers={"openai": OPENAI})
+    said = replace(NO_FILE, values=file or {}, load_profiles=PROFILES, providers={"openai": provider})
     settings = Settings(values=values, explicit=frozenset(flags), origins={}, file=said)
     return marker.make_plan(marker.read((), arguments), settings)
 
@@ -91,3 +92,10 @@ def test_a_model_without_its_provider_is_refused_beside_limits_of_providers() ->
     """Nothing would hold it back."""
     with pytest.raises(MarkerError, match=r"'gpt-4o' does not name its provider, .* write it as in 'openai/gpt-4o'\.$"):
         planned(model="gpt-4o")
+
+
+def test_a_model_without_its_provider_is_measured_beside_providers_without_limits() -> None:
+    """How they are reached is litellm's to resolve."""
+    unlimited = replace(OPENAI, requests_per_minute=None, max_concurrency=None)
+    nothing = Pacing(requests_per_minute=None, tokens_per_minute=None, max_concurrency=None)
+    assert planned(model="gpt-4o", provider=unlimited).pacing == nothing

@@ -192,6 +192,17 @@ def test_json_and_toml_tell_the_place_of_each_key_too(mistakes: Callable[..., li
     ]
 
 
+def test_names_that_cannot_be_those_of_providers_and_profiles_are_refused(mistakes: Callable[..., list[str]]) -> None:
+    """Their settings would count for nothing."""
+    text = "providers: {openai/gpt-4o: {}, '': {}}\nload_profiles: {poisson x: {}}"
+    word = "a provider is named as before the slash of a model, as in 'openai'."
+    assert mistakes(text) == [
+        f"llm-latency.yaml:1:13: providers.openai/gpt-4o: {word}",
+        f"llm-latency.yaml:1:32: providers.: {word}",
+        "llm-latency.yaml:2:17: load_profiles.poisson x: 'poisson' begins a load shape: give the profile another name.",
+    ]
+
+
 def test_a_file_of_mistakes_names_the_first_of_them(mistakes: Callable[..., list[str]]) -> None:
     """And how many others there are."""
     told = mistakes("profiling:\n" + "".join(f"  x{number}: 1\n" for number in range(30)))
