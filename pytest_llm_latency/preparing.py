@@ -100,10 +100,12 @@ def access(settings: Settings) -> "Access":
 
 
 def _profile(settings: Settings) -> dict[str, object]:
-    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415  (only with its switch)
-
     profile = settings["simulate-profile"]
-    return {} if profile is None else dict(load_settings(profile))
+    if profile is None:
+        return {}
+    from pytest_llm_latency.simulator.settings import load_settings  # noqa: PLC0415  (only with such a file)
+
+    return dict(load_settings(profile))
 
 
 def start_simulator(settings: Settings) -> "SimulatorProcess":

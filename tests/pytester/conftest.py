@@ -11,6 +11,7 @@ import pytest
 
 from pytest_llm_latency import benchmark
 from pytest_llm_latency.simulator import process
+from pytest_llm_latency.stats import distrust
 from suites import Imported, Suite
 
 _SLOW = (
@@ -84,4 +85,5 @@ def suite(
     monkeypatch.setattr(benchmark, "quiet_collector", contextlib.nullcontext)
     # It has a busy machine and answers of a few milliseconds: what makes a run invalid for that is tested by itself.
     monkeypatch.setenv("LLM_LATENCY_MAX_ERROR", "10s")
+    monkeypatch.setattr(distrust, "START_SKEW_LIMIT_S", 10.0)
     return Suite(pytester, imported)
