@@ -51,7 +51,7 @@ class RetryingClient:
                 break
             except CancelledRequest as cancelled:
                 raise CancelledRequest(_joined(whole, cancelled.recording), *cancelled.args) from cancelled
-            whole = _joined(whole, last)
+            whole = _in_time(_joined(whole, last), request.deadline_s)
         return whole
 
     def decode(self, recording: Recording) -> Decoded:
@@ -82,6 +82,15 @@ class RetryingClient:
             given_up = failures.given_up(self._clock.now_ns() - whole.stamps.started)
             ended = replace(whole, http_status=None, status="cancelled", failure=given_up)
             raise CancelledRequest(ended, *cancelled.args) from cancelled
+
+
+def _in_time(whole: Recording, deadline_s: float) -> Recording:
+    """Return several attempts with the deadline of all: a limit may have held one of them back past it."""
+    ends_ns, closed = whole.stamps.started + nanoseconds(deadline_s), whole.stamps.closed
+    if whole.status != "timeout" and (closed is None or closed <= ends_ns):
+        return whole
+    phase = "body" if whole.failure is None else whole.failure.phase
+    return replace(whole, status="timeout", failure=failures.deadline(deadline_s, phase))
 
 
 def _joined(before: Recording, last: Recording) -> Recording:

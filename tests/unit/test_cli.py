@@ -144,7 +144,7 @@ def test_a_terminal_without_unicode_gets_a_question_mark(tmp_path: Path) -> None
     assert (done.returncode, done.stdout, done.stderr) == (0, "?\n", "")
 
 
-@pytest.mark.parametrize("words", [["analyze"], ["report"], ["baseline", "accept", "--run"], ["config", "check"]])
+@pytest.mark.parametrize("words", [["analyze"], ["report"], ["baseline", "accept", "--run"]])
 def test_a_path_that_cannot_be_looked_at_is_told_in_one_line(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

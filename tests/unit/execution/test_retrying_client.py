@@ -32,12 +32,13 @@ class Scripted:
         """Return the next answer."""
         self.requests.append(asked)
         self.sent_s.append(self._clock.now_ns() / 1e9)
+        given = self._answers.pop(0)
+        answer = {} if isinstance(given, BaseException) else dict(given)
+        await self._clock.sleep_until(self._clock.now_ns() + nanoseconds(answer.pop("held_s", 0.0)))
         started = self._clock.now_ns()
         await self._clock.sleep_until(started + nanoseconds(TOOK_S))
-        given = self._answers.pop(0)
         if isinstance(given, BaseException):
             raise given
-        answer = dict(given)
         sent = None if answer.get("http_status", 200) is None else started + 1
         byte, connected = None if sent is None else sent + 5, answer.pop("connected", True)
         stamps = Stamps(started=started, connect_start=started if connected else None, send_start=sent, send_end=sent,
@@ -97,6 +98,17 @@ def test_no_attempt_begins_at_the_deadline() -> None:
     assert (send().attempts, len(below.requests)) == (1, 1)
     below, send = sending([asked, ANSWERED], deadline_s=TOOK_S + 7.001)
     assert (send().attempts, len(below.requests)) == (2, 2)
+
+
+def test_the_deadline_of_a_request_is_that_of_all_its_attempts() -> None:
+    """Of one that it cut off, and of one that a limit held back until it was past."""
+    cut = {"http_status": None, "status": "timeout", "failure": failures.deadline(54.3, "headers")}
+    found = sending([REFUSED, cut])[1]()
+    assert (found.status, found.failure) == ("timeout", failures.deadline(60.0, "headers"))
+    found = sending([REFUSED, ANSWERED | {"held_s": 58.0}])[1]()
+    assert (found.status, found.failure) == ("ok", None)
+    found = sending([REFUSED, ANSWERED | {"held_s": 60.0}])[1]()
+    assert (found.status, found.failure) == ("timeout", failures.deadline(60.0, "body"))
 
 
 def test_a_connection_that_failed_is_that_of_a_later_attempt() -> None:
