@@ -83,7 +83,10 @@ def pair(before: Sequence[Run], now: Sequence[Run], refused: Sequence[Refused] =
     found = []
     alone = {run.test_id for run in now if run.plan.ab is not None}
     for run in now:
-        chosen, left_out = ([], [_alone(run)]) if run.plan.ab else _baseline(run, earlier.get(run.test_id, []))
+        if run.plan.ab is None:
+            chosen, left_out = _baseline(run, earlier.get(run.test_id, []))
+        else:
+            chosen, left_out = [], [_alone(run)] if before else []
         found.append(Pair(run=run, baseline=tuple(chosen)))
         notices += left_out
     tests = dict.fromkeys(run.test_id for run in now)

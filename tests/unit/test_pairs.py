@@ -145,6 +145,13 @@ def test_runs_that_cannot_be_trusted_are_no_baseline() -> None:
     assert [each.code for each in sides.notices] == ["refused", "refused"]
 
 
+def test_a_run_with_two_sides_says_that_it_stands_alone_where_there_are_earlier_runs() -> None:
+    """Where none was named, nobody expects that it is judged against one."""
+    beside = run(2, plan=nouns.plan(ab="openai/gpt-4o"))
+    assert [each.code for each in pairs.pair([run(1)], [beside]).notices] == ["two_sides"]
+    assert pairs.pair([], [beside]).notices == ()
+
+
 def test_one_request_a_side_is_inconclusive() -> None:
     """It neither passes nor fails for it."""
     assert judged([run(1, count=1)], [run(9, count=1)]) == {f"{CHAT}-9": "inconclusive"}
