@@ -37,6 +37,11 @@ def read(path: Path, *, profile: str | None = None, folders: Sequence[Path] = ()
     for before the manifest's own. Raises ``ScenarioError`` that names every mistake with its line and column.
     """
     source = parsed(path)
+    if not source.content.keys() & {"name", "test_cases", "suite", FLEET}:
+        raise ScenarioError(
+            f"{path} is no dataset, suite or fleet manifest: it has none of 'test_cases', 'suite' and {FLEET!r}. "
+            "Name another file."
+        )
     if FLEET in source.content:
         cases = _of_fleet(source, profile, folders)
     elif profile is not None:

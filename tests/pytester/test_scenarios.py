@@ -99,7 +99,7 @@ def test_only_files_of_scenarios_that_are_named_are_collected(files: Suite) -> N
 
 def test_a_named_file_that_nobody_else_takes_is_told_what_it_lacks(files: Suite) -> None:
     """Where latency is measured: pytest alone says that it has found nothing."""
-    assert "the key 'name' is missing: write a text there." in printed(files.run(SWITCH, "data/other.json"))
+    assert "other.json is no dataset, suite or fleet manifest" in printed(files.run(SWITCH, "data/other.json"))
     (files.path / "data" / "other.json").write_text("", encoding="utf-8")
     assert "other.json is empty: name another file" in printed(files.run(SWITCH, "data/other.json"))
 

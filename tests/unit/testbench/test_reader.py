@@ -195,6 +195,7 @@ def test_a_place_in_json_is_told_whatever_its_spaces_and_escapes_are(tmp_path: P
         ("a.json", {**DATASET, "test_cases": [1]}, "line 5, column 3: test_cases has 1, a number: it must be a map"),
         ("a.json", {**DATASET, "defaults": "x"}, "line 13, column 14: defaults is 'x': it must be a mapping."),
         ("a.json", {**DATASET, "defaults": {"stop": [1]}}, "stop has 1, a number: it must be a text"),
+        ("a.json", {"results": []}, "a.json is no dataset, suite or fleet manifest: it has none of"),
         ("a.json", {"name": "a", "version": "1"}, "a.json, line 1, column 1: test_cases is missing: write a list"),
         ("a.json", {**DATASET, "name": None}, "line 2, column 10: name is null: write a text there."),
         ("a.json", {**DATASET, "name": "\ud800"}, "name has half of a surrogate pair, which is no character: write"),
