@@ -12,14 +12,18 @@ import argparse
 import asyncio
 import multiprocessing
 import statistics
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 from tables import show, write
 
+import nouns
 from pytest_llm_latency.execution.clock import MonotonicClock
 from pytest_llm_latency.execution.pacing import Answered, Claim
 from pytest_llm_latency.execution.sharing import kinds
@@ -77,8 +81,6 @@ async def ask_for_leave(
 
 def work(name: str, given: Given, pacing: Pacing, times: tuple[float, float], results: Results) -> None:
     """Be one worker."""
-    import nouns  # noqa: PLC0415  (the tests' own, for a plan)
-
     (address, token), (lasting_s, pause_s) = given, times
     link = Link(name, address, token)
     limits = SharedLimits(DEFAULT_BUDGET, Controller(link), MonotonicClock(), share=1.0)
