@@ -154,3 +154,4 @@ def test_what_is_alive_is_out_of_the_collectors_sight_as_in_a_benchmark() -> Non
     with pytest.raises(ProviderError, match="enough"):
         selftest.measure(simulator, client, selftest.plan(1, None))
     assert frozen[0] > 0
+    assert gc.get_freeze_count() == 0
